@@ -1,0 +1,15 @@
+/* A 128-bit digest of bytes, for equality of constants and for pairing code with weights. Not cryptographic. */
+#ifndef VITCC_BASE_DIGEST_H
+#define VITCC_BASE_DIGEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct digest { uint64_t low, high; } digest;
+
+/* Digest of `n` bytes, continuing from `seed` ({0, 0} to start). The same on every machine. */
+digest digest_bytes(digest seed, const void *bytes, size_t n);
+bool digest_equal(digest a, digest b);
+
+#endif
