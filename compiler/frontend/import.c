@@ -1,0 +1,295 @@
+/* The graph: values by name, nodes in topological order, each handed to its operator's importer. */
+#include "import.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "../ir/text.h"
+
+static const char *or_empty(const char *s)
+{
+    return s ? s : "";
+}
+
+const char *import_origin(arena *a, int index, const Onnx__NodeProto *n)
+{
+    strbuf b = strbuf_in(a);
+    const char *name = n->name && *n->name ? n->name : or_empty(n->op_type);
+    strbuf_printf(&b, "%d ", index);
+    text_quote(&b, '\'', arena_strndup(a, name, strlen(name) < 200 ? strlen(name) : 200));
+    return b.text;
+}
+
+/* ---- names ---- */
+
+static void duplicate(importer *im, const char *place, const char *name)
+{
+    const diag_place at = { .node = place, .input = -1 };
+    diag_error(im->diag, STATUS_DUPLICATE, place ? &at : NULL, "'%.200s'", name);
+}
+
+static void define_initializers(importer *im)
+{
+    const Onnx__GraphProto *g = im->source;
+    for (size_t i = 0; i < g->n_initializer; i++) {
+        const char *name = or_empty(g->initializer[i]->name);
+        import_value *v = import_value_named(im, name, true);
+        if (v->defined) duplicate(im, NULL, name);
+        v->defined = true;
+        v->initializer = g->initializer[i];
+    }
+    for (size_t i = 0; i < g->n_sparse_initializer; i++) {
+        const Onnx__TensorProto *t = g->sparse_initializer[i]->values;
+        const char *name = t ? or_empty(t->name) : "";
+        import_value *v = import_value_named(im, name, true);
+        v->defined = v->failed = true;
+        diag_error(im->diag, STATUS_TYPE, NULL, "sparse initializer '%.200s'", name);
+    }
+}
+
+static void define_inputs(importer *im)
+{
+    const Onnx__GraphProto *g = im->source;
+    for (size_t i = 0; i < g->n_input; i++) {
+        const char *name = or_empty(g->input[i]->name);
+        if (!*name) {
+            diag_error(im->diag, STATUS_BAD_FIELD, NULL, "input %zu has no name", i);
+            continue;
+        }
+        import_value *v = import_value_named(im, name, true);
+        if (v->is_input) duplicate(im, NULL, name);
+        v->defined = v->is_input = true;
+    }
+}
+
+static import_value **name_list(importer *im, char *const *names, size_t count)
+{
+    import_value **list = arena_array(im->arena, count + 1, sizeof *list);
+    for (size_t i = 0; i < count; i++)
+        if (names[i] && *names[i]) list[i] = import_value_named(im, names[i], true);
+    return list;
+}
+
+static void define_node(importer *im, import_node *n, int index)
+{
+    const Onnx__NodeProto *p = im->source->node[index];
+    n->proto = p;
+    n->index = index;
+    n->origin = import_origin(im->arena, index, p);
+    n->place = arena_printf(im->arena, "node %s%s", n->origin, p->name && *p->name ? arena_printf(im->arena, " (%.100s)", or_empty(p->op_type)) : "");
+    n->inputs = (int)p->n_input;
+    n->outputs = (int)p->n_output;
+    n->in = name_list(im, p->input, p->n_input);
+    n->out = name_list(im, p->output, p->n_output);
+    for (int i = 0; i < n->outputs; i++) {
+        if (!n->out[i]) continue;
+        if (n->out[i]->defined) duplicate(im, n->place, n->out[i]->name);
+        else n->out[i]->producer = index;
+        n->out[i]->defined = true;
+    }
+    while (n->inputs && !n->in[n->inputs - 1]) n->inputs--;   /* trailing absent inputs */
+}
+
+/* ---- order ---- */
+
+typedef struct sorter {
+    importer *im;
+    import_node *node;
+    int nodes;
+    enum { UNSEEN, OPEN, DONE } *state;
+    struct frame { int node, next; } *stack;
+    int *order, sorted;
+} sorter;
+
+/* Visits a node and all it depends on, producers first. */
+static void visit(sorter *s, int root)
+{
+    int depth = 0;
+    s->stack[depth++] = (struct frame){ root, 0 };
+    s->state[root] = OPEN;
+    while (depth) {
+        struct frame *f = &s->stack[depth - 1];
+        const import_node *n = &s->node[f->node];
+        if (f->next == n->inputs) {
+            s->state[f->node] = DONE;
+            s->order[s->sorted++] = f->node;
+            depth--;
+            continue;
+        }
+        const import_value *v = n->in[f->next++];
+        if (!v || v->producer < 0 || s->state[v->producer] == DONE) continue;
+        if (s->state[v->producer] == OPEN) import_fail(s->im, n, STATUS_CYCLE, f->next - 1, "'%.200s' depends on this node", v->name);
+        else {
+            s->state[v->producer] = OPEN;
+            s->stack[depth++] = (struct frame){ v->producer, 0 };
+        }
+    }
+}
+
+static int *sort(importer *im, import_node *node, int nodes)
+{
+    arena *a = im->arena;
+    const size_t room = (size_t)nodes + 1;
+    sorter s = { im, node, nodes, arena_array(a, room, sizeof *s.state), arena_array(a, room, sizeof *s.stack), arena_array(a, room, sizeof *s.order), 0 };
+    for (int i = 0; i < nodes; i++)
+        if (s.state[i] == UNSEEN) visit(&s, i);
+    return s.order;
+}
+
+/* ---- use ---- */
+
+static void check_inputs(importer *im, import_node *n)
+{
+    for (int i = 0; i < n->inputs; i++) {
+        import_value *v = n->in[i];
+        if (!v || v->defined) continue;
+        import_fail(im, n, STATUS_DANGLING, i, "'%.200s'", v->name);
+        v->failed = true;
+        v->defined = true;   /* told once */
+    }
+}
+
+/* Marks what the graph's outputs need; nodes that nobody needs are not imported. */
+static bool *mark_live(importer *im, import_node *node, const int *order, int nodes)
+{
+    bool *live = arena_array(im->arena, (size_t)nodes + 1, sizeof *live);
+    for (size_t i = 0; i < im->source->n_output; i++) import_value_named(im, or_empty(im->source->output[i]->name), true)->read = true;
+    for (int i = nodes - 1; i >= 0; i--) {
+        const import_node *n = &node[order[i]];
+        for (int k = 0; k < n->outputs; k++) live[n->index] |= n->out[k] && n->out[k]->read;
+        for (int k = 0; k < n->inputs && live[n->index]; k++)
+            if (n->in[k]) n->in[k]->read = true;
+    }
+    return live;
+}
+
+/* ---- nodes ---- */
+
+static void read_initializer(importer *im, import_value *v, const diag_place *place)
+{
+    ir_type type;
+    scan_bytes bytes;
+    if (!v->initializer || v->known || v->failed) return;
+    if (!tensor_read(&im->reader, v->initializer, place, &type, &bytes)) {
+        v->failed = true;
+        return;
+    }
+    v->known = true;
+    v->type = type;
+    v->tensor = ir_constant(im->graph, type, bytes.data, bytes.size, NULL);
+    v->tensor->name = v->name;
+}
+
+/* False: an input's maker has failed. */
+static bool inputs_ready(importer *im, const import_node *n)
+{
+    bool ready = true;
+    for (int i = 0; i < n->inputs; i++) {
+        const diag_place place = { .node = n->place, .input = i };
+        if (!n->in[i]) continue;
+        read_initializer(im, n->in[i], &place);
+        ready &= n->in[i]->known;
+    }
+    return ready;
+}
+
+static bool check_arity(importer *im, const import_node *n)
+{
+    const import_operator *o = n->row;
+    if (n->inputs < o->least || (o->most >= 0 && n->inputs > o->most)) return import_fail(im, n, STATUS_ARITY, -1, "%d inputs", n->inputs);
+    for (int i = 0; i < o->least; i++)
+        if (!n->in[i]) return import_fail(im, n, STATUS_ARITY, i, "is absent");
+    return true;
+}
+
+static bool import_one(importer *im, import_node *n)
+{
+    if (!inputs_ready(im, n) || !n->row || !check_arity(im, n)) return false;
+    if (!n->row->handler(im, n) || n->wrong) return false;
+    for (int k = 0; k < n->outputs; k++)
+        if (import_is_wanted(n, k) && !n->out[k]->known) return import_fail(im, n, STATUS_OPERATOR, -1, "its output %d is read", k);
+    return true;
+}
+
+static bool names_function(const importer *im, const Onnx__NodeProto *p)
+{
+    const Onnx__ModelProto *m = im->reader.loaded->model;
+    for (size_t i = 0; i < m->n_functions; i++)
+        if (!strcmp(or_empty(m->functions[i]->name), or_empty(p->op_type)) && !strcmp(or_empty(m->functions[i]->domain), or_empty(p->domain))) return true;
+    return false;
+}
+
+typedef struct unsupported { const import_node *first; int nodes; } unsupported;
+
+static bool same_operator(const Onnx__NodeProto *a, const Onnx__NodeProto *b)
+{
+    return !strcmp(or_empty(a->op_type), or_empty(b->op_type)) && !strcmp(or_empty(a->domain), or_empty(b->domain));
+}
+
+static void report_unsupported(importer *im, const unsupported *u)
+{
+    const Onnx__NodeProto *p = u->first->proto;
+    const char *domain = or_empty(p->domain), *name = or_empty(p->op_type);
+    const char *more = u->nodes > 1 ? arena_printf(im->arena, " (%d nodes)", u->nodes) : "";
+    const char *what = names_function(im, p) ? ", a function of the model," : "";
+    import_fail(im, u->first, STATUS_OPERATOR, -1, "%.100s%s%.100s%s of opset %" PRId64 "%s", domain, *domain ? "::" : "", name, what, im->opset, more);
+}
+
+/* Finds each node's operator; what is not supported is told once an operator, with its first node. */
+static void find_operators(importer *im, import_node *node, const bool *live, int nodes)
+{
+    enum { KINDS_MAX = 64 };       /* more would tell nothing new */
+    unsupported list[KINDS_MAX];
+    int kinds = 0;
+    for (int i = 0; i < nodes; i++) {
+        const Onnx__NodeProto *p = node[i].proto;
+        int k = 0;
+        node[i].row = import_find_operator(or_empty(p->domain), or_empty(p->op_type), im->opset);
+        if (node[i].row || !live[i]) continue;
+        while (k < kinds && !same_operator(list[k].first->proto, p)) k++;
+        if (k == KINDS_MAX) continue;
+        if (k == kinds) list[kinds++] = (unsupported){ &node[i], 0 };
+        list[k].nodes++;
+    }
+    for (int k = 0; k < kinds; k++) report_unsupported(im, &list[k]);
+}
+
+static void import_results(importer *im)
+{
+    for (size_t i = 0; i < im->source->n_output; i++) {
+        const char *name = or_empty(im->source->output[i]->name);
+        import_value *v = import_value_named(im, name, true);
+        if (v->is_output) duplicate(im, NULL, name);
+        v->is_output = true;
+        if (!v->defined) diag_error(im->diag, STATUS_DANGLING, NULL, "output '%.200s'", name);
+        read_initializer(im, v, NULL);
+        if (!v->known) continue;
+        const diag_place place = { .node = arena_printf(im->arena, "output '%.200s'", name), .input = -1, .shape = ir_type_text(im->arena, im->symbols, &v->type) };
+        ir_value *t = import_tensor_of(im, v, &place);
+        if (t) ir_add_result(im->graph, name, t);
+    }
+    if (!im->source->n_output) diag_error(im->diag, STATUS_BAD_FIELD, NULL, "the graph has no output");
+}
+
+void import_graph(importer *im)
+{
+    const int nodes = (int)im->source->n_node;
+    import_node *node = arena_array(im->arena, (size_t)nodes + 1, sizeof *node);
+    define_initializers(im);
+    define_inputs(im);
+    for (int i = 0; i < nodes; i++) define_node(im, &node[i], i);
+    for (int i = 0; i < nodes; i++) check_inputs(im, &node[i]);
+    const int *order = sort(im, node, nodes);
+    if (diag_errors(im->diag)) return;   /* without a sound graph all else would be noise */
+    const bool *live = mark_live(im, node, order, nodes);
+    import_inputs(im);
+    find_operators(im, node, live, nodes);
+    for (int i = 0; i < nodes; i++) {
+        import_node *n = &node[order[i]];
+        if (!live[n->index] || import_one(im, n)) continue;
+        for (int k = 0; k < n->outputs; k++)
+            if (n->out[k]) n->out[k]->known = false;
+    }
+    import_results(im);
+    if (!diag_errors(im->diag)) ir_sweep(im->graph);
+}

@@ -1,0 +1,225 @@
+/* The graph's inputs: types, run-time symbols, and what --shape says about them. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "import.h"
+
+static const int64_t SYMBOL_MAX = (int64_t)1 << 20;
+
+/* What a name of the file (dim_param) stands for. */
+typedef struct binding { const char *param; dim value; } binding;
+
+typedef struct inputs {
+    importer *im;
+    int bindings;
+    binding *binding;
+} inputs;
+
+static bool fail(inputs *in, status code, const Onnx__ValueInfoProto *v, const char *what)
+{
+    diag_error(in->im->diag, code, NULL, "input '%.200s': %s", v->name, what);
+    return false;
+}
+
+/* ---- symbols ---- */
+
+/* A C identifier for a name of the file; one that another name took already gets a number. */
+static const char *symbol_name(importer *im, const char *param)
+{
+    char *name = arena_printf(im->arena, "%s%.60s", param[0] >= '0' && param[0] <= '9' ? "_" : "", param);
+    for (char *c = name; *c; c++) {
+        const bool word = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '_';
+        if (!word) *c = '_';
+    }
+    const char *unique = *name ? name : "N";
+    for (int i = 2; dim_find(im->symbols, unique) >= 0; i++) unique = arena_printf(im->arena, "%s_%d", *name ? name : "N", i);
+    return unique;
+}
+
+static dim new_symbol(importer *im, const char *param)
+{
+    return dim_symbol_of(dim_declare(im->arena, im->symbols, symbol_name(im, param), 1, SYMBOL_MAX));
+}
+
+static const dim *find_binding(const inputs *in, const char *param)
+{
+    for (int i = 0; i < in->bindings; i++)
+        if (!strcmp(in->binding[i].param, param)) return &in->binding[i].value;
+    return NULL;
+}
+
+static void bind(inputs *in, const char *param, dim value)
+{
+    in->binding = arena_grow(in->im->arena, in->binding, (size_t)in->bindings, sizeof *in->binding);
+    in->binding[in->bindings++] = (binding){ param, value };
+}
+
+/* ---- one dimension ---- */
+
+static const char *param_of(const Onnx__TensorShapeProto__Dimension *d)
+{
+    const bool named = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && d->dim_param && *d->dim_param;
+    return named ? d->dim_param : NULL;
+}
+
+static bool fixed(const Onnx__TensorShapeProto__Dimension *d)
+{
+    return d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && d->dim_value > 0;
+}
+
+/* The file's own word on a dimension that --shape leaves alone. False: it has none; nothing is reported. */
+static bool file_dim(inputs *in, int axis, const Onnx__TensorShapeProto__Dimension *d, dim *out)
+{
+    const char *param = param_of(d);
+    const dim *known = param ? find_binding(in, param) : NULL;
+    if (fixed(d)) *out = dim_of(d->dim_value);
+    else if (known) *out = *known;
+    else if (axis == 0) {
+        *out = new_symbol(in->im, param ? param : "N");
+        if (param) bind(in, param, *out);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* Tells which axes are open, and how to give them. */
+static bool fail_open(inputs *in, const Onnx__ValueInfoProto *v)
+{
+    const Onnx__TensorShapeProto *shape = v->type->tensor_type->shape;
+    strbuf open = strbuf_in(in->im->arena), example = strbuf_in(in->im->arena);
+    for (int a = 0; a < (int)shape->n_dim; a++) {
+        const char *param = param_of(shape->dim[a]);
+        const bool is_fixed = fixed(shape->dim[a]);
+        if (!is_fixed && a) strbuf_printf(&open, "%s%d (%.60s)", open.length ? ", " : "", a, param ? param : "no name");
+        if (is_fixed) strbuf_printf(&example, "%s%" PRId64, a ? "," : "", shape->dim[a]->dim_value);
+        else strbuf_printf(&example, "%s%.60s", a ? "," : "", a ? param ? param : "?" : "N");
+    }
+    return fail(in, STATUS_SHAPE_UNKNOWN, v, arena_printf(in->im->arena, "no fixed size for axis %s; give them all as numbers in --shape '%.200s=%s'", open.text, v->name, example.text));
+}
+
+/* One word or number of --shape. */
+static bool given_dim(inputs *in, const Onnx__ValueInfoProto *v, int axis, const Onnx__TensorShapeProto__Dimension *d, const char *text, dim *out)
+{
+    arena *a = in->im->arena;
+    char *end;
+    const long long number = strtoll(text, &end, 10);
+    const char *param = param_of(d);
+    const bool is_number = end != text && !*end;
+    if (is_number && (number < 1 || number > INT32_MAX)) return fail(in, STATUS_BIND, v, arena_printf(a, "axis %d cannot be %.30s", axis, text));
+    if (!is_number && !((*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') || *text == '_')) return fail(in, STATUS_BIND, v, arena_printf(a, "'%.60s' is neither a number nor a word", text));
+    if (fixed(d) && (!is_number || number != d->dim_value)) return fail(in, STATUS_BIND, v, arena_printf(a, "axis %d is %" PRId64 " in the model, not %.60s", axis, d->dim_value, text));
+    if (is_number) *out = dim_of(number);
+    else {
+        const dim *known = find_binding(in, arena_printf(a, "--shape %s", text));   /* the same word is the same symbol */
+        *out = known ? *known : new_symbol(in->im, text);
+        if (!known) bind(in, arena_printf(a, "--shape %s", text), *out);
+    }
+    const dim *before = param ? find_binding(in, param) : NULL;
+    if (before && !dim_equal(*before, *out)) return fail(in, STATUS_BIND, v, arena_printf(a, "axis %d, '%.100s' in the model, is bound twice", axis, param));
+    if (param && !before) bind(in, param, *out);
+    return true;
+}
+
+/* ---- --shape ---- */
+
+/* The list of dimensions given for an input; NULL: none. `used` marks the arguments that were taken. */
+static const char *given_for(inputs *in, const Onnx__ValueInfoProto *v, int inputs_count, bool *used)
+{
+    const frontend_options *o = in->im->options;
+    const char *found = NULL;
+    for (int i = 0; i < o->shapes; i++) {
+        const char *equals = strrchr(o->shape[i], '=');
+        const bool mine = equals ? strlen(v->name) == (size_t)(equals - o->shape[i]) && !strncmp(o->shape[i], v->name, strlen(v->name)) : inputs_count == 1;
+        if (!mine) continue;
+        used[i] = true;
+        if (found) fail(in, STATUS_BIND, v, "its shape is given twice");
+        found = equals ? equals + 1 : o->shape[i];
+    }
+    return found;
+}
+
+static bool apply_given(inputs *in, const Onnx__ValueInfoProto *v, const char *list, ir_type *type)
+{
+    const Onnx__TensorShapeProto *shape = v->type->tensor_type->shape;
+    int axis = 0;
+    bool fine = true;
+    for (const char *at = list;; axis++) {
+        const size_t n = strcspn(at, ",");
+        if (axis < type->rank) fine &= given_dim(in, v, axis, shape->dim[axis], arena_strndup(in->im->arena, at, n), &type->dim[axis]);
+        if (!at[n]) break;
+        at += n + 1;
+    }
+    if (axis + 1 != type->rank) return fail(in, STATUS_BIND, v, arena_printf(in->im->arena, "it has %d axes, --shape gives %d", type->rank, axis + 1));
+    return fine;
+}
+
+/* ---- inputs ---- */
+
+static bool start_type(inputs *in, const Onnx__ValueInfoProto *v, ir_type *type)
+{
+    const bool tensor = v->type && v->type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
+    if (!tensor) return fail(in, STATUS_TYPE, v, "it is no tensor");
+    const Onnx__TypeProto__Tensor *t = v->type->tensor_type;
+    *type = (ir_type){ .elem = elem_from_onnx(t->elem_type) };
+    if (type->elem == ELEM_NONE) return fail(in, STATUS_TYPE, v, arena_printf(in->im->arena, "its data type is %" PRId32, t->elem_type));
+    if (!t->shape) return fail(in, STATUS_SHAPE_UNKNOWN, v, "the file does not tell its number of axes");
+    if (t->shape->n_dim > IR_RANK_MAX) return fail(in, STATUS_TOO_LARGE, v, "it has more than 8 axes");
+    type->rank = (int)t->shape->n_dim;
+    return true;
+}
+
+static bool file_type(inputs *in, const Onnx__ValueInfoProto *v, ir_type *type)
+{
+    int64_t elements = 1;
+    bool fine = true;
+    for (int a = 0; a < type->rank; a++) {
+        int64_t size;
+        fine &= file_dim(in, a, v->type->tensor_type->shape->dim[a], &type->dim[a]);
+        if (fine && dim_is_constant(type->dim[a], &size) && __builtin_mul_overflow(elements, size, &elements)) return fail(in, STATUS_TOO_LARGE, v, "its size overflows");
+    }
+    return fine || fail_open(in, v);
+}
+
+/* An initializer of the same name makes an input a constant. */
+static bool is_input(importer *im, const Onnx__ValueInfoProto *v)
+{
+    return v->name && *v->name && !import_value_named(im, v->name, true)->initializer;
+}
+
+static void declare(importer *im, const Onnx__ValueInfoProto *v, const ir_type *type)
+{
+    import_value *value = import_value_named(im, v->name, true);
+    value->known = true;
+    value->type = *type;
+    value->tensor = ir_add_parameter(im->graph, v->name, *type);
+}
+
+void import_inputs(importer *im)
+{
+    inputs in = { .im = im };
+    const Onnx__GraphProto *g = im->source;
+    ir_type *type = arena_array(im->arena, g->n_input + 1, sizeof *type);
+    bool *fine = arena_array(im->arena, g->n_input + 1, sizeof *fine), *given = arena_array(im->arena, g->n_input + 1, sizeof *given);
+    bool *used = arena_array(im->arena, (size_t)im->options->shapes + 1, sizeof *used);
+    int count = 0;
+    for (size_t i = 0; i < g->n_input; i++) count += is_input(im, g->input[i]);
+    for (size_t i = 0; i < g->n_input; i++) {          /* --shape first: it binds names that other inputs may use */
+        const Onnx__ValueInfoProto *v = g->input[i];
+        if (!is_input(im, v)) continue;
+        fine[i] = start_type(&in, v, &type[i]);
+        const char *list = given_for(&in, v, count, used);
+        given[i] = list != NULL;
+        if (fine[i] && list) fine[i] = apply_given(&in, v, list, &type[i]);
+    }
+    for (size_t i = 0; i < g->n_input; i++) {
+        const Onnx__ValueInfoProto *v = g->input[i];
+        if (!is_input(im, v)) continue;
+        if (fine[i] && !given[i]) fine[i] = file_type(&in, v, &type[i]);
+        if (fine[i]) declare(im, v, &type[i]);
+        else import_value_named(im, v->name, true)->failed = true;
+    }
+    for (int i = 0; i < im->options->shapes; i++)
+        if (!used[i]) diag_error(im->diag, STATUS_BIND, NULL, "--shape %.200s: %s", im->options->shape[i], strchr(im->options->shape[i], '=') ? "no input of this name" : "which input it means must be said, as in name=N,3,224,224");
+}

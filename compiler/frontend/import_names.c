@@ -1,0 +1,44 @@
+/* Values by their names in the file: a hash table with open addressing. */
+#include <string.h>
+
+#include "import.h"
+
+struct name_table {
+    size_t count, capacity;        /* a power of two */
+    import_value **slot;
+};
+
+static size_t hash(const char *name)
+{
+    return (size_t)digest_bytes((digest){ 0, 0 }, name, strlen(name)).low;
+}
+
+/* The slot that holds the name, or the free one where it belongs. */
+static import_value **find(const struct name_table *t, const char *name)
+{
+    size_t i = hash(name) & (t->capacity - 1);
+    while (t->slot[i] && strcmp(t->slot[i]->name, name)) i = (i + 1) & (t->capacity - 1);
+    return &t->slot[i];
+}
+
+static void grow(arena *a, struct name_table *t)
+{
+    struct name_table larger = { .count = t->count, .capacity = t->capacity ? 2 * t->capacity : 256 };
+    larger.slot = arena_array(a, larger.capacity, sizeof *larger.slot);
+    for (size_t i = 0; i < t->capacity; i++)
+        if (t->slot[i]) *find(&larger, t->slot[i]->name) = t->slot[i];
+    *t = larger;
+}
+
+import_value *import_value_named(importer *im, const char *name, bool create)
+{
+    if (!im->names) im->names = arena_alloc(im->arena, sizeof *im->names);
+    struct name_table *t = im->names;
+    if (2 * t->count >= t->capacity) grow(im->arena, t);
+    import_value **at = find(t, name);
+    if (*at || !create) return *at;
+    import_value *v = arena_alloc(im->arena, sizeof *v);
+    *v = (import_value){ .name = name, .producer = -1 };
+    t->count++;
+    return *at = v;
+}

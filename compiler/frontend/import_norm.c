@@ -1,0 +1,203 @@
+/* Normalisations, softmax and reductions. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "import.h"
+#include "import_product.h"
+
+/* ---- norm ---- */
+
+/* A scale or bias over the normalised axes of x, expanded to their whole shape. NULL: reported. */
+static ir_value *norm_parameter(importer *im, import_node *n, int i, const ir_type *x, int axis)
+{
+    ir_value *v = import_tensor(im, n, i);
+    int64_t one;
+    move m;
+    ir_type to;
+    const int rank = x->rank - axis;
+    if (!v) return NULL;
+    int lead = 0;
+    while (v->type.rank - lead > rank && dim_is_constant(v->type.dim[lead], &one) && one == 1) lead++;
+    if (lead) v = import_reshape(im, n, v, &v->type.dim[lead], v->type.rank - lead);
+    if (v && move_expand(&v->type, &x->dim[axis], rank, &m, &to)) return import_move(im, n, v, &m, &to);
+    import_fail(im, n, STATUS_SHAPE, i, "does not fit the normalised axes");
+    return NULL;
+}
+
+static ir_value *norm(importer *im, const import_node *n, ir_value *x, ir_value *gamma, ir_value *beta, const char *kind, int axis, double epsilon)
+{
+    if (!x) return NULL;
+    ir_node *node = import_begin(im, n, IR_NORM);
+    ir_input(node, x);
+    if (gamma || beta) ir_input(node, gamma);
+    if (beta) ir_input(node, beta);
+    ir_set_name(node, KEY_KIND, kind);
+    ir_set_int(node, KEY_AXIS, axis);
+    ir_set_number(node, KEY_EPSILON, epsilon);
+    return import_end(im, node);
+}
+
+static bool normalise(importer *im, import_node *n, const char *kind)
+{
+    int axis;
+    const double epsilon = import_float(im, n, "epsilon", 1e-5);
+    if (!import_check_floats(im, n) || !import_axis(im, n, import_int(im, n, "axis", -1), import_type(n, 0)->rank, &axis)) return false;
+    ir_value *x = import_tensor(im, n, 0), *gamma = norm_parameter(im, n, 1, import_type(n, 0), axis);
+    ir_value *beta = import_has(n, 2) ? norm_parameter(im, n, 2, import_type(n, 0), axis) : NULL;
+    if (!gamma || (import_has(n, 2) && !beta)) return false;
+    return import_put(im, n, 0, norm(im, n, x, gamma, beta, kind, axis, epsilon));
+}
+
+bool import_layer_normalization(importer *im, import_node *n)
+{
+    return normalise(im, n, "layer");
+}
+
+bool import_rms_normalization(importer *im, import_node *n)
+{
+    return normalise(im, n, "rms");
+}
+
+/* A value [C] as [C, 1, …], to broadcast behind axis 1 of a value of `rank` axes. NULL: reported. */
+static ir_value *per_channel(importer *im, import_node *n, int i, const ir_type *x)
+{
+    ir_value *v = import_tensor(im, n, i);
+    dim shape[IR_RANK_MAX];
+    if (!v) return NULL;
+    if (v->type.rank != 1 || x->rank < 2 || !dim_equal(v->type.dim[0], x->dim[1])) {
+        import_fail(im, n, STATUS_SHAPE, i, "one number a channel is needed");
+        return NULL;
+    }
+    for (int a = 0; a < x->rank - 1; a++) shape[a] = a ? dim_of(1) : v->type.dim[0];
+    return import_reshape(im, n, v, shape, x->rank - 1);
+}
+
+static ir_value *scale_and_shift(importer *im, const import_node *n, ir_value *x, ir_value *scale, ir_value *shift)
+{
+    return import_map2(im, n, EXPR_ADD, import_map2(im, n, EXPR_MUL, x, scale), shift);
+}
+
+bool import_instance_normalization(importer *im, import_node *n)
+{
+    const ir_type *t = import_type(n, 0);
+    if (!import_check_floats(im, n)) return false;
+    if (t->rank < 3) return import_fail(im, n, STATUS_SHAPE, 0, "three axes or more are needed");
+    ir_value *v = norm(im, n, import_tensor(im, n, 0), NULL, NULL, "layer", 2, import_float(im, n, "epsilon", 1e-5));
+    return import_put(im, n, 0, scale_and_shift(im, n, v, per_channel(im, n, 1, t), per_channel(im, n, 2, t)));
+}
+
+bool import_group_normalization(importer *im, import_node *n)
+{
+    const ir_type *t = import_type(n, 0);
+    const int64_t groups = import_int(im, n, "num_groups", 0);
+    dim shape[IR_RANK_MAX];
+    if (!import_check_floats(im, n)) return false;
+    if (t->rank < 3 || t->rank == IR_RANK_MAX || groups < 1 || !dim_div_exact(t->dim[1], dim_of(groups), &shape[2])) return import_fail(im, n, STATUS_ATTRIBUTE, 0, "num_groups = %" PRId64, groups);
+    shape[0] = t->dim[0];
+    shape[1] = dim_of(groups);
+    memcpy(&shape[3], &t->dim[2], (size_t)(t->rank - 2) * sizeof *shape);
+    ir_value *x = import_reshape(im, n, import_tensor(im, n, 0), shape, t->rank + 1);
+    ir_value *v = import_reshape(im, n, norm(im, n, x, NULL, NULL, "layer", 2, import_float(im, n, "epsilon", 1e-5)), t->dim, t->rank);
+    return import_put(im, n, 0, scale_and_shift(im, n, v, per_channel(im, n, 1, t), per_channel(im, n, 2, t)));
+}
+
+/* y = x * s + (b - mean * s), s = scale / sqrt(variance + epsilon). */
+bool import_batch_normalization(importer *im, import_node *n)
+{
+    const ir_type *t = import_type(n, 0);
+    if (!import_check_floats(im, n) || !import_flag(im, n, "training_mode", 0)) return false;
+    ir_value *p[5] = { import_tensor(im, n, 0) };
+    for (int i = 1; i < 5; i++)
+        if (!(p[i] = per_channel(im, n, i, t))) return false;
+    ir_value *shifted = import_map2(im, n, EXPR_ADD, p[4], import_number(im, t->elem, import_float(im, n, "epsilon", 1e-5)));
+    ir_value *deviation = shifted ? import_map1(im, n, EXPR_SQRT, shifted) : NULL;
+    ir_value *scale = import_map2(im, n, EXPR_DIV, p[1], deviation);
+    ir_value *shift = import_map2(im, n, EXPR_SUB, p[2], import_map2(im, n, EXPR_MUL, p[3], scale));
+    return import_put(im, n, 0, scale_and_shift(im, n, p[0], scale, shift));
+}
+
+/* ---- softmax ---- */
+
+bool import_softmax(importer *im, import_node *n)
+{
+    int axis;
+    if (!import_check_floats(im, n) || !import_axis(im, n, import_int(im, n, "axis", -1), import_type(n, 0)->rank, &axis)) return false;
+    ir_value *x = import_tensor(im, n, 0);
+    if (!x) return false;
+    ir_node *node = import_begin(im, n, IR_SOFTMAX);
+    ir_input(node, x);
+    ir_set_int(node, KEY_AXIS, axis);
+    ir_value *v = import_end(im, node);
+    return import_put(im, n, 0, n->row->detail ? import_map1(im, n, EXPR_LOG, v) : v);
+}
+
+/* ---- reductions ---- */
+
+static ir_value *reduce(importer *im, const import_node *n, ir_value *x, int kind, const int64_t *axes, int count, bool keep)
+{
+    static const char *const word[] = { "sum", "mean", "max", "min", "prod", "sumsq", "l1", "l2" };
+    if (!x) return NULL;
+    ir_node *node = import_begin(im, n, IR_REDUCE);
+    ir_input(node, x);
+    ir_set_name(node, KEY_KIND, word[kind]);
+    ir_set_ints(node, KEY_AXES, axes, count);
+    ir_set_int(node, KEY_KEEP, keep);
+    return import_end(im, node);
+}
+
+/* Axes as an input, or as an attribute in older sets; rising and from 0. An empty list means all. */
+static bool reduced_axes(importer *im, import_node *n, int64_t *axes, int *count)
+{
+    const int rank = import_type(n, 0)->rank;
+    const int64_t *list = NULL;
+    int given = 0;
+    bool chosen[IR_RANK_MAX] = { false };
+    if (import_has(n, 1) ? !import_numbers(im, n, 1, "axes", &list, &given) : (import_ints(im, n, "axes", &list, &given), n->wrong)) return false;
+    for (int i = 0; i < given; i++) {
+        int axis;
+        if (!import_axis(im, n, list[i], rank, &axis)) return false;
+        chosen[axis] = true;
+    }
+    *count = 0;
+    for (int i = 0; i < rank; i++)
+        if (chosen[i] || !given) axes[(*count)++] = i;
+    if (!given && import_int(im, n, "noop_with_empty_axes", 0)) *count = 0;
+    return true;
+}
+
+/* Contents: a product of dimensions, as in a flattened size. */
+static bool reduce_contents(importer *im, import_node *n, const int64_t *axes, int count, bool keep)
+{
+    int64_t elements;
+    const dim *content = import_contents(im, n->in[0], &elements);
+    dim all = dim_of(n->row->detail == REDUCE_PROD);
+    if (!content || count != 1 || axes[0] != 0 || import_type(n, 0)->rank != 1 || (n->row->detail != REDUCE_PROD && n->row->detail != REDUCE_SUM)) return false;
+    for (int64_t i = 0; i < elements; i++)
+        if (n->row->detail == REDUCE_PROD ? !dim_mul(all, content[i], &all) : !dim_add(all, content[i], &all)) return false;
+    dim *out = arena_alloc(im->arena, sizeof *out);
+    *out = all;
+    const ir_type type = { .elem = import_type(n, 0)->elem, .rank = keep, .dim = { dim_of(1) } };
+    return type.elem == ELEM_I64 && import_put_contents(im, n, 0, &type, out);
+}
+
+bool import_reduce(importer *im, import_node *n)
+{
+    int64_t axes[IR_RANK_MAX];
+    int count;
+    const bool keep = import_int(im, n, "keepdims", 1) != 0;
+    if (import_type(n, 0)->elem == ELEM_BOOL) return import_fail(im, n, STATUS_TYPE, 0, "bool");
+    if (!reduced_axes(im, n, axes, &count)) return false;
+    if (!count && (n->row->detail <= REDUCE_PROD)) return import_put_same(im, n, 0, 0);
+    if (!count) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "no axes");
+    return reduce_contents(im, n, axes, count, keep) || import_put(im, n, 0, reduce(im, n, import_tensor(im, n, 0), n->row->detail, axes, count, keep));
+}
+
+bool import_global_pool(importer *im, import_node *n)
+{
+    int64_t axes[IR_RANK_MAX];
+    int count = 0;
+    if (!import_check_floats(im, n)) return false;
+    for (int i = 2; i < import_type(n, 0)->rank; i++) axes[count++] = i;
+    if (!count) return import_fail(im, n, STATUS_SHAPE, 0, "three axes or more are needed");
+    return import_put(im, n, 0, reduce(im, n, import_tensor(im, n, 0), n->row->detail, axes, count, true));
+}
