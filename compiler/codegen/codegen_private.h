@@ -1,0 +1,75 @@
+/* The code generator's own parts. */
+#ifndef VITCC_CODEGEN_PRIVATE_H
+#define VITCC_CODEGEN_PRIVATE_H
+
+#include "codegen.h"
+
+/* A kernel of <name>_kernels.c: one template with all sizes fixed. */
+typedef struct kernel_instance {
+    const char *name, *parameters;   /* "linear_768_to_768_add", "gemm_code *const *code, const float *x, …" */
+    const char *body;                /* everything that defines it, its own name written as $ */
+} kernel_instance;
+
+typedef struct section {             /* of the weights file */
+    const ir_value *value;
+    plan_layout layout;
+    int block;
+} section;
+
+typedef struct codegen {
+    arena *arena;
+    plan *plan;
+    const codegen_options *options;
+    diag *diag;
+    int instances;
+    kernel_instance *instance;
+    int sections;
+    section *section;
+    int call_sections;               /* index of the first section of the calls */
+    digest packing;
+    bool failed;
+} codegen;
+
+/* expr.c: the statements that compute e, each line indented by four, then "return …;". Inputs are named by `input`. */
+void codegen_expr(strbuf *to, const expr *e, const char *const *input);
+
+/* kernels.c: the instance that runs a step; the call's arguments follow `arguments`. */
+const char *codegen_instance(codegen *g, const char *wish, const char *parameters, const char *body);
+
+/* steps.c: prints the statement that runs one step of a phase. */
+void codegen_step(codegen *g, strbuf *to, const plan_scope *s, int scope, const plan_phase *f, const plan_step *t);
+
+/* How a value is spelled in C inside the function of a phase: a pointer to what the step reads or writes. by_panel: at the panel's first row. */
+const char *codegen_pointer(codegen *g, const plan_scope *s, int scope, const plan_phase *f, const ir_value *v, bool by_panel);
+/* A constant through its field of the scope's weights. */
+const char *codegen_weight(codegen *g, const plan_scope *s, int scope, const ir_value *v, plan_layout layout, int block, const char *name);
+const char *codegen_value_name(codegen *g, const plan_scope *s, const ir_value *v);
+const char *codegen_shape(arena *a, const plan_value *x);
+const char *codegen_upper(arena *a, const char *text);
+const char *codegen_c_type(elem e);
+const char *codegen_numpy_type(elem e);
+const char **codegen_port_names(arena *a, const ir_port *port, int count);
+
+/* Each writes one file's text. */
+void codegen_header(codegen *g, strbuf *to);
+void codegen_kernels_source(codegen *g, strbuf *to);
+void codegen_kernels_header(codegen *g, strbuf *to);
+void codegen_model(codegen *g, strbuf *to);
+void codegen_main(codegen *g, strbuf *to);
+void codegen_cmake(codegen *g, strbuf *to);
+void codegen_report(codegen *g, strbuf *to);
+void codegen_level_source(codegen *g, strbuf *to, const char *level, int number);
+/* weights.c: lists the sections; then writes the file. */
+void codegen_list_sections(codegen *g);
+status codegen_weights(codegen *g, const char *path, int64_t *bytes);
+
+/* files.c */
+status codegen_file(codegen *g, const char *name, const char *text, size_t length);
+status codegen_copy_embedded(codegen *g);
+
+status codegen_refuse(codegen *g, const ir_node *n, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Text of the model's author as a C string literal's inside. */
+const char *codegen_escape(arena *a, const char *text);
+const char *codegen_float(arena *a, double x);
+
+#endif

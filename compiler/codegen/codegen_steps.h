@@ -1,0 +1,41 @@
+/* What the files that print steps share. */
+#ifndef VITCC_CODEGEN_STEPS_H
+#define VITCC_CODEGEN_STEPS_H
+
+#include "codegen_private.h"
+
+typedef struct step_site {           /* where a step is printed */
+    const plan_scope *scope;
+    int index;                       /* 0: the main scope; 1 + f: function f */
+    const plan_phase *phase;
+    const plan_step *step;
+} step_site;
+
+/* Pointer texts of input i and output i; by_panel: at the panel's first row. */
+const char *codegen_input(codegen *g, const step_site *at, int i, bool by_panel);
+const char *codegen_output(codegen *g, const step_site *at, int i, bool by_panel);
+/* The rows of the panel: of the step's own rows, or (natural) of the rows of its last axis. */
+const char *codegen_rows(codegen *g, const step_site *at, bool natural);
+/* "{ pointer, row stride, column stride }": x as an operand of a tile of out. */
+const char *codegen_operand(codegen *g, const char *pointer, const plan_value *x, const plan_value *out);
+/* Prints the call, with its origins as a comment. */
+void codegen_call(codegen *g, strbuf *to, const step_site *at, const char *instance, const char *arguments);
+
+void codegen_linear(codegen *g, strbuf *to, const step_site *at);
+void codegen_mlp(codegen *g, strbuf *to, const step_site *at);
+void codegen_attention(codegen *g, strbuf *to, const step_site *at);
+void codegen_keys(codegen *g, strbuf *to, const step_site *at);
+void codegen_norm(codegen *g, strbuf *to, const step_site *at);
+void codegen_softmax(codegen *g, strbuf *to, const step_site *at);
+void codegen_map(codegen *g, strbuf *to, const step_site *at);
+/* A map whose operands broadcast in the middle. */
+void codegen_broadcast_map(codegen *g, strbuf *to, const step_site *at);
+void codegen_move(codegen *g, strbuf *to, const step_site *at);
+void codegen_concat(codegen *g, strbuf *to, const step_site *at);
+void codegen_gather(codegen *g, strbuf *to, const step_site *at);
+void codegen_pad(codegen *g, strbuf *to, const step_site *at);
+void codegen_matmul(codegen *g, strbuf *to, const step_site *at);
+void codegen_reduce(codegen *g, strbuf *to, const step_site *at);
+void codegen_conv(codegen *g, strbuf *to, const step_site *at);
+
+#endif

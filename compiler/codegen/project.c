@@ -1,0 +1,217 @@
+/* The rest of the folder: main.c (the program's tables), CMakeLists.txt, and the instruction-set levels' files. */
+#include "codegen_private.h"
+
+#include <string.h>
+
+static void print_tensor_table(codegen *g, strbuf *to, const char *name, const ir_port *port, int count)
+{
+    for (int i = 0; i < count; i++) {
+        const ir_type *t = &port[i].value->type;
+        strbuf_printf(to, "static const int64_t %s_shape_%d[] = {", name, i);
+        for (int j = 0; j < t->rank; j++) {
+            const bool batch = g->plan->batch_symbol >= 0 && dim_mentions(t->dim[j], g->plan->batch_symbol);
+            strbuf_printf(to, "%s%lld", j ? ", " : " ", batch ? 0 : (long long)plan_dim(g->plan, t->dim[j]));
+        }
+        strbuf_add(to, t->rank ? " };\n" : " 1 };\n");
+    }
+    strbuf_printf(to, "static const program_tensor %s[] = {\n", name);
+    for (int i = 0; i < count; i++)
+        strbuf_printf(to, "    { \"%s\", \"%s\", %d, %s_shape_%d, %d },\n", codegen_escape(g->arena, port[i].name), codegen_numpy_type(port[i].value->type.elem), port[i].value->type.rank, name, i,
+                      (int)elem_size(port[i].value->type.elem));
+    strbuf_add(to, "};\n\n");
+}
+
+static void print_preprocess(codegen *g, strbuf *to)
+{
+    const codegen_preprocess *p = &g->options->preprocess;
+    if (!p->present) return;
+    strbuf_add(to, "/* From preprocessor_config.json. */\nstatic const program_preprocess preprocess = {\n");
+    strbuf_printf(to, "    .do_resize = %d, .height = %d, .width = %d, .shortest_edge = %d, .resample = %d,\n", p->do_resize, p->height, p->width, p->shortest_edge, p->resample);
+    strbuf_printf(to, "    .do_center_crop = %d, .crop_height = %d, .crop_width = %d,\n    .do_rescale = %d, .do_normalize = %d, .rescale = %.17g, .channels = %d,\n", p->do_center_crop, p->crop_height, p->crop_width, p->do_rescale, p->do_normalize,
+                  p->rescale, p->channels);
+    for (int k = 0; k < 2; k++) {
+        strbuf_printf(to, "    .%s = {", k ? "std" : "mean");
+        for (int i = 0; i < 4; i++) strbuf_printf(to, "%s%s", i ? ", " : " ", codegen_float(g->arena, (k ? p->std : p->mean)[i]));
+        strbuf_add(to, " },\n");
+    }
+    strbuf_add(to, "};\n\n");
+}
+
+static void print_labels(codegen *g, strbuf *to)
+{
+    if (!g->options->labels) return;
+    strbuf_add(to, "/* From config.json. */\nstatic const char *const labels[] = {\n");
+    for (int i = 0; i < g->options->labels; i++) strbuf_printf(to, "    \"%s\",\n", codegen_escape(g->arena, g->options->label[i]));
+    strbuf_add(to, "};\n\n");
+}
+
+/* The output that holds class scores: [batch, classes], the first of them. */
+static int logits_output(const codegen *g)
+{
+    const ir_graph *graph = g->plan->graph;
+    for (int i = 0; i < graph->results; i++) {
+        const plan_value *x = plan_value_of(&g->plan->main, graph->result[i].value);
+        if (x->value->type.rank == 2 && x->shape[0] == 1 && x->value->type.elem == ELEM_F32) return i;
+    }
+    return -1;
+}
+
+static void print_adapter(codegen *g, strbuf *to)
+{
+    const char *n = g->options->name, *N = codegen_upper(g->arena, n);
+    const ir_graph *graph = g->plan->graph;
+    strbuf_printf(to, "static const char *message(%s_status s)\n{\n    return s == %s_OK ? NULL : %s_status_text(s);\n}\n\n", n, N, n);
+    strbuf_printf(to, "static const char *open_model(void **model, const char *path)\n{\n    return message(%s_open((%s_model **)model, path));\n}\n\n", n, n);
+    strbuf_printf(to, "static const char *verify_model(void *model)\n{\n    return message(%s_verify(model));\n}\n\n", n);
+    strbuf_printf(to, "static void close_model(void *model)\n{\n    %s_close(model);\n}\n\n", n);
+    strbuf_printf(to, "static const char *start_session(void **session, void *model, int threads, int64_t max_batch)\n{\n    const %s_options options = { .threads = threads, .max_batch = max_batch };\n    return message(%s_start((%s_session **)session, model, &options));\n}\n\n", n, n, n);
+    strbuf_printf(to, "static void stop_session(void *session)\n{\n    %s_stop(session);\n}\n\n", n);
+    strbuf_printf(to, "static const char *run_session(void *session, int64_t batch, const void *const *input, void *const *output)\n{\n    const %s_inputs in = {\n", n);
+    const char **name = codegen_port_names(g->arena, graph->parameter, graph->parameters);
+    for (int i = 0; i < graph->parameters; i++) strbuf_printf(to, "        .%s = input[%d],\n", name[i], i);
+    strbuf_printf(to, "    };\n    const %s_outputs out = {\n", n);
+    name = codegen_port_names(g->arena, graph->result, graph->results);
+    for (int i = 0; i < graph->results; i++) strbuf_printf(to, "        .%s = output[%d],\n", name[i], i);
+    strbuf_printf(to, "    };\n    return message(%s_run(session, batch, &in, &out));\n}\n\n", n);
+}
+
+/* The static model's one batch, for the program's messages: the first dimension of its first input. */
+static long long fixed_batch(const codegen *g)
+{
+    const ir_graph *graph = g->plan->graph;
+    if (g->plan->batch_symbol >= 0) return 0;
+    return graph->parameters && graph->parameter[0].value->type.rank ? (long long)plan_dim(g->plan, graph->parameter[0].value->type.dim[0]) : 1;
+}
+
+void codegen_main(codegen *g, strbuf *to)
+{
+    const codegen_options *o = g->options;
+    const ir_graph *graph = g->plan->graph;
+    strbuf_printf(to, "/* The program: pictures or .npy files in, classes or .npy files out. What it does is in runtime/program.c; here is what it knows of the model. */\n#include \"%s.h\"\n#include \"runtime/program.h\"\n\n", o->name);
+    print_tensor_table(g, to, "inputs", graph->parameter, graph->parameters);
+    print_tensor_table(g, to, "outputs", graph->result, graph->results);
+    print_preprocess(g, to);
+    print_labels(g, to);
+    print_adapter(g, to);
+    strbuf_printf(to, "static const program_model model = {\n    .name = \"%s\", .version = \"vitcc\",\n", o->name);
+    if (o->embed_weights) strbuf_add(to, "    .weights = NULL,   /* in the binary */\n");
+    else strbuf_printf(to, "    .weights = \"%s.weights\",\n", o->name);
+    strbuf_printf(to, "    .inputs = %d, .outputs = %d, .input = inputs, .output = outputs,\n    .batch = %lld,\n", graph->parameters, graph->results, fixed_batch(g));
+    if (o->preprocess.present) strbuf_add(to, "    .preprocess = &preprocess,\n");
+    if (o->labels) strbuf_printf(to, "    .labels = %d, .label = labels,\n", o->labels);
+    strbuf_printf(to, "    .logits = %d,\n    .open = open_model, .verify = verify_model, .close = close_model, .start = start_session, .stop = stop_session, .run = run_session,\n};\n\n", logits_output(g));
+    strbuf_add(to, "int main(int argc, char **argv)\n{\n    return program_main(&model, argc, argv);\n}\n");
+}
+
+/* The project: $ is the model's name; sections between @jit … @end are for libxsmm kernels, @embed … @end for weights in the binary. */
+static const char cmake_template[] =
+    "# Builds the $ library (static and shared) and the $ program.\n"
+    "cmake_minimum_required(VERSION 3.16)\n"
+    "project($ C)\n"
+    "\n"
+    "if(NOT CMAKE_BUILD_TYPE)\n"
+    "  set(CMAKE_BUILD_TYPE Release)\n"
+    "endif()\n"
+    "set(CMAKE_C_STANDARD 11)\n"
+    "set(CMAKE_C_EXTENSIONS ON)\n"
+    "set(CMAKE_POSITION_INDEPENDENT_CODE ON)\n"
+    "set(CMAKE_C_VISIBILITY_PRESET hidden)\n"
+    "set(THREADS_PREFER_PTHREAD_FLAG ON)\n"
+    "find_package(Threads REQUIRED)\n"
+    "include(GNUInstallDirs)\n"
+    "\n"
+    "# Products may be contracted and reordered in vectors; no errno, no traps. No instruction-set flags: the code chooses when it starts.\n"
+    "set(math_flags -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math)\n"
+    "set(sources $.c $_kernels.c $_kernels_avx2.c $_kernels_avx512.c)\n"
+    "@embed enable_language(ASM)\n"
+    "@embed list(APPEND sources $_weights.S)\n"
+    "@embed set_source_files_properties($_weights.S PROPERTIES OBJECT_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/$.weights)\n"
+    "\n"
+    "add_library($_objects OBJECT ${sources})\n"
+    "target_compile_options($_objects PRIVATE $<$<COMPILE_LANGUAGE:C>:${math_flags}>)\n"
+    "target_include_directories($_objects PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})\n"
+    "add_library($_static STATIC $<TARGET_OBJECTS:$_objects>)\n"
+    "add_library($_shared SHARED $<TARGET_OBJECTS:$_objects>)\n"
+    "set_target_properties($_static $_shared PROPERTIES OUTPUT_NAME $)\n"
+    "target_include_directories($_static INTERFACE ${CMAKE_CURRENT_SOURCE_DIR})\n"
+    "target_include_directories($_shared INTERFACE ${CMAKE_CURRENT_SOURCE_DIR})\n"
+    "set(libraries Threads::Threads -lm)\n"
+    "@jit # libxsmm generates the matrix kernels when a model is opened; it is linked statically, and the shared library shows none of it.\n"
+    "@jit find_library(XSMM libxsmm.a REQUIRED)\n"
+    "@jit find_library(XSMMNOBLAS libxsmmnoblas.a REQUIRED)\n"
+    "@jit list(PREPEND libraries ${XSMM} ${XSMMNOBLAS} ${CMAKE_DL_LIBS})\n"
+    "target_link_libraries($_static PUBLIC ${libraries})\n"
+    "target_link_libraries($_shared PRIVATE ${libraries})\n"
+    "target_link_options($_shared PRIVATE -Wl,--exclude-libs,ALL -Wl,-z,nodelete)\n"
+    "\n"
+    "file(GLOB program_sources ${CMAKE_CURRENT_SOURCE_DIR}/runtime/*.c)\n"
+    "add_executable($ main.c ${program_sources})\n"
+    "target_compile_options($ PRIVATE -O2)\n"
+    "target_link_libraries($ PRIVATE $_static -lm)\n"
+    "target_link_options($ PRIVATE -Wl,--gc-sections)\n"
+    "# Pictures: JPEG and PNG where their static libraries are there; without, the program still runs .npy files.\n"
+    "find_library(JPEG_STATIC libjpeg.a)\n"
+    "find_library(PNG_STATIC libpng16.a)\n"
+    "find_library(Z_STATIC libz.a)\n"
+    "if(JPEG_STATIC)\n"
+    "  target_compile_definitions($ PRIVATE HAVE_JPEG)\n"
+    "  target_link_libraries($ PRIVATE ${JPEG_STATIC})\n"
+    "endif()\n"
+    "if(PNG_STATIC AND Z_STATIC)\n"
+    "  target_compile_definitions($ PRIVATE HAVE_PNG)\n"
+    "  target_link_libraries($ PRIVATE ${PNG_STATIC} ${Z_STATIC} -lm)\n"
+    "endif()\n"
+    "@file # The program finds its weights beside itself.\n"
+    "@file add_custom_command(TARGET $ POST_BUILD COMMAND ${CMAKE_COMMAND} -E create_hardlink ${CMAKE_CURRENT_SOURCE_DIR}/$.weights $<TARGET_FILE_DIR:$>/$.weights\n"
+    "@file   || ${CMAKE_COMMAND} -E copy_if_different ${CMAKE_CURRENT_SOURCE_DIR}/$.weights $<TARGET_FILE_DIR:$>/$.weights VERBATIM)\n"
+    "\n"
+    "file(CONFIGURE OUTPUT $.pc @ONLY CONTENT [[\n"
+    "prefix=@CMAKE_INSTALL_PREFIX@\n"
+    "libdir=${prefix}/@CMAKE_INSTALL_LIBDIR@\n"
+    "includedir=${prefix}/@CMAKE_INSTALL_INCLUDEDIR@\n"
+    "\n"
+    "Name: $\n"
+    "Description: A Vision Transformer as a C library\n"
+    "Version: 1\n"
+    "Libs: -L${libdir} -l$\n"
+    "Libs.private: -lm -lpthread\n"
+    "Cflags: -I${includedir}\n"
+    "]])\n"
+    "install(TARGETS $ $_static $_shared)\n"
+    "install(FILES $.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})\n"
+    "install(FILES ${CMAKE_CURRENT_BINARY_DIR}/$.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)\n"
+    "@file install(FILES $.weights DESTINATION ${CMAKE_INSTALL_BINDIR})\n";
+
+/* Is this line of the template for the options at hand? *line moves past the mark. */
+static bool line_applies(const codegen_options *o, const char **line)
+{
+    static const char *const marks[] = { "@jit ", "@embed ", "@file " };
+    const bool on[] = { o->kernels == KERNELS_JIT, o->embed_weights, !o->embed_weights };
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        const size_t length = strlen(marks[i]);
+        if (strncmp(*line, marks[i], length)) continue;
+        *line += length;
+        return on[i];
+    }
+    return true;
+}
+
+void codegen_cmake(codegen *g, strbuf *to)
+{
+    for (const char *line = cmake_template; *line;) {
+        const char *end = strchr(line, '\n');
+        if (line_applies(g->options, &line))
+            for (const char *c = line; c <= end; c++) {
+                if (*c == '$' && c[1] != '{' && c[1] != '<') strbuf_add(to, g->options->name);
+                else strbuf_addn(to, c, 1);
+            }
+        line = end + 1;
+    }
+}
+
+void codegen_level_source(codegen *g, strbuf *to, const char *level, int number)
+{
+    const char *n = g->options->name;
+    strbuf_printf(to, "/* The kernels of %s for CPUs with %s. */\n#if defined(__x86_64__)\n#define VITCC_LEVEL %d\n#define KERNEL_TABLE %s_kernels_%s\n#include \"%s_kernels.c\"\n#else\ntypedef int no_%s_here;\n#endif\n", n, number == 2 ? "AVX2 and FMA" : "AVX-512",
+                  number, n, level, n, level);
+}

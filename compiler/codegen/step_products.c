@@ -1,0 +1,125 @@
+/* Steps that run on matrix kernels: linear, mlp, attention. */
+#include "codegen_private.h"
+#include "codegen_steps.h"
+
+#include <string.h>
+
+/* "_gelu", "_add": the operators of an epilogue, for the instance's name. */
+static const char *suffix(arena *a, const expr *e)
+{
+    const char *text = "";
+    int named = 0;
+    for (int i = 0; e && i < e->count && named < 3; i++) {
+        if (expr_arity(e->item[i].op) == 0) continue;
+        text = arena_printf(a, "%s_%s", text, expr_op_name(e->item[i].op));
+        named++;
+    }
+    return text;
+}
+
+/* Defines $_<part>_value and $_<part>_tile: bias (if any) is operand 0, then the extras; the expression has in0 = the product with its bias. */
+static void print_epilogue(codegen *g, strbuf *to, const char *part, const expr *e, bool bias, int extras)
+{
+    arena *a = g->arena;
+    if (!e && !bias) return;
+    const char **input = arena_array(a, (size_t)extras + 2, sizeof *input);
+    strbuf_printf(to, "static inline vf $_%s_value(vf y, const operand_f32 *operands, size_t row, int column, int count)\n{\n", part);
+    input[0] = bias ? "in0" : "y";
+    if (bias) strbuf_add(to, "    const vf in0 = vf_add(y, operand_load(&operands[0], row, column, count));\n");
+    for (int i = 0; i < extras; i++) {
+        input[i + 1] = arena_printf(a, "in%d", i + 1);
+        strbuf_printf(to, "    const vf in%d = operand_load(&operands[%d], row, column, count);\n", i + 1, i + bias);
+    }
+    if (!bias && !extras) strbuf_add(to, "    (void)operands, (void)row, (void)column, (void)count;\n");
+    if (e) codegen_expr(to, e, input);
+    else strbuf_add(to, "    return in0;\n");
+    strbuf_printf(to, "}\n\nstatic inline void $_%s_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)\n{\n"
+                      "    tile_map_f32(y, ldy, rows, columns, row, column, operands, $_%s_value);\n}\n\n", part, part);
+}
+
+const char *codegen_operand(codegen *g, const char *pointer, const plan_value *x, const plan_value *out)
+{
+    const int rank = x->value->type.rank;
+    const int64_t columns = rank ? x->shape[rank - 1] : 1, rows = columns ? x->elements / columns : 0;
+    const int64_t width = out->value->type.rank ? out->shape[out->value->type.rank - 1] : 1;
+    return arena_printf(g->arena, "{ %s, %lld, %d }", pointer, (long long)(rows > 1 ? columns : 0), columns == width && width > 1);
+}
+
+/* One product: the call of linear_f32. */
+static void print_linear(codegen *g, strbuf *to, const plan_tiles *t, const char *x, const char *w, const char *y, bool epilogue, const char *part, const char *operands)
+{
+    strbuf_printf(to, "    linear_f32(code + %d, %s, %d, %s, %s, %d, (int)rows, 0, %d, %d, %d, %d, %d, 0, %s, %s);\n", t->gemm, x, t->ldx, w, y, t->ldy, t->n, t->k, t->width, t->tile, t->low,
+                  epilogue ? arena_printf(g->arena, "$_%s_tile", part) : "tile_as_is_f32", operands);
+}
+
+/* Parameters "const float *e1, …", operand rows "{ e1, 768, 1 }, …" and arguments of the extra inputs from the first-th on. */
+static void collect_extras(codegen *g, const step_site *at, int first, strbuf *parameters, strbuf *operands, strbuf *arguments)
+{
+    const ir_node *n = at->step->node;
+    const plan_value *out = plan_value_of(at->scope, n->output[0]);
+    for (int i = first; i < n->inputs; i++) {
+        const plan_value *x = plan_value_of(at->scope, n->input[i]);
+        const char *name = arena_printf(g->arena, "e%d", i - first + 1);
+        strbuf_printf(parameters, "const float *%s, ", name);
+        strbuf_printf(operands, "%s%s", operands->length ? ", " : "", codegen_operand(g, name, x, out));
+        strbuf_printf(arguments, "%s, ", codegen_input(g, at, i, at->step->aligned[i]));
+    }
+}
+
+void codegen_linear(codegen *g, strbuf *to, const step_site *at)
+{
+    arena *a = g->arena;
+    const ir_node *n = at->step->node;
+    const plan_tiles *t = &at->step->tiles[0];
+    const expr *e = ir_expr(n, KEY_EPILOGUE);
+    const bool bias = n->inputs > 2 && n->input[2];
+    strbuf parameters = strbuf_in(a), operands = strbuf_in(a), arguments = strbuf_in(a), body = strbuf_in(a);
+    strbuf_printf(&parameters, "gemm_code *const *code, const float *x, const float *w, %s", bias ? "const float *bias, " : "");
+    strbuf_printf(&arguments, "m->code, %s, %s, ", codegen_input(g, at, 0, true), codegen_weight(g, at->scope, at->index, n->input[1], LAYOUT_PACKED, t->width, "w"));
+    if (bias) {
+        strbuf_printf(&arguments, "%s, ", codegen_weight(g, at->scope, at->index, n->input[2], LAYOUT_PLAIN, 0, "b"));
+        strbuf_add(&operands, "{ bias, 0, 1 }");
+    }
+    collect_extras(g, at, 3, &parameters, &operands, &arguments);
+    strbuf_add(&parameters, "float *y, int64_t rows");
+    print_epilogue(g, &body, "out", e, bias, n->inputs > 3 ? n->inputs - 3 : 0);
+    strbuf_printf(&body, "static void $(%s)\n{\n", parameters.text);
+    if (operands.length) strbuf_printf(&body, "    const operand_f32 operands[] = { %s };\n", operands.text);
+    print_linear(g, &body, t, "x", "w", "y", e || bias, "out", operands.length ? "operands" : "NULL");
+    strbuf_add(&body, "}\n");
+    const char *wish = arena_printf(a, "linear_%d_to_%d%s", t->k, t->n, suffix(a, e));
+    codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text), arena_printf(a, "%s%s, %s", arguments.text, codegen_output(g, at, 0, true), codegen_rows(g, at, true)));
+}
+
+void codegen_mlp(codegen *g, strbuf *to, const step_site *at)
+{
+    arena *a = g->arena;
+    const ir_node *n = at->step->node;
+    const plan_tiles *up = &at->step->tiles[0], *down = &at->step->tiles[1];
+    const expr *activation = ir_expr(n, KEY_EXPR), *e = ir_expr(n, KEY_EPILOGUE);
+    const bool b1 = n->input[2] != NULL, b2 = n->input[4] != NULL;
+    if (expr_inputs(activation) > 1) {
+        codegen_refuse(g, n, "gated MLPs cannot be emitted yet; leave them unfused with --no-pass fuse_mlp");
+        return;
+    }
+    strbuf parameters = strbuf_in(a), operands = strbuf_in(a), arguments = strbuf_in(a), body = strbuf_in(a);
+    strbuf_printf(&parameters, "gemm_code *const *code, const float *x, const float *w1, %sconst float *w2, %s", b1 ? "const float *b1, " : "", b2 ? "const float *b2, " : "");
+    strbuf_printf(&arguments, "m->code, %s, %s, ", codegen_input(g, at, 0, true), codegen_weight(g, at->scope, at->index, n->input[1], LAYOUT_PACKED, up->width, "up_w"));
+    if (b1) strbuf_printf(&arguments, "%s, ", codegen_weight(g, at->scope, at->index, n->input[2], LAYOUT_PLAIN, 0, "up_b"));
+    strbuf_printf(&arguments, "%s, ", codegen_weight(g, at->scope, at->index, n->input[3], LAYOUT_PACKED, down->width, "down_w"));
+    if (b2) strbuf_printf(&arguments, "%s, ", codegen_weight(g, at->scope, at->index, n->input[4], LAYOUT_PLAIN, 0, "down_b"));
+    if (b2) strbuf_add(&operands, "{ b2, 0, 1 }");
+    collect_extras(g, at, 5, &parameters, &operands, &arguments);
+    strbuf_add(&parameters, "float *hidden, float *y, int64_t rows");
+    print_epilogue(g, &body, "up", activation, b1, 0);
+    print_epilogue(g, &body, "down", e, b2, n->inputs > 5 ? n->inputs - 5 : 0);
+    strbuf_printf(&body, "static void $(%s)\n{\n", parameters.text);
+    if (b1) strbuf_add(&body, "    const operand_f32 up[] = { { b1, 0, 1 } };\n");
+    if (operands.length) strbuf_printf(&body, "    const operand_f32 down[] = { %s };\n", operands.text);
+    print_linear(g, &body, up, "x", "w1", "hidden", true, "up", b1 ? "up" : "NULL");
+    print_linear(g, &body, down, "hidden", "w2", "y", e || b2, "down", operands.length ? "down" : "NULL");
+    strbuf_add(&body, "}\n");
+    const char *wish = arena_printf(a, "mlp_%d_%d_%d%s%s", up->k, up->n, down->n, suffix(a, activation), suffix(a, e));
+    codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text),
+                 arena_printf(a, "%s(float *)(scratch + %lld), %s, %s", arguments.text, (long long)at->step->scratch, codegen_output(g, at, 0, true), codegen_rows(g, at, true)));
+}

@@ -1,0 +1,77 @@
+/* Prints a step: which operator, with which pointers and rows. */
+#include "codegen_steps.h"
+
+#include <string.h>
+
+const char *codegen_input(codegen *g, const step_site *at, int i, bool by_panel)
+{
+    return codegen_pointer(g, at->scope, at->index, at->phase, plan_input(at->step->node, i), by_panel);
+}
+
+const char *codegen_output(codegen *g, const step_site *at, int i, bool by_panel)
+{
+    return codegen_pointer(g, at->scope, at->index, at->phase, at->step->node->output[i], by_panel);
+}
+
+const char *codegen_rows(codegen *g, const step_site *at, bool natural)
+{
+    const plan_value *out = plan_value_of(at->scope, at->step->node->output[0]);
+    const int rank = out->value->type.rank;
+    const int64_t last = rank ? out->shape[rank - 1] : 1;
+    const int64_t all = natural ? (last ? out->elements / last : 0) : at->step->rows, each = all / at->phase->rows;
+    return each == 1 ? "rows" : arena_printf(g->arena, "rows * %lld", (long long)each);
+}
+
+/* Origins come escaped from the frontend; only the end of a comment must not appear in them. */
+static const char *origins(codegen *g, const ir_node *n)
+{
+    strbuf b = strbuf_in(g->arena);
+    for (int i = 0; i < n->origins && i < 3; i++) strbuf_printf(&b, "%s%s", i ? ", " : "", n->origin[i]);
+    if (n->origins > 3) strbuf_printf(&b, " and %d more", n->origins - 3);
+    for (char *c = b.text; *c; c++)
+        if ((c[0] == '*' && c[1] == '/') || (c[0] == '/' && c[1] == '*')) *c = '_';
+    return b.text;
+}
+
+void codegen_call(codegen *g, strbuf *to, const step_site *at, const char *instance, const char *arguments)
+{
+    const char *line = arena_printf(g->arena, "        %s%sk->%s(%s);", at->step->once ? "if (p == 0) " : "", "", instance, arguments);
+    strbuf_printf(to, "%s", line);
+    if (at->step->node->origins) strbuf_printf(to, "   /* %s */", origins(g, at->step->node));
+    strbuf_add(to, "\n");
+}
+
+static bool types_run(codegen *g, const step_site *at)
+{
+    const ir_node *n = at->step->node;
+    for (int i = 0; i < n->inputs + n->outputs; i++) {
+        const ir_value *v = i < n->inputs ? n->input[i] : n->output[i - n->inputs];
+        if (!v || elem_is_float(v->type.elem)) continue;
+        if (n->op == IR_GATHER && i == 1) continue;
+        codegen_refuse(g, n, "%s on %s at run time is not supported yet", ir_op_name(n->op), elem_name(v->type.elem));
+        return false;
+    }
+    return true;
+}
+
+void codegen_step(codegen *g, strbuf *to, const plan_scope *s, int scope, const plan_phase *f, const plan_step *t)
+{
+    const step_site at = { s, scope, f, t };
+    if (!types_run(g, &at)) return;
+    switch (t->node->op) {
+    case IR_LINEAR: codegen_linear(g, to, &at); return;
+    case IR_MLP: codegen_mlp(g, to, &at); return;
+    case IR_ATTENTION: codegen_attention(g, to, &at); return;
+    case IR_NORM: codegen_norm(g, to, &at); return;
+    case IR_SOFTMAX: codegen_softmax(g, to, &at); return;
+    case IR_MAP: codegen_map(g, to, &at); return;
+    case IR_MOVE: codegen_move(g, to, &at); return;
+    case IR_CONCAT: codegen_concat(g, to, &at); return;
+    case IR_GATHER: codegen_gather(g, to, &at); return;
+    case IR_PAD: plan_is_key_transpose(t->node) ? codegen_keys(g, to, &at) : codegen_pad(g, to, &at); return;
+    case IR_MATMUL: codegen_matmul(g, to, &at); return;
+    case IR_REDUCE: codegen_reduce(g, to, &at); return;
+    case IR_CONV: codegen_conv(g, to, &at); return;
+    default: codegen_refuse(g, t->node, "%s cannot be emitted yet", ir_op_name(t->node->op));
+    }
+}

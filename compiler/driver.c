@@ -1,0 +1,207 @@
+/* The pipeline, in order. */
+#define _GNU_SOURCE
+#include "driver.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "codegen/codegen.h"
+#include "config.h"
+#include "frontend/frontend.h"
+#include "output.h"
+#include "passes/passes.h"
+#include "plan/plan.h"
+#include "summary.h"
+#include "validate.h"
+
+typedef struct driver {
+    const driver_options *options;
+    arena *arena;
+    diag *diag;
+    frontend_model model;
+    ir_graph *graph;
+    pass_report report;
+    double started;
+} driver;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* A line on stderr once the work has taken over a second. */
+static void progress(const driver *d, const char *what)
+{
+    if (!d->options->quiet && now() - d->started > 1) fprintf(stderr, "vitcc: %s (%.1f s)\n", what, now() - d->started);
+}
+
+static bool left_out(const driver_options *o, const char *pass)
+{
+    for (int i = 0; i < o->no_passes; i++)
+        if (!strcmp(o->no_pass[i], pass) || !strcmp(o->no_pass[i], "all")) return true;
+    return false;
+}
+
+static void dump(const driver *d, const char *stage)
+{
+    const char *wanted = d->options->dump_after;
+    if (!wanted || (strcmp(wanted, stage) && strcmp(wanted, "all"))) return;
+    strbuf text = strbuf_in(d->arena);
+    ir_print(d->graph, &text);
+    printf("# after %s\n%s", stage, text.text);
+}
+
+static status load(driver *d)
+{
+    const frontend_options o = { .shape = d->options->shape, .shapes = d->options->shapes };
+    const status s = frontend_load(d->arena, d->options->model, &o, &d->model, d->diag);
+    if (s != STATUS_OK) return s;
+    d->graph = d->model.graph;
+    if (!ir_verify(d->graph, d->diag)) return STATUS_VERIFY;
+    dump(d, "load");
+    return STATUS_OK;
+}
+
+static status run_passes(driver *d)
+{
+    pass_context c = { .arena = d->arena, .diag = d->diag, .report = &d->report };
+    validation *v = d->options->validate ? validate_begin(d->graph, d->diag) : NULL;
+    status s = STATUS_OK;
+    for (int i = 0; i < passes_count && s == STATUS_OK; i++) {
+        if (left_out(d->options, passes[i].name)) continue;
+        progress(d, passes[i].name);
+        if (!passes[i].run(d->graph, &c)) s = diag_first(d->diag) ? diag_first(d->diag) : STATUS_VERIFY;
+        else if (!ir_verify(d->graph, d->diag)) {
+            diag_note(d->diag, NULL, "found after pass %s", passes[i].name);
+            s = STATUS_VERIFY;
+        } else {
+            dump(d, passes[i].name);
+            if (v) s = validate_after(v, d->graph, passes[i].name, d->diag);
+        }
+    }
+    validate_end(v);
+    return s;
+}
+
+static const char *model_name(const driver *d)
+{
+    if (d->options->name) return codegen_identifier(d->arena, d->options->name);
+    const char *slash = strrchr(d->options->model, '/'), *base = slash ? slash + 1 : d->options->model;
+    const char *dot = strrchr(base, '.');
+    return codegen_identifier(d->arena, arena_strndup(d->arena, base, dot ? (size_t)(dot - base) : strlen(base)));
+}
+
+static status write_code(driver *d, plan *p)
+{
+    codegen_options o = { .name = model_name(d), .kernels = d->options->portable ? KERNELS_PORTABLE : KERNELS_JIT, .embed_weights = d->options->embed_weights, .model = d->model.digest };
+    codegen_result result = { 0 };
+    status s = config_read(d->arena, d->options->config, d->options->model, &o, d->diag);
+    if (s != STATUS_OK) return s;
+    output folder;
+    if ((s = output_begin(&folder, d->arena, d->options->out, d->diag)) != STATUS_OK) return s;
+    o.folder = folder.temporary;
+    s = codegen_write(p, &o, &result, d->diag);
+    if (s == STATUS_OK) s = output_commit(&folder, d->diag);
+    else output_abandon(&folder);
+    if (s == STATUS_OK && !d->options->quiet) summary_print(d->options, &d->model, &d->report, p, &result, o.name, now() - d->started);
+    return s;
+}
+
+static status compile(driver *d)
+{
+    status s = load(d);
+    if (s == STATUS_OK) s = run_passes(d);
+    if (s != STATUS_OK) return s;
+    progress(d, "plan");
+    const plan_options o = { .panel_rows = d->options->panel_rows, .tile_rows = d->options->tile_rows };
+    plan *p = plan_make(d->arena, d->graph, &o, d->diag);
+    if (!p) return diag_first(d->diag);
+    progress(d, "code and weights");
+    return write_code(d, p);
+}
+
+static status inspect(driver *d)
+{
+    status s = load(d);
+    if (s != STATUS_OK && !d->model.nodes) return s;
+    summary_inspect(d->options, &d->model);
+    if (s == STATUS_OK) s = run_passes(d);
+    if (s == STATUS_OK) summary_fusion(&d->report);
+    return s;
+}
+
+static status check(driver *d)
+{
+    status s = load(d);
+    if (s == STATUS_OK) s = run_passes(d);
+    if (s == STATUS_OK && !plan_make(d->arena, d->graph, &(plan_options){ 0 }, d->diag)) s = diag_first(d->diag);
+    if (s == STATUS_OK) printf("%s: every operator is supported\n", d->options->model);
+    return s;
+}
+
+/* Runs one command with an arena of its own; memory that runs out ends it as any other error does. */
+static status with_driver(const driver_options *o, status (*command)(driver *))
+{
+    jmp_buf exhausted;
+    arena *volatile a = arena_new();
+    if (!a) return STATUS_MEMORY;
+    driver *volatile d = NULL;
+    volatile status s;
+    if (setjmp(exhausted)) {
+        fprintf(stderr, "%s: error E%d: %s; %s\n", o->model, STATUS_MEMORY, status_sentence(STATUS_MEMORY), status_remedy(STATUS_MEMORY));
+        s = STATUS_MEMORY;
+    } else {
+        arena_on_exhaustion(&exhausted);
+        d = arena_alloc(a, sizeof *d);
+        d->options = o;
+        d->arena = a;
+        d->diag = diag_new(a, o->model);
+        d->started = now();
+        s = command(d);
+        diag_print(d->diag, stderr);
+    }
+    arena_on_exhaustion(NULL);
+    if (d) frontend_close(&d->model);
+    arena_free(a);
+    return s;
+}
+
+status driver_compile(const driver_options *o)
+{
+    return with_driver(o, compile);
+}
+
+status driver_inspect(const driver_options *o)
+{
+    return with_driver(o, inspect);
+}
+
+status driver_check(const driver_options *o)
+{
+    return with_driver(o, check);
+}
+
+/* ---- evaluate ---- */
+
+static int evaluate_inputs;
+static const char *const *evaluate_input;
+static bool evaluate_typed;
+
+static status evaluate(driver *d)
+{
+    status s = load(d);
+    if (s == STATUS_OK) s = run_passes(d);
+    return s == STATUS_OK ? validate_evaluate(d->graph, evaluate_inputs, evaluate_input, d->options->out, evaluate_typed, d->diag) : s;
+}
+
+status driver_evaluate(const driver_options *o, int inputs, const char *const *input, bool typed)
+{
+    evaluate_inputs = inputs;
+    evaluate_input = input;
+    evaluate_typed = typed;
+    return with_driver(o, evaluate);
+}

@@ -1,0 +1,29 @@
+/* The pipeline: load, passes, plan, code. Each command of vitcc is one call. */
+#ifndef VITCC_DRIVER_H
+#define VITCC_DRIVER_H
+
+#include <stdbool.h>
+
+#include "base/status.h"
+
+typedef struct driver_options {
+    const char *model;                  /* path of the .onnx file */
+    const char *out;                    /* compile: the folder to write */
+    const char *name;                   /* NULL: from the file's name */
+    const char *config;                 /* folder of config.json and preprocessor_config.json; NULL: beside the model */
+    int shapes;
+    const char **shape;
+    int no_passes;
+    const char **no_pass;               /* "all": every pass */
+    const char *dump_after;             /* a pass's name, "load" or "all"; NULL: none */
+    bool validate, portable, embed_weights, quiet;
+    int panel_rows, tile_rows;          /* 0: the planner's choice */
+} driver_options;
+
+status driver_compile(const driver_options *o);
+status driver_inspect(const driver_options *o);   /* what the file holds and what would be fused */
+status driver_check(const driver_options *o);     /* every problem at once */
+/* Evaluates the model on .npy inputs in the evaluator: "name=file.npy"; writes <output>.npy into o->out. Double precision, or as ONNX defines each type. */
+status driver_evaluate(const driver_options *o, int inputs, const char *const *input, bool typed);
+
+#endif

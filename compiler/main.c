@@ -1,0 +1,149 @@
+/* vitcc: the command line. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver.h"
+#include "passes/passes.h"
+
+enum { EXIT_BAD_INPUT = 1, EXIT_USAGE = 2, LIST_MAX = 64 };
+
+static const char help[] =
+    "usage: vitcc compile MODEL.onnx -o FOLDER [options]   write a folder of C that runs the model\n"
+    "       vitcc inspect MODEL.onnx [options]             inputs, outputs, operators, what would be fused\n"
+    "       vitcc check MODEL.onnx [options]               is everything supported? all problems at once\n"
+    "       vitcc evaluate MODEL.onnx -o FOLDER --input [NAME=]X.npy   run it in the evaluator\n"
+    "       vitcc --help | --version\n"
+    "\n"
+    "  -o, --output FOLDER      where to write; made if missing, replaced if vitcc wrote it\n"
+    "      --name NAME          prefix of every symbol and file (default: from the model's file name)\n"
+    "      --shape [NAME=]D,…   bind an input's dimensions: a number fixes one, a word is decided at run time\n"
+    "      --config FOLDER      where config.json and preprocessor_config.json are (default: beside the model)\n"
+    "      --kernels KIND       jit: libxsmm makes the matrix kernels when the model opens (default); portable: C alone\n"
+    "      --embed-weights      put the weights into the binary\n"
+    "      --panel-rows N, --tile-rows N   rows a panel and a tile (default: chosen)\n"
+    "      --no-pass NAME       leave a pass out; `all` leaves out every one\n"
+    "      --dump-after NAME    print the IR after a pass, `load`, or `all`\n"
+    "      --validate           compare the outputs before and after each pass on random input\n"
+    "      --input [NAME=]FILE  evaluate: an input as .npy\n"
+    "      --typed              evaluate: each element type as ONNX defines it (default: double precision)\n"
+    "  -q, --quiet              print errors only\n"
+    "\n"
+    "Exit status: 0 fine, 1 bad input, 2 bad usage.\n";
+
+typedef struct command_line { driver_options options; const char *shape[LIST_MAX], *no_pass[LIST_MAX], *input[LIST_MAX]; int inputs; bool typed; } command_line;
+
+static int usage(const char *what, const char *detail)
+{
+    fprintf(stderr, "vitcc: %s%s%s; see vitcc --help\n", what, *detail ? " " : "", detail);
+    return EXIT_USAGE;
+}
+
+static bool known_pass(const char *name, const char *extra)
+{
+    if (!strcmp(name, "all") || !strcmp(name, extra)) return true;
+    for (int i = 0; i < passes_count; i++)
+        if (!strcmp(passes[i].name, name)) return true;
+    return false;
+}
+
+static bool positive(const char *text, int *out)
+{
+    char *end;
+    const long n = strtol(text, &end, 10);
+    if (*end || end == text || n < 1 || n > 65536) return false;
+    *out = (int)n;
+    return true;
+}
+
+enum { NAME = 256, SHAPE, CONFIG, KERNELS, EMBED, PANEL, TILE, NO_PASS, DUMP, VALIDATE, INPUT, TYPED };
+
+static const struct option long_options[] = {
+    { "output", required_argument, NULL, 'o' }, { "name", required_argument, NULL, NAME }, { "shape", required_argument, NULL, SHAPE },
+    { "config", required_argument, NULL, CONFIG }, { "kernels", required_argument, NULL, KERNELS }, { "embed-weights", no_argument, NULL, EMBED },
+    { "panel-rows", required_argument, NULL, PANEL }, { "tile-rows", required_argument, NULL, TILE }, { "no-pass", required_argument, NULL, NO_PASS },
+    { "dump-after", required_argument, NULL, DUMP }, { "validate", no_argument, NULL, VALIDATE }, { "input", required_argument, NULL, INPUT },
+    { "typed", no_argument, NULL, TYPED }, { "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
+};
+
+/* One option; 0: fine, else the exit status. */
+static int take_option(command_line *c, int option, const char *value)
+{
+    driver_options *o = &c->options;
+    switch (option) {
+    case 'o': o->out = value; return 0;
+    case 'q': o->quiet = true; return 0;
+    case NAME: o->name = value; return *value ? 0 : usage("--name is empty", "");
+    case CONFIG: o->config = value; return 0;
+    case EMBED: o->embed_weights = true; return 0;
+    case VALIDATE: o->validate = true; return 0;
+    case TYPED: c->typed = true; return 0;
+    case SHAPE:
+        if (o->shapes == LIST_MAX) return usage("too many --shape", "");
+        c->shape[o->shapes++] = value;
+        return 0;
+    case INPUT:
+        if (c->inputs == LIST_MAX) return usage("too many --input", "");
+        c->input[c->inputs++] = value;
+        return 0;
+    case KERNELS:
+        if (strcmp(value, "jit") && strcmp(value, "portable")) return usage("--kernels is jit or portable, not", value);
+        o->portable = !strcmp(value, "portable");
+        return 0;
+    case PANEL: return positive(value, &o->panel_rows) ? 0 : usage("--panel-rows wants a number from 1 to 65536, not", value);
+    case TILE: return positive(value, &o->tile_rows) ? 0 : usage("--tile-rows wants a number from 1 to 65536, not", value);
+    case NO_PASS:
+        if (!known_pass(value, "all")) return usage("--no-pass: there is no pass", value);
+        if (o->no_passes == LIST_MAX) return usage("too many --no-pass", "");
+        c->no_pass[o->no_passes++] = value;
+        return 0;
+    case DUMP:
+        if (!known_pass(value, "load")) return usage("--dump-after: there is no pass", value);
+        o->dump_after = value;
+        return 0;
+    default: return EXIT_USAGE;
+    }
+}
+
+static int run(command_line *c, const char *command)
+{
+    driver_options *o = &c->options;
+    status s;
+    o->shape = c->shape;
+    o->no_pass = c->no_pass;
+    if (!o->model) return usage("which model?", "");
+    if (!strcmp(command, "compile")) {
+        if (!o->out) return usage("compile: where to? -o FOLDER", "");
+        s = driver_compile(o);
+    } else if (!strcmp(command, "inspect")) {
+        s = driver_inspect(o);
+    } else if (!strcmp(command, "check")) {
+        s = driver_check(o);
+    } else if (!strcmp(command, "evaluate")) {
+        if (!o->out) return usage("evaluate: where to? -o FOLDER", "");
+        s = driver_evaluate(o, c->inputs, c->input, c->typed);
+    } else {
+        return usage("there is no command", command);
+    }
+    if (fflush(stdout)) s = STATUS_WRITE;
+    return s == STATUS_OK ? 0 : EXIT_BAD_INPUT;
+}
+
+int main(int argc, char **argv)
+{
+    static command_line c;
+    if (argc < 2) return usage("what to do?", "");
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) return fputs(help, stdout) < 0;
+    if (!strcmp(argv[1], "--version")) return printf("vitcc %s\n", VITCC_VERSION) < 0;
+    const char *command = argv[1];
+    optind = 2;
+    for (int option; (option = getopt_long(argc, argv, "o:qh", long_options, NULL)) != -1;) {
+        if (option == 'h') return fputs(help, stdout) < 0;
+        const int wrong = take_option(&c, option, optarg);
+        if (wrong) return wrong;
+    }
+    if (optind < argc) c.options.model = argv[optind++];
+    if (optind < argc) return usage("one model at a time, not also", argv[optind]);
+    return run(&c, command);
+}

@@ -1,0 +1,133 @@
+/* Steps into phases, phases into panels. A step joins the phase before it if all that it reads of that phase it reads by panel; otherwise it starts a new one. */
+#include "plan_private.h"
+
+enum {
+    PANEL_ROWS = 50,   /* about so many token rows a panel: tall enough to reuse a block of weights, small enough for an MLP's hidden rows to stay in the second-level cache */
+    SHARED_ROWS = 16   /* a phase of fewer rows cannot be shared out well: a step of many rows had better not join it */
+};
+
+static bool has_work(const plan_scope *s, const ir_node *n)
+{
+    const plan_value *out = plan_value_of(s, n->output[0]);
+    if (out->space == SPACE_CONSTANT || plan_is_folded(n)) return false;
+    return !out->view && !out->assembled;
+}
+
+/* Do the step's rows fall into the phase's? Attentions and transpositions of keys count their rows one by one. */
+static bool rows_suit(const plan_phase *f, const plan_step *t)
+{
+    if (t->rows == f->rows) return true;
+    if (t->unit || t->scattered || t->node->op == IR_ATTENTION || t->rows % f->rows) return false;
+    return f->rows >= SHARED_ROWS || t->rows <= PANEL_ROWS;
+}
+
+/* May the step run in the phase, which so far makes the values whose item is `item`? */
+static bool joins(const plan_scope *s, const plan_phase *f, const plan_step *t, int item)
+{
+    if (!f || !f->steps) return true;
+    bool dependent = false;
+    for (int i = 0; i < t->node->inputs; i++) {
+        const plan_value *x = plan_value_of(s, plan_input(t->node, i));
+        if (!x || x->space == SPACE_CONSTANT || x->base->written != item) continue;
+        if (t->node->op == IR_CONCAT && x->base == plan_value_of(s, t->node->output[0])->base) continue;   /* made in place: not read */
+        dependent = true;
+        if (!t->aligned[i] || !x->base->def_by_panel || !plan_is_panel_of_base(x)) return false;
+    }
+    if (t->once) return !dependent;
+    return f->all_once || rows_suit(f, t);
+}
+
+static void add_step(arena *a, plan_phase *f, plan_step *t)
+{
+    f->step = arena_grow(a, f->step, (size_t)f->steps, sizeof *f->step);
+    f->step[f->steps++] = t;
+    if (f->steps == 1 || f->all_once) f->rows = t->once ? 1 : t->rows;
+    f->all_once = (f->steps == 1 || f->all_once) && t->once;
+}
+
+static void mark_outputs(plan_scope *s, const plan_step *t, const plan_phase *f, int item)
+{
+    for (int i = 0; i < t->node->outputs; i++) {
+        plan_value *x = plan_value_at(s, t->node->output[i]), *base = x->base;
+        const plan_time now = { item, f->steps - 1 };
+        if (base->def.item < 0) base->def = now;
+        if (base->last.item < now.item) base->last = now;
+        base->def_by_panel = base == x && i == 0 && !t->once && !t->scattered;
+        base->written = item;
+    }
+}
+
+static void add_item(arena *a, plan_scope *s, plan_item item)
+{
+    s->item = arena_grow(a, s->item, (size_t)s->items, sizeof *s->item);
+    s->item[s->items++] = item;
+    s->ticks++;
+}
+
+static int function_index(const plan *p, const ir_graph *function)
+{
+    for (int i = 0; i < p->functions; i++)
+        if (p->graph->function[i] == function) return i;
+    return -1;
+}
+
+static void add_call(plan *p, plan_scope *s, const ir_node *n)
+{
+    add_item(p->arena, s, (plan_item){ .call = n, .function = function_index(p, ir_find(n, KEY_FUNCTION)->graph) });
+    for (int i = 0; i < n->outputs; i++) {
+        plan_value *x = plan_value_at(s, n->output[i])->base;
+        x->def = x->last = (plan_time){ s->items - 1, 0 };
+        x->written = s->items - 1;
+    }
+}
+
+/* Balanced panels of about `height` rows; a phase with a unit step has one row a panel. */
+static void cut_panels(plan_phase *f, int height)
+{
+    bool unit = false;
+    int64_t scale = 1;
+    for (int i = 0; i < f->steps; i++) {
+        const plan_step *t = f->step[i];
+        unit |= t->unit;
+        if (!t->once && t->rows / f->rows > scale) scale = t->rows / f->rows;
+    }
+    int64_t rows = height / scale > 0 ? height / scale : 1;
+    if (unit) rows = 1;
+    f->panels = (int)((f->rows + rows - 1) / rows);
+    f->panel_rows = (int)((f->rows + f->panels - 1) / f->panels);
+}
+
+int64_t plan_panel_row(const plan_phase *f, int i)
+{
+    return f->rows * i / f->panels;
+}
+
+void plan_make_phases(plan *p, plan_scope *s, const plan_options *o)
+{
+    for (int i = 0; i < s->values; i++) {
+        s->value[i].def = s->value[i].last = (plan_time){ -1, -1 };
+        s->value[i].written = -1;
+    }
+    plan_phase *f = NULL;
+    for (const ir_node *n = s->graph->first; n; n = n->next) {
+        if (n->op == IR_CALL) {
+            add_call(p, s, n);
+            f = NULL;
+            continue;
+        }
+        if (!has_work(s, n)) continue;
+        plan_step *t = arena_alloc(p->arena, sizeof *t);
+        t->node = n;
+        t->scope = s;
+        t->aligned = arena_array(p->arena, (size_t)n->inputs + 1, sizeof *t->aligned);
+        plan_describe_step(t);
+        if (!f || !joins(s, f, t, s->items - 1)) {
+            f = arena_alloc(p->arena, sizeof *f);
+            add_item(p->arena, s, (plan_item){ .phase = f, .function = -1 });
+        }
+        add_step(p->arena, f, t);
+        mark_outputs(s, t, f, s->items - 1);
+    }
+    for (int i = 0; i < s->items; i++)
+        if (s->item[i].phase) cut_panels(s->item[i].phase, o->panel_rows ? o->panel_rows : PANEL_ROWS);
+}

@@ -1,0 +1,142 @@
+/* The plan: which steps run in which phase, over which rows, with which data where. Everything is planned for one image (N = 1): a batch runs the plan
+ * image by image (batch.c shows that no operator mixes images).
+ *
+ * A *scope* is the main graph or one of its functions. A scope is a list of *items*: phases and calls. A *phase* has one space of rows, cut into panels that
+ * threads claim; its *steps* run one after another on a panel, reading only rows of that panel of what the phase itself makes. Between phases stands a barrier.
+ * A value lives in one place: a graph's parameter or result (the caller's pointer), the frame (one an image in flight), or the scratch (one a thread: values
+ * that live within one phase, a panel of rows at a time). */
+#ifndef VITCC_PLAN_PLAN_H
+#define VITCC_PLAN_PLAN_H
+
+#include "../ir/ir.h"
+
+enum { PLAN_ALIGN = 64 };
+
+typedef enum plan_space { SPACE_CONSTANT, SPACE_ARGUMENT, SPACE_FRAME, SPACE_SCRATCH } plan_space;
+
+typedef struct plan_step plan_step;
+typedef struct plan_scope plan_scope;
+
+/* A moment of a scope: an item (a phase or a call), and a step in it. */
+typedef struct plan_time { int item, step; } plan_time;
+
+typedef struct plan_value {
+    const ir_value *value;
+    int64_t elements;
+    int64_t shape[IR_RANK_MAX];      /* with N = 1 */
+    struct plan_value *base;         /* a view: whose storage it shares; itself otherwise */
+    int64_t offset;                  /* of a view, in elements from base's first */
+    int64_t row_elements, row_stride;  /* elements lie in runs of row_elements, row_stride apart; equal: contiguous */
+    bool view;                       /* nothing to do: the source's elements are its own */
+    bool assembled;                  /* of a concatenation: nothing to do, every part is made in place */
+    plan_space space;                /* of bases */
+    int64_t bytes;                   /* of bases: in the frame the whole value, in the scratch one panel of it */
+    int64_t address;                 /* of bases in frame or scratch: byte offset */
+    bool argument_result;            /* of bases in a function: the caller passes where it goes */
+    bool result_views;               /* of bases in a function: a view of it is a result */
+    plan_time def, last;             /* of bases: the first writer, the last reader; item -1: before the first */
+    int written;                     /* of bases: the item of the last writer */
+    bool def_by_panel;               /* written by panel, in one step */
+    bool last_by_panel;              /* every reader of the last item reads by panel */
+    bool last_in_place;              /* the last reader may overwrite what it reads with its result */
+    bool local;                      /* every reader is in the defining phase and reads by panel */
+} plan_value;
+
+/* A product of fixed shape: c[n][ldc] (+)= b[n][ldb] a[k][lda], as in runtime/gemm.h. */
+typedef struct plan_gemm { int m, n, k, lda, ldb, ldc, add; } plan_gemm;
+
+/* How rows are cut into tiles for products: ceil(rows / tile) tiles of low or low + 1 rows, whatever panel it is. gemm: index of the first of the kernels
+ * [height - low][remainder block]; -1: none. */
+typedef struct plan_tiles {
+    int tile, low, heights, gemm;
+    int width;                       /* features a block */
+    int n, k, ldx, ldy;              /* features, products summed, row strides of source and result */
+} plan_tiles;
+
+struct plan_step {
+    const ir_node *node;
+    plan_scope *scope;
+    int64_t rows;                    /* of the step itself: a multiple of the phase's */
+    bool unit;                       /* a panel is exactly one row of the phase */
+    bool once;                       /* the first panel does it for all */
+    bool scattered;                  /* reads by panel, but what it writes is complete only after the phase */
+    bool *aligned;                   /* [inputs] whether input i is read by panel */
+    int64_t scratch, scratch_bytes;  /* the step's own scratch: offset and size */
+    plan_tiles tiles[2];             /* linear: one; mlp: up, down; attention: scores, values; gemm is -1 elsewhere */
+};
+
+typedef struct plan_phase {
+    int64_t rows;
+    int panels, panel_rows;          /* panel_rows: of the largest */
+    int steps;
+    plan_step **step;
+    int64_t scratch_bytes, scratch_bound;
+    bool all_once;                   /* no step runs by panel */
+} plan_phase;
+
+typedef struct plan_item { plan_phase *phase; const ir_node *call; int function; } plan_item;   /* one of phase and call is NULL */
+
+struct plan_scope {
+    const ir_graph *graph;
+    bool is_function;
+    int items;
+    plan_item *item;
+    int values;
+    plan_value *value;               /* by id of the IR value; .value NULL: not used */
+    int ticks;                       /* phases, those of calls included */
+};
+
+/* One array of the weights file, used by one field of the code: a constant of the main graph, in the layout its reader wants. */
+typedef enum plan_layout { LAYOUT_PLAIN, LAYOUT_PACKED } plan_layout;
+typedef struct plan_weight {
+    const ir_value *value;           /* of the main graph, ir_is_constant */
+    plan_layout layout;
+    int block;                       /* LAYOUT_PACKED: features a block */
+} plan_weight;
+
+/* A constant that a scope reads: a field of its weights. In a function `value` is a parameter, and each call has its own weight. */
+typedef struct plan_field { const ir_value *value; plan_layout layout; int block; const char *name; } plan_field;
+typedef struct plan_fields { int count; plan_field *field; } plan_fields;
+
+typedef struct plan_buffer {         /* of the frame, for the report */
+    const plan_scope *scope;
+    const plan_value *value;
+    int64_t address, bytes;
+} plan_buffer;
+
+typedef struct plan {
+    arena *arena;
+    const ir_graph *graph;
+    int64_t *symbol;                 /* every run-time symbol's value while planning: 1 */
+    int batch_symbol;                /* -1: a static model */
+    plan_scope main;
+    int functions;
+    plan_scope *function;            /* as graph->function */
+    plan_fields *fields;             /* [0] of the main scope, [1 + f] of function f */
+    int gemms;
+    plan_gemm *gemm;
+    int buffers;
+    plan_buffer *buffer;
+    int64_t frame_bytes, frame_bound, scratch_bytes, scratch_bound, weight_bytes;
+    double flop, gemm_flop;          /* a multiply-add is 2; of linear, mlp, attention, matmul, conv; those that run on matrix kernels */
+    double linear_flop, linear_gemm_flop;
+} plan;
+
+typedef struct plan_options { int panel_rows; /* 0: the default */ int tile_rows; } plan_options;
+
+/* Plans a verified graph. Errors (a graph that mixes images, a function that cannot be planned by itself) are reported to d; NULL then. */
+plan *plan_make(arena *a, const ir_graph *g, const plan_options *o, diag *d);
+
+/* Is this the padding of a transposition that hands an attention its keys? The two are one step, which runs by rows of the transposition's source. */
+bool plan_is_key_transpose(const ir_node *n);
+/* What the step of n reads as its i-th input: the node's input, or the transposition's source. */
+const ir_value *plan_input(const ir_node *n, int i);
+const plan_value *plan_value_of(const plan_scope *s, const ir_value *v);   /* NULL v: NULL */
+int64_t plan_round_up(int64_t n, int64_t to);
+int64_t plan_dim(const plan *p, dim d);                                    /* with N = 1 */
+/* First row of panel i of a phase; i = panels: the row after the last. Panels differ by at most one row. */
+int64_t plan_panel_row(const plan_phase *f, int i);
+/* The field through which scope s reads constant v in this layout; added if it is new. index: 0 main, 1 + f function f. */
+int plan_field_of(plan *p, int index, const ir_value *v, plan_layout layout, int block, const char *name);
+
+#endif

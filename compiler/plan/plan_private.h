@@ -1,0 +1,66 @@
+/* The planner's own parts, in the order plan_make runs them. */
+#ifndef VITCC_PLAN_PRIVATE_H
+#define VITCC_PLAN_PRIVATE_H
+
+#include "plan.h"
+
+/* batch.c: shows that no operator of the graph mixes images, or reports E311. Sets batch_symbol. */
+bool plan_check_batch(plan *p, diag *d);
+
+/* check.c: what the parts below rely on, or E403: functions that call none and make every result themselves, parameters that are constants in every call or in none,
+ * values neither empty nor beyond 2^31 elements an image. */
+bool plan_check_graph(const plan *p, diag *d);
+/* Is parameter i of this function a constant in every call? */
+bool plan_is_constant_parameter(const plan *p, const ir_graph *function, int i);
+
+/* place.c: every value's shape at N = 1, and which values are views of others. */
+void plan_place_values(plan *p, plan_scope *s);
+
+/* steps.c: what a node reads and writes by rows. */
+void plan_describe_step(plan_step *s);
+/* Is value x, read or written by rows, a panel of its base for every panel of a phase? */
+bool plan_is_panel_of_base(const plan_value *x);
+
+/* phases.c: steps into phases, phases into panels. */
+void plan_make_phases(plan *p, plan_scope *s, const plan_options *o);
+
+/* kernels.c: tiles and matrix kernels of every step, and its own scratch. */
+void plan_choose_kernels(plan *p, plan_scope *s, const plan_options *o);
+
+/* allocate.c: when buffers live, in moments, and where. A moment is a tick (a phase of the main scope, those of calls counted) times PLAN_MOMENTS and, in it,
+ * 2 step for reading, 2 step + 1 for writing; PLAN_MOMENTS - 1 is the end of the phase. */
+enum { PLAN_MOMENTS = 1 << 20 };
+
+typedef struct plan_interval {
+    int64_t from, to;            /* inclusive */
+    bool from_panel, to_panel;   /* at this end only the panel at hand is touched */
+    bool to_in_place;            /* the step that reads last may overwrite */
+} plan_interval;
+
+typedef struct plan_memory_buffer {
+    plan_scope *scope;           /* NULL: a step's own scratch */
+    plan_value *value;
+    plan_step *step;
+    int intervals;
+    plan_interval *interval;
+    int64_t bytes, address;
+} plan_memory_buffer;
+
+typedef struct plan_buffers {
+    arena *arena;
+    int count;
+    plan_memory_buffer *item;
+    bool sequential;             /* of one thread: panels do not overlap in time */
+} plan_buffers;
+
+/* Sets every address; returns the end of the highest buffer, and a lower bound of it. */
+int64_t plan_allocate(plan_buffers *all, int64_t *bound);
+
+/* memory.c: liveness, then addresses in frame and scratch, and the lower bounds. */
+void plan_assign_memory(plan *p);
+
+bool plan_is_folded(const ir_node *n);
+plan_value *plan_value_at(plan_scope *s, const ir_value *v);
+plan_value *plan_base(plan_scope *s, const ir_value *v);
+
+#endif

@@ -1,0 +1,99 @@
+/* See validate.h. .npy files are read and written by the runtime's npy.c, the one that generated programs use. */
+#include "validate.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../runtime/npy.h"
+#include "ir/eval.h"
+
+struct validation {
+    int inputs, outputs;
+    eval_tensor *input, *output;
+};
+
+static uint64_t next_random(uint64_t *seed)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return *seed >> 33;
+}
+
+/* Floats uniform in ±2, integers 0 to 3, in double-mode storage. */
+static bool random_tensor(const ir_graph *g, const ir_type *t, uint64_t seed, eval_tensor *out)
+{
+    int64_t batch[64];
+    for (int i = 0; i < 64; i++) batch[i] = i < g->symbols->count && g->symbols->symbol[i].max >= 2 ? 2 : 1;
+    *out = (eval_tensor){ .elem = t->elem, .rank = t->rank, .elements = 1 };
+    for (int i = 0; i < t->rank; i++) {
+        out->shape[i] = dim_evaluate(t->dim[i], batch);
+        out->elements *= out->shape[i];
+    }
+    const size_t size = eval_size(EVAL_DOUBLE, t->elem);
+    out->data = calloc((size_t)out->elements + 1, size);
+    if (!out->data) return false;
+    for (int64_t i = 0; i < out->elements; i++) {
+        const uint64_t r = next_random(&seed);
+        if (elem_is_float(t->elem)) ((double *)out->data)[i] = (double)(float)((double)r / (double)(1u << 30) - 1.0) * 2;
+        else ((unsigned char *)out->data)[(size_t)i * size] = (unsigned char)(t->elem == ELEM_BOOL ? r & 1 : r & 3);
+    }
+    return true;
+}
+
+void validate_end(validation *v)
+{
+    if (!v) return;
+    for (int i = 0; v->input && i < v->inputs; i++) free(v->input[i].data);
+    for (int i = 0; v->output && i < v->outputs; i++) eval_free(&v->output[i]);
+    free(v->input);
+    free(v->output);
+    free(v);
+}
+
+validation *validate_begin(const ir_graph *g, diag *d)
+{
+    validation *v = calloc(1, sizeof *v);
+    if (!v) return NULL;
+    v->inputs = g->parameters;
+    v->outputs = g->results;
+    v->input = calloc((size_t)g->parameters + 1, sizeof *v->input);
+    v->output = calloc((size_t)g->results + 1, sizeof *v->output);
+    bool fine = v->input && v->output && g->symbols->count < 64;
+    for (int i = 0; fine && i < g->parameters; i++) fine = random_tensor(g, &g->parameter[i].value->type, 17u + (uint64_t)i, &v->input[i]);
+    if (fine && eval_run(g, EVAL_DOUBLE, v->input, v->output, NULL, NULL, d) == STATUS_OK) return v;
+    validate_end(v);
+    return NULL;
+}
+
+/* Largest difference of two outputs, relative to the scale of the first; infinite where only one is NaN. */
+static double difference(const eval_tensor *a, const eval_tensor *b)
+{
+    double worst = 0, scale = 0;
+    if (a->elements != b->elements || a->elem != b->elem) return INFINITY;
+    for (int64_t i = 0; i < a->elements; i++) {
+        const bool is_float = elem_is_float(a->elem);
+        const double x = is_float ? eval_number(EVAL_DOUBLE, a, i) : (double)eval_integer(EVAL_DOUBLE, a, i);
+        const double y = is_float ? eval_number(EVAL_DOUBLE, b, i) : (double)eval_integer(EVAL_DOUBLE, b, i);
+        if (isnan(x) != isnan(y)) return INFINITY;
+        if (isnan(x) || x == y) continue;
+        if (fabs(x) > scale) scale = fabs(x);
+        if (!(fabs(x - y) <= worst)) worst = fabs(x - y);
+    }
+    return worst / (scale > 0 ? scale : 1);
+}
+
+status validate_after(validation *v, const ir_graph *g, const char *pass, diag *d)
+{
+    const double tolerance = 1e-5;
+    eval_tensor *output = calloc((size_t)g->results + 1, sizeof *output);
+    if (!output) return diag_error(d, STATUS_MEMORY, NULL, "validating");
+    status s = eval_run(g, EVAL_DOUBLE, v->input, output, NULL, NULL, d);
+    for (int i = 0; s == STATUS_OK && i < g->results; i++) {
+        const double moved = difference(&v->output[i], &output[i]);
+        if (!(moved <= tolerance)) s = diag_error(d, STATUS_VALIDATE, NULL, "after pass %s output '%s' differs by %.3g of its scale", pass, g->result[i].name, moved);
+    }
+    for (int i = 0; i < g->results; i++) eval_free(&output[i]);
+    free(output);
+    return s;
+}
