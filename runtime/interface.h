@@ -1,0 +1,204 @@
+/* The public functions of a generated library, the same for every model. <name>.c includes this last, having defined
+ * MODEL(x), STATUS(x), API; FRAME_BYTES, SCRATCH_BYTES, SECTIONS, GEMMS, FIXED_BATCH; model_digest, packing_digest; struct MODEL(model) and struct MODEL(session);
+ * run_image, fill, kernels_of, inputs_of, outputs_of; and, for weights in the binary, EMBEDDED. */
+
+typedef enum weights_status weights_result;
+
+static MODEL(status) status_of(weights_result r)
+{
+    switch (r) {
+    case WEIGHTS_OK: return STATUS(OK);
+    case WEIGHTS_NOT_FOUND: return STATUS(NOT_FOUND);
+    case WEIGHTS_NOT_WEIGHTS: return STATUS(NOT_WEIGHTS);
+    case WEIGHTS_WRONG_VERSION: return STATUS(VERSION);
+    case WEIGHTS_TRUNCATED: return STATUS(TRUNCATED);
+    case WEIGHTS_WRONG_MODEL: return STATUS(WRONG_MODEL);
+    case WEIGHTS_MISALIGNED: return STATUS(MISALIGNED);
+    default: return STATUS(CORRUPT);
+    }
+}
+
+/* A model whose weights are open gets its kernels. */
+static void prepare(MODEL(model) *m)
+{
+    fill(m);
+    m->kernels = kernels_of(cpu_level());
+#if defined(VITCC_RUNTIME_JIT_H)
+    m->generated = jit_dispatch(gemm_shapes, GEMMS, m->code);
+#else
+    (void)gemm_shapes;
+#endif
+}
+
+#if defined(EMBEDDED)
+extern const unsigned char *const EMBEDDED[2];   /* start and end, in the binary */
+#endif
+
+API MODEL(status) MODEL(open)(MODEL(model) **model, const char *weights_path)
+{
+    char message[256];
+    if (!model) return STATUS(ARGUMENT);
+    *model = NULL;
+    MODEL(model) *m = calloc(1, sizeof *m);
+    if (!m) return STATUS(MEMORY);
+    weights_result r = WEIGHTS_NOT_FOUND;
+    if (weights_path) r = weights_open(&m->file, weights_path, model_digest, packing_digest, SECTIONS, message, sizeof message);
+#if defined(EMBEDDED)
+    else r = weights_open_memory(&m->file, EMBEDDED[0], (size_t)(EMBEDDED[1] - EMBEDDED[0]), model_digest, packing_digest, SECTIONS, message, sizeof message);
+#endif
+    if (r != WEIGHTS_OK) {
+        free(m);
+        return status_of(r);
+    }
+    prepare(m);
+    *model = m;
+    return STATUS(OK);
+}
+
+API MODEL(status) MODEL(open_memory)(MODEL(model) **model, const void *weights, size_t bytes)
+{
+    char message[256];
+    if (!model || !weights) return STATUS(ARGUMENT);
+    *model = NULL;
+    MODEL(model) *m = calloc(1, sizeof *m);
+    if (!m) return STATUS(MEMORY);
+    const weights_result r = weights_open_memory(&m->file, weights, bytes, model_digest, packing_digest, SECTIONS, message, sizeof message);
+    if (r != WEIGHTS_OK) {
+        free(m);
+        return status_of(r);
+    }
+    prepare(m);
+    *model = m;
+    return STATUS(OK);
+}
+
+API MODEL(status) MODEL(verify)(const MODEL(model) *model)
+{
+    char message[256];
+    return model ? status_of(weights_verify(&model->file, message, sizeof message)) : STATUS(ARGUMENT);
+}
+
+API void MODEL(close)(MODEL(model) *model)
+{
+    if (!model) return;
+    weights_close(&model->file);
+    free(model);
+}
+
+API int MODEL(generated_kernels)(const MODEL(model) *model)
+{
+    return model ? model->generated : 0;
+}
+
+static int threads_of(const MODEL(options) *o)
+{
+    return o && o->threads > 0 ? o->threads : 1;
+}
+
+/* Frames: one an image in flight. */
+static size_t frames_of(const MODEL(options) *o)
+{
+    const int64_t batch = o && o->max_batch > 1 ? o->max_batch : 1;
+    return batch < threads_of(o) ? (size_t)batch : (size_t)threads_of(o);
+}
+
+API size_t MODEL(memory)(const MODEL(options) *options)
+{
+    return frames_of(options) * FRAME_BYTES + (size_t)threads_of(options) * SCRATCH_BYTES + 64;
+}
+
+API MODEL(status) MODEL(start)(MODEL(session) **session, const MODEL(model) *model, const MODEL(options) *options)
+{
+    if (!session) return STATUS(ARGUMENT);
+    *session = NULL;
+    if (!model || (options && (options->threads < 0 || options->threads > TEAM_MAX || options->max_batch < 0)) || (options && (uintptr_t)options->memory % 64)) return STATUS(ARGUMENT);
+    if (FIXED_BATCH && options && options->max_batch > 1) return STATUS(BATCH);
+    MODEL(session) *s = NULL;
+    if (posix_memalign((void **)&s, 64, sizeof *s)) return STATUS(MEMORY);
+    memset(s, 0, sizeof *s);
+    s->model = model;
+    s->max_batch = options && options->max_batch > 0 ? options->max_batch : 1;
+    s->frame = options ? options->memory : NULL;
+    if (!s->frame && posix_memalign(&s->owned, 4096, MODEL(memory)(options))) {
+        free(s);
+        return STATUS(MEMORY);
+    }
+    if (!s->frame) s->frame = s->owned;
+    memset(s->frame, 0, MODEL(memory)(options));   /* no page fault while running */
+    s->scratch = s->frame + frames_of(options) * FRAME_BYTES;
+    if (!team_start(&s->team, threads_of(options))) {
+        free(s->owned);
+        free(s);
+        return STATUS(THREADS);
+    }
+    *session = s;
+    return STATUS(OK);
+}
+
+API void MODEL(stop)(MODEL(session) *session)
+{
+    if (!session) return;
+    team_stop(&session->team);
+    free(session->owned);
+    free(session);
+}
+
+/* Whole images while there is one for every thread, then the rest together, panel by panel. */
+static void work(void *context, worker *w)
+{
+    MODEL(session) *s = context;
+    unsigned char *const scratch = s->scratch + (size_t)w->id * SCRATCH_BYTES;
+    if (s->alone) {
+        worker alone;
+        team_alone(&alone, w);
+        for (int64_t i; (i = atomic_fetch_add(&s->next, 1)) < s->alone;) {
+            const MODEL(inputs) in = inputs_of(&s->in, i);
+            const MODEL(outputs) out = outputs_of(&s->out, i);
+            run_image(&alone, s->model, s->frame + (size_t)w->id * FRAME_BYTES, scratch, &in, &out);
+        }
+        team_barrier(w);
+    }
+    for (int64_t i = s->alone; i < s->batch; i++) {
+        const MODEL(inputs) in = inputs_of(&s->in, i);
+        const MODEL(outputs) out = outputs_of(&s->out, i);
+        run_image(w, s->model, s->frame, scratch, &in, &out);
+    }
+}
+
+API MODEL(status) MODEL(run)(MODEL(session) *session, int64_t batch, const MODEL(inputs) *inputs, const MODEL(outputs) *outputs)
+{
+    if (!session || !inputs || !outputs || !inputs_complete(inputs)) return STATUS(ARGUMENT);
+    if (batch < 1 || batch > session->max_batch) return STATUS(BATCH);
+    int idle = 0;
+    if (!atomic_compare_exchange_strong(&session->busy, &idle, 1)) return STATUS(BUSY);
+    session->in = *inputs;
+    session->out = *outputs;
+    session->batch = batch;
+    session->alone = batch / session->team.threads * session->team.threads;
+    if (session->team.threads == 1) session->alone = batch;
+    if (batch < session->team.threads) session->alone = 0;
+    atomic_store(&session->next, 0);
+    team_run(&session->team, work, session);
+    atomic_store(&session->busy, 0);
+    return STATUS(OK);
+}
+
+API const char *MODEL(status_text)(MODEL(status) status)
+{
+    static const char *const text[] = {
+        [STATUS(OK)] = "fine",
+        [STATUS(ARGUMENT)] = "an argument is NULL or out of range",
+        [STATUS(MEMORY)] = "memory ran out",
+        [STATUS(NOT_FOUND)] = "the weights file cannot be read",
+        [STATUS(NOT_WEIGHTS)] = "not a weights file",
+        [STATUS(VERSION)] = "a weights file of another format version; compile the model again",
+        [STATUS(TRUNCATED)] = "the weights file is shorter than it says; copy it again",
+        [STATUS(WRONG_MODEL)] = "weights of another model, or packed for other code; keep code and weights together",
+        [STATUS(CORRUPT)] = "the weights are damaged; copy the file again",
+        [STATUS(MISALIGNED)] = "weights in memory must be aligned to 64 bytes",
+        [STATUS(BATCH)] = "this batch is not possible: larger than the session's, or not the model's one",
+        [STATUS(BUSY)] = "the session is running another call",
+        [STATUS(THREADS)] = "a thread could not be started",
+    };
+    return (unsigned)status < sizeof text / sizeof *text && text[status] ? text[status] : "not a status";
+}

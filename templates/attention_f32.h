@@ -1,0 +1,108 @@
+/* Attention of a panel of query rows to all keys, head by head: scores, mask, softmax, values.
+ * Shapes: q [rows][ldq], head h at h d; kt [groups][d][ldk], the keys transposed, columns from `keys` on ignored; v [keys][ldv], group g at g e;
+ *         out [rows][ldo], head h at h e; probabilities (or NULL) [heads][probability_rows][keys], of which rows first_row on are written.
+ *         scratch: height (ldk + 1) floats for the largest tile height. Rows are cut into ceil(rows / tile) tiles of nearly equal height.
+ * Requires: heads a multiple of groups; ldk >= keys >= 1; code.scores, code.values: NULL, or [height - low] for every height that occurs, each a kernel or NULL:
+ *         scores: m = ldk, k = d, lda = ldk, ldb = ldq, ldc = ldk; values: m = e, k = keys, lda = ldv, ldb = ldk, ldc = ldo.
+ * Numerics: the largest of a row is subtracted before the exponential; out is divided by the row's sum after the product with v. A NaN in a row of q, or
+ *         in a key it sees, gives NaN. A row all of -infinity gives zeros, or NaN, as mask.empty_is_nan says.
+ * Source: Vaswani et al., "Attention Is All You Need", 2017. */
+#ifndef VITCC_TEMPLATES_ATTENTION_F32_H
+#define VITCC_TEMPLATES_ATTENTION_F32_H
+
+#include "linear_f32.h"
+#include "softmax_f32.h"
+
+typedef struct attention_code {
+    gemm_code *const *scores, *const *values;
+} attention_code;
+
+/* What is added to the scaled scores or takes keys out. Element (head, row, key) is at head head_stride + row row_stride + key key_stride (0 or 1). */
+typedef struct attention_mask {
+    const float *add;            /* NULL: nothing is added */
+    const unsigned char *take;   /* 0: the key is taken out; NULL: all take part */
+    size_t head_stride, row_stride;
+    int key_stride;
+    int causal;                  /* 1: query i sees keys up to i + offset */
+    int offset;                  /* keys - queries */
+    int empty_is_nan;            /* a row without any key: 1: NaN, 0: zeros */
+} attention_mask;
+
+/* s = s scale + mask, on `count` keys. */
+TEMPLATE vf attention_masked_f32(vf s, const attention_mask *mask, size_t at, int key, int last_key, int count)
+{
+    if (mask->add) s += mask->key_stride ? vf_load_part(mask->add + at + key, count) : vf_splat(mask->add[at]);
+    if (mask->take) {
+        vi taken = vi_splat(mask->take[at]);
+        if (mask->key_stride)
+            for (int i = 0; i < LANES; i++) taken[i] = i < count ? mask->take[at + (size_t)(key + i)] : 0;
+        s = vf_select(taken != 0, s, vf_splat(-INFINITY));
+    }
+    if (mask->causal) s = vf_select(vi_lanes() + key <= last_key, s, vf_splat(-INFINITY));
+    return s;
+}
+
+TEMPLATE void attention_mask_row_f32(float *s, int keys, float scale, const attention_mask *mask, size_t head, size_t row)
+{
+    const size_t at = head * mask->head_stride + row * mask->row_stride;
+    const int last_key = (int)row + mask->offset;
+    int i = 0;
+    for (; i + LANES <= keys; i += LANES) vf_store(s + i, attention_masked_f32(vf_load(s + i) * scale, mask, at, i, last_key, LANES));
+    if (i < keys) vf_store_part(s + i, attention_masked_f32(vf_load_part(s + i, keys - i) * scale, mask, at, i, last_key, keys - i), keys - i);
+}
+
+static inline bool row_has_nan(const float *s, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (s[i] != s[i]) return true;
+    return false;
+}
+
+/* Turns scores into e^(score - largest); returns what the products with v are multiplied by. */
+TEMPLATE float attention_softmax_row_f32(float *s, int keys, float scale, const attention_mask *mask, size_t head, size_t row)
+{
+    const bool plain = (!mask || (!mask->add && !mask->take && !mask->causal)) && scale > 0;
+    if (!plain && mask) attention_mask_row_f32(s, keys, scale, mask, head, row);
+    else if (!plain) row_scale_f32(s, s, keys, scale);
+    const float top = row_largest_f32(s, keys);
+    if (top == -INFINITY && !row_has_nan(s, keys)) {
+        memset(s, 0, (size_t)keys * sizeof *s);
+        return mask && !mask->empty_is_nan ? 0 : NAN;
+    }
+    return 1 / row_exp_f32(s, s, keys, top, plain ? scale : 1);
+}
+
+/* rows of one head: q, out and probabilities at the tile's first row. */
+TEMPLATE void attention_tile_f32(gemm_code *scores, gemm_code *values, const float *q, int ldq, const float *kt, const float *v, int ldv, float *out, int ldo, int rows, size_t row,
+                                 size_t head, int keys, int ldk, int d, int e, float scale, const attention_mask *mask, float *probabilities, float *scratch)
+{
+    float *s = scratch, *factor = scratch + (ptrdiff_t)rows * ldk;
+    gemm_f32(scores, kt, q, s, ldk, rows, d, ldk, ldq, ldk, 0);
+    for (int r = 0; r < rows; r++) factor[r] = attention_softmax_row_f32(s + (ptrdiff_t)r * ldk, keys, scale, mask, head, row + (size_t)r);
+    gemm_f32(values, v, s, out, e, rows, keys, ldv, ldk, ldo, 0);
+    for (int r = 0; r < rows; r++) {
+        row_scale_f32(out + (ptrdiff_t)r * ldo, out + (ptrdiff_t)r * ldo, e, factor[r]);
+        if (probabilities) row_scale_f32(s + (ptrdiff_t)r * ldk, probabilities + (ptrdiff_t)r * keys, keys, factor[r]);
+    }
+}
+
+/* mask: NULL: none, and an empty row is NaN. first_row: the query index of the panel's first row, for mask and probabilities. */
+TEMPLATE void attention_f32(const attention_code *code, const float *q, int ldq, const float *kt, const float *v, int ldv, float *out, int ldo, int rows, size_t first_row,
+                            int heads, int groups, int keys, int ldk, int d, int e, float scale, const attention_mask *mask, float *probabilities, size_t probability_rows,
+                            float *scratch, int tile, int low)
+{
+    const int tiles = tile_count(rows, tile), each = heads / groups;
+    for (int h = 0; h < heads; h++) {
+        const int g = h / each;
+        for (int i = 0, r = 0; i < tiles; i++) {
+            const int height = tile_height(rows, tiles, i);
+            const size_t row = first_row + (size_t)r;
+            attention_tile_f32(code && code->scores ? code->scores[height - low] : NULL, code && code->values ? code->values[height - low] : NULL,
+                               q + (ptrdiff_t)r * ldq + h * d, ldq, kt + (ptrdiff_t)g * d * ldk, v + g * e, ldv, out + (ptrdiff_t)r * ldo + h * e, ldo, height, row, (size_t)h,
+                               keys, ldk, d, e, scale, mask, probabilities ? probabilities + ((size_t)h * probability_rows + row) * (size_t)keys : NULL, scratch);
+            r += height;
+        }
+    }
+}
+
+#endif
