@@ -1,0 +1,147 @@
+"""Writes the models of rows.py as PyTorch's two exporters give them, each with an input and the outputs of ONNX Runtime.
+
+    OMP_NUM_THREADS=1 python models/export.py --small OUT [names] [--only GLOB] [--variants GLOB]
+    python models/export.py --full OUT [names]
+    python models/export.py --list
+
+A variant is "dynamo" (torch.onnx.export with dynamo=True) or "script" (dynamo=False), then in this order "_batch" for a
+dynamic batch, "_data" for weights in a file of their own, and "_o18" for opset 18 (20 where not said).
+"""
+import argparse
+import contextlib
+import fnmatch
+import io
+import logging
+import pathlib
+import re
+import shutil
+import tempfile
+import warnings
+
+import onnx
+import torch
+
+import onnx_files
+import rows
+
+OPSET = 20
+TRACED_BATCH, RUN_BATCH = 2, 3  # of a dynamic batch; the dynamo exporter would take a traced 1 for a constant
+VARIANT = re.compile(r"(dynamo|script)(_batch)?(_data)?(?:_o(\d+))?")
+
+
+class Exported(torch.nn.Module):
+    """A model with one tensor in and a flat tuple of tensors out, as the exporters want it."""
+
+    def __init__(self, row, model):
+        super().__init__()
+        self.model, self.row = model, row
+
+    def forward(self, pixel_values):
+        answer = self.model(pixel_values=pixel_values, **dict.fromkeys(self.row.call, True))
+        return tuple(tensor for _, tensor in named_outputs(self.row, answer))
+
+
+def named_outputs(row, answer):
+    """Names and tensors of the kept outputs; those of a tuple are numbered."""
+    for name in row.outputs.split():
+        value = getattr(answer, name)
+        if isinstance(value, torch.Tensor):
+            yield name, value
+        else:
+            yield from ((f"{name}_{i}", tensor) for i, tensor in enumerate(value))
+
+
+def torch_export(row, model, variant, path):
+    """Runs the exporter that the variant names; it may leave weights in files beside `path`."""
+    exporter, batch, data, opset = VARIANT.fullmatch(variant).groups()
+    example = rows.pixels(row, TRACED_BATCH if batch else 1)
+    names = [name for name, _ in named_outputs(row, model(pixel_values=example, **dict.fromkeys(row.call, True)))]
+    options = dict(input_names=["pixel_values"], output_names=names, opset_version=int(opset or OPSET))
+    if exporter == "dynamo":
+        options.update(dynamo=True, external_data=bool(data), verbose=False)
+        if batch:
+            options["dynamic_shapes"] = ({0: "batch"},)
+    else:
+        options["dynamo"] = False
+        if batch:
+            options["dynamic_axes"] = {name: {0: "batch"} for name in ["pixel_values", *names]}
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        torch.onnx.export(Exported(row, model).eval(), (example,), str(path), **options)
+
+
+def store(raw, variant, folder):
+    """Moves the exporter's file to `folder`, stripped; dynamo's file of weights is kept as it is, byte for byte."""
+    target = folder / "model.onnx"
+    data = raw.with_name(raw.name + ".data")
+    if data.exists():
+        shutil.move(data, folder / data.name)
+        model = onnx_files.strip(onnx.load(raw, load_external_data=False))
+        onnx_files.save(model, target)
+    else:
+        onnx_files.save(onnx_files.strip(onnx.load(raw)), target, external="_data" in variant)
+    return target
+
+
+def export(row, variant, folder):
+    """Writes one folder; returns the difference between ONNX Runtime and PyTorch, or raises where it is too large."""
+    model = rows.build(row)
+    image = rows.pixels(row, RUN_BATCH if "_batch" in variant else 1)
+    wanted = dict(named_outputs(row, model(pixel_values=image, **dict.fromkeys(row.call, True))))
+    wanted = {name: tensor.numpy() for name, tensor in wanted.items()}
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with tempfile.TemporaryDirectory(dir=folder) as work:
+        raw = pathlib.Path(work) / "model.onnx"
+        torch_export(row, model, variant, raw)
+        path = store(raw, variant, folder)
+    return onnx_files.record(path, {"pixel_values": image.numpy()}, wanted)
+
+
+def chosen(table, arguments):
+    """The rows and variants that the arguments ask for; those of another script are left out."""
+    unknown = set(arguments.names) - {row.name for row in table}
+    if unknown:
+        raise SystemExit(f"no row named {', '.join(sorted(unknown))}; --list shows them")
+    for row in table:
+        if (not arguments.names or row.name in arguments.names) and fnmatch.fnmatch(row.name, arguments.only):
+            for variant in row.variants.split():
+                if VARIANT.fullmatch(variant) and fnmatch.fnmatch(variant, arguments.variants):
+                    yield row, variant
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    kind = parser.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--small", type=pathlib.Path, metavar="OUT", help="write the small models")
+    kind.add_argument("--full", type=pathlib.Path, metavar="OUT", help="write the full-size models")
+    kind.add_argument("--list", action="store_true", help="print rows and variants")
+    parser.add_argument("names", nargs="*", help="rows; all where none is named")
+    parser.add_argument("--only", default="*", metavar="GLOB", help="rows by pattern")
+    parser.add_argument("--variants", default="*", metavar="GLOB", help="variants by pattern")
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse()
+    if arguments.list:
+        for title, table in ("small", rows.SMALL), ("full", rows.FULL):
+            for row in table:
+                print(f"{title}  {row.name:22} {row.model}: {row.variants}")
+        return
+    torch.set_grad_enabled(False)
+    logging.disable(logging.WARNING)
+    failed = 0
+    for row, variant in chosen(rows.SMALL if arguments.small else rows.FULL, arguments):
+        folder = (arguments.small or arguments.full) / f"{row.name}-{variant}"
+        try:
+            print(f"{folder.name}: {export(row, variant, folder):.1e} of scale from PyTorch", flush=True)
+        except Exception as error:  # one exporter's refusal must not hide the others'
+            shutil.rmtree(folder, ignore_errors=True)
+            failed += 1
+            print(f"{folder.name}: FAILED: {type(error).__name__}: {str(error)[:300]}", flush=True)
+    raise SystemExit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The table of exported models, one row a model, and how a row becomes a PyTorch model with seeded weights and an input."""
+import dataclasses
+import zlib
+
+import torch
+import transformers
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    name: str
+    model: str              # a class of transformers
+    config: dict            # entries of its configuration
+    variants: str           # see export.py; "optimum" and "optimum_static" are export_optimum.py's
+    outputs: str = "logits"  # the fields of the model's answer that the file gives
+    attention: str = "sdpa"  # or "eager"
+    call: tuple = ()        # names of arguments of the call that are true
+
+    @property
+    def image(self):
+        """Channels, height and width."""
+        size = self.config["image_size"]
+        return self.config.get("num_channels", 3), *(size if isinstance(size, list) else [size, size])
+
+
+CLASSIFY, FEATURES = "ViTForImageClassification", "ViTModel"
+DEIT, TEACHER = "DeiTForImageClassification", "DeiTForImageClassificationWithTeacher"
+TEACHER_OUTPUTS = "logits cls_logits distillation_logits"
+
+BOTH = "dynamo script"
+BATCHES = "dynamo script dynamo_batch script_batch"
+OPSETS = "dynamo_o18 dynamo_o23 dynamo_o24 script_o14 script_o17"
+OPTIMUM = "optimum optimum_static"
+
+
+def small(image_size=16, patch_size=4, width=32, heads=2, mlp=64, layers=2, labels=5, **more):
+    return dict(image_size=image_size, patch_size=patch_size, hidden_size=width, num_attention_heads=heads,
+                intermediate_size=mlp, num_hidden_layers=layers, num_labels=labels, **more)
+
+
+SMALL = [
+    Row("vit_cls", CLASSIFY, small(), f"{BATCHES} {OPSETS} dynamo_data {OPTIMUM}"),
+    Row("vit_cls_eager", CLASSIFY, small(), f"{BATCHES} dynamo_o23 script_o13", attention="eager"),
+    Row("vit_rect", CLASSIFY, small([48, 32], [8, 16]), BATCHES),
+    Row("vit_patch7", CLASSIFY, small(28, 7, layer_norm_eps=1e-6), BOTH),
+    Row("vit_odd", CLASSIFY, small(24, 4, 36, 3, 100, labels=7, qkv_bias=False), BATCHES),
+    Row("vit_grey", CLASSIFY, small(num_channels=1), "dynamo"),
+    Row("vit_features", FEATURES, small(), f"{BATCHES} {OPTIMUM}", "last_hidden_state pooler_output"),
+    Row("vit_hidden_states", FEATURES, small(), f"{BOTH} dynamo_batch", "hidden_states attentions", "eager",
+        ("output_hidden_states", "output_attentions")),
+    Row("vit_gelu_new", CLASSIFY, small(hidden_act="gelu_new"), f"{BOTH} script_o14"),
+    Row("vit_gelu_tanh", CLASSIFY, small(hidden_act="gelu_pytorch_tanh"), f"{BOTH} dynamo_o18"),
+    Row("vit_quick_gelu", CLASSIFY, small(hidden_act="quick_gelu"), BOTH),
+    Row("vit_relu", CLASSIFY, small(hidden_act="relu"), "dynamo"),
+    Row("vit_one_class", CLASSIFY, small(labels=1), BOTH),
+    Row("vit_two_class", CLASSIFY, small(labels=2), "dynamo"),
+    Row("deit_cls", DEIT, small(), f"{BATCHES} {OPSETS} {OPTIMUM}"),
+    Row("deit_cls_eager", DEIT, small(), f"{BOTH} script_o13", attention="eager"),
+    Row("deit_teacher", TEACHER, small(), f"{BATCHES} {OPTIMUM}", TEACHER_OUTPUTS),
+    # twins of the full-size shapes: 197 tokens, the largest patch, many layers, patches of 14 with heads of 20 (80 in ViT-H), 198 tokens
+    Row("vit_b16_twin", CLASSIFY, small(56, 4, 32, 2, 128, labels=10), f"{BOTH} dynamo_batch"),
+    Row("vit_b32_twin", CLASSIFY, small(80, 16, 32, 2, 128, 1, labels=10), BOTH),
+    Row("vit_l16_twin", CLASSIFY, small(layers=5), "dynamo script_batch"),
+    Row("vit_h14_twin", CLASSIFY, small(56, 14, 40, 2, 80), BOTH),
+    Row("deit_ti_twin", TEACHER, small(56, 4, 48, 3, 96, 1), "dynamo script_batch", TEACHER_OUTPUTS),
+]
+
+
+def full(width, layers, heads, image_size=224, patch_size=16):
+    return dict(image_size=image_size, patch_size=patch_size, hidden_size=width, num_attention_heads=heads,
+                intermediate_size=4 * width, num_hidden_layers=layers, num_labels=1000)
+
+
+FULL = [
+    Row("vit_b16_224", CLASSIFY, full(768, 12, 12), BATCHES),
+    Row("vit_b16_384", CLASSIFY, full(768, 12, 12, 384), BOTH),
+    Row("vit_b32_224", CLASSIFY, full(768, 12, 12, 224, 32), BOTH),
+    Row("vit_l16_224", CLASSIFY, full(1024, 24, 16), BOTH),
+    Row("vit_h14_224", CLASSIFY, full(1280, 32, 16, 224, 14), "dynamo_data script_data"),
+    # the checkpoints without distillation are published as plain ViTs, those with it as DeiTs with a teacher
+    Row("deit_ti_224", CLASSIFY, full(192, 12, 3), BATCHES),
+    Row("deit_s_224", CLASSIFY, full(384, 12, 6), BOTH),
+    Row("deit_ti_distilled_224", TEACHER, full(192, 12, 3), BATCHES, TEACHER_OUTPUTS),
+    Row("deit_s_distilled_224", TEACHER, full(384, 12, 6), BOTH, TEACHER_OUTPUTS),
+]
+
+
+def seed(text):
+    torch.manual_seed(zlib.crc32(text.encode()))
+
+
+def draw(name, parameter):
+    """Draws one parameter anew, on a scale that keeps activations near 1 and attention far from uniform."""
+    noise = torch.randn_like(parameter)
+    if parameter.ndim == 1:  # a bias, or a norm's weight, which is all ones before
+        return 0.2 * noise + (parameter.min() == 1).float()
+    if parameter.ndim == 3:  # class and distillation tokens, position embeddings
+        return 0.5 * noise
+    gain = 1.4 if any(part in name for part in ("query", "key", "q_proj", "k_proj")) else 1.0
+    return noise * gain * parameter[0].numel() ** -0.5
+
+
+def build(row):
+    """The row's model. No parameter is left at zero, one or any constant, which would hide a mistake made with it."""
+    model_class = getattr(transformers, row.model)
+    config = model_class.config_class(**row.config)
+    config._attn_implementation = row.attention
+    seed(row.name)
+    model = model_class(config).eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(draw(name, parameter))
+    return model
+
+
+def pixels(row, batch):
+    seed(row.name + " input")
+    return torch.randn(batch, *row.image)
