@@ -1,0 +1,104 @@
+"""What all Python tests share: the compiler, built models, ONNX Runtime, comparisons."""
+import functools
+import os
+import pathlib
+import subprocess
+import zlib
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+VITCC = os.environ.get("VITCC", str(ROOT / "build/vitcc/compiler/vitcc"))
+PASSES = [line.split("(")[1].split(",")[0] for line in (ROOT / "compiler/passes/passes.def").read_text().splitlines() if line.startswith("PASS(")]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--full", action="store_true", help="full-size models and fresh exports too")
+
+
+def small_models():
+    """Folders of committed models: model.onnx with inputs and reference outputs."""
+    return sorted(p.parent for p in (ROOT / "models/small").glob("*/model.onnx"))
+
+
+def run(*command, status=0, **more):
+    """Runs a command, checks its exit status, returns what it printed."""
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=600, **more)
+    assert done.returncode == status, f"{' '.join(map(str, command))}\nexit {done.returncode}\n{done.stdout}{done.stderr}"
+    return done
+
+
+def build(model, folder, *options, name="model"):
+    """Compiles a model and builds its program; returns the program's path."""
+    run(VITCC, "compile", model, "-o", folder / "out", "--name", name, "-q", *options)
+    flags = ["-DCMAKE_C_FLAGS=-Wall -Wextra -Wpedantic -Wconversion -Werror"]
+    run("cmake", "-S", folder / "out", "-B", folder / "build", *flags)
+    run("cmake", "--build", folder / "build", "--target", name)
+    return folder / "build" / name
+
+
+def session(model):
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    return ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+
+
+def shapes(model, batch):
+    """Input shapes by name, symbolic dimensions as `batch`; and whether there are any."""
+    inputs = {i.name: [d if isinstance(d, int) else batch for d in i.shape] for i in session(model).get_inputs()}
+    dynamic = any(not isinstance(d, int) for i in session(model).get_inputs() for d in i.shape)
+    return inputs, dynamic
+
+
+def random_inputs(model, seed, batch=1):
+    """float32 inputs, normal as preprocessed pictures are."""
+    rng = np.random.default_rng([seed, zlib.crc32(str(pathlib.Path(model).parent.name).encode())])
+    return {k: rng.standard_normal(s).astype(np.float32) for k, s in shapes(model, batch)[0].items()}
+
+
+def safe(name):
+    return "".join(c if c.isascii() and (c.isalnum() or c in "_.-") else "_" for c in name)
+
+
+def save_inputs(folder, inputs):
+    folder.mkdir(parents=True, exist_ok=True)
+    flags = []
+    for k, v in inputs.items():
+        np.save(folder / f"in_{safe(k)}.npy", v)
+        flags += ["--input", f"{k}={folder}/in_{safe(k)}.npy"]
+    return flags
+
+
+def load_outputs(folder, names):
+    return {n: np.load(folder / f"{safe(n)}.npy") for n in names}
+
+
+def run_program(program, folder, inputs, names, *options):
+    run(program, *save_inputs(folder, inputs), "--output-dir", folder / "got", *options)
+    return load_outputs(folder / "got", names)
+
+
+def evaluate(model, folder, inputs, names, *options):
+    """The model in double precision, by the compiler's evaluator."""
+    run(VITCC, "evaluate", model, "-o", folder / "double", *save_inputs(folder, inputs), *options)
+    return load_outputs(folder / "double", names)
+
+
+def largest_error(got, want):
+    """Largest absolute difference; a NaN in one only is infinitely wrong."""
+    assert got.shape == want.shape, (got.shape, want.shape)
+    got, want = got.astype(np.float64), want.astype(np.float64)
+    if not np.array_equal(np.isnan(got), np.isnan(want)):
+        return np.inf
+    return float(np.nanmax(np.abs(got - want), initial=0))
+
+
+def check(got, reference, truth):
+    """The rule of docs/numerics.md: our largest error against double precision is at most twice ONNX Runtime's own, or 1e-6 of the output's scale. Returns both."""
+    ours, theirs = (max(largest_error(x[k], truth[k]) for k in truth) for x in (got, reference))
+    scale = max(float(np.nanmax(np.abs(v), initial=0)) for v in truth.values())
+    assert ours <= max(2 * theirs, 1e-6 * scale), f"largest error {ours:.3g}, ONNX Runtime's {theirs:.3g}, scale {scale:.3g}"
+    return ours, theirs

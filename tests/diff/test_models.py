@@ -1,0 +1,58 @@
+"""Every committed model: the generated program against ONNX Runtime and the double-precision evaluator."""
+import zlib
+
+import numpy as np
+import pytest
+
+from conftest import PASSES, ROOT, build, check, evaluate, random_inputs, run_program, session, shapes, small_models
+
+MODELS = [ROOT / "models/digits/digits.onnx"] + [m / "model.onnx" for m in small_models()]
+
+
+def ids(model):
+    return model.parent.name
+
+
+def compare(model, program, folder, seed, batch, *options):
+    inputs = random_inputs(model, seed, batch)
+    names = [o.name for o in session(model).get_outputs()]
+    reference = dict(zip(names, session(model).run(None, inputs)))
+    truth = evaluate(model, folder, inputs, names)
+    got = run_program(program, folder, inputs, names, *options)
+    return check(got, reference, truth)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=ids)
+def test_equals_onnx_runtime(model, tmp_path):
+    program = build(model, tmp_path)
+    dynamic = shapes(model, 1)[1]
+    for seed, threads in enumerate((1, 2, 3)):
+        compare(model, program, tmp_path / str(seed), seed, 3 if dynamic and seed else 1, "--threads", threads)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=ids)
+def test_evaluator_equals_onnx_runtime(model, tmp_path):
+    """All passes in the evaluator, in double: within float32's reach of ONNX Runtime; and --validate finds no pass that moved an output."""
+    inputs = random_inputs(model, 5, shapes(model, 2)[1] and 2 or 1)
+    names = [o.name for o in session(model).get_outputs()]
+    reference = dict(zip(names, session(model).run(None, inputs)))
+    truth = evaluate(model, tmp_path, inputs, names, "--validate")
+    for name in names:
+        scale = float(np.abs(truth[name]).max())
+        assert np.abs(reference[name] - truth[name]).max() <= 2e-5 * max(scale, 1e-3)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=ids)
+def test_a_pass_left_out(model, tmp_path):
+    """No pass is needed for correctness: each model once with all left out, and with one or two single ones, spread so that every pass is left out for many models."""
+    start = zlib.crc32(model.parent.name.encode()) % len(PASSES)
+    for left_out in ("all", PASSES[start]):
+        folder = tmp_path / left_out
+        folder.mkdir()
+        compare(model, build(model, folder, "--no-pass", left_out), folder, 1, 1, "--threads", "2")
+
+
+@pytest.mark.parametrize("left_out", PASSES)
+def test_every_pass_left_out_of_digits(left_out, tmp_path):
+    model = ROOT / "models/digits/digits.onnx"
+    compare(model, build(model, tmp_path, "--no-pass", left_out), tmp_path, 1, 3, "--threads", "2")
