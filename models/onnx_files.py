@@ -38,6 +38,7 @@ def save(model, path, external=False):
     """Writes a checked ONNX file; `external` puts the weights into one file beside it, the path plus ".data"."""
     if external:
         onnx.save_model(model, path, save_as_external_data=True, location=path.name + ".data", size_threshold=256)
+        path.with_name(path.name + ".data").chmod(0o644)  # onnx makes it readable to its owner only
     else:
         onnx.save_model(model, path)
     onnx.checker.check_model(str(path))

@@ -58,7 +58,7 @@ SMALL = [
     Row("deit_cls_eager", DEIT, small(), f"{BOTH} script_o13", attention="eager"),
     Row("deit_teacher", TEACHER, small(), f"{BATCHES} {OPTIMUM}", TEACHER_OUTPUTS),
     # twins of the full-size shapes: 197 tokens, the largest patch, many layers, patches of 14 with heads of 20 (80 in ViT-H), 198 tokens
-    Row("vit_b16_twin", CLASSIFY, small(56, 4, 32, 2, 128, labels=10), f"{BOTH} dynamo_batch"),
+    Row("vit_b16_twin", CLASSIFY, small(56, 4, 32, 2, 128, labels=10), f"{BOTH} dynamo_batch dynamo_data"),
     Row("vit_b32_twin", CLASSIFY, small(80, 16, 32, 2, 128, 1, labels=10), BOTH),
     Row("vit_l16_twin", CLASSIFY, small(layers=5), "dynamo script_batch"),
     Row("vit_h14_twin", CLASSIFY, small(56, 14, 40, 2, 80), BOTH),

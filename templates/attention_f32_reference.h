@@ -5,7 +5,8 @@
 #include "attention_f32.h"
 
 /* q [d]; keys [keys][ldk] and v [keys][ldv] of the head's group; head, row: for the mask. probability [keys], out [e]. */
-static inline void attention_f32_reference(const float *q, const float *k, int ldk, const float *v, int ldv, int keys, int d, int e, double scale, const attention_mask *mask,
+static inline void attention_f32_reference(const float *q, const float *k, int ldk, const float *v, int ldv, int keys, int d, int e, double scale,
+                                           const attention_mask *mask,
                                            size_t head, size_t row, double *probability, double *out)
 {
     double top = -INFINITY, sum = 0;

@@ -1,5 +1,6 @@
 /* Copies of rows at strides, the parts of a concatenation, and padding with one value.
- * Shapes: copy_rows: `rows` runs of `bytes`, strides apart in bytes; pad_elements: x of `extent`, row-major, into y with before[a] and after[a] elements added on axis a.
+ * Shapes: copy_rows: `rows` runs of `bytes`, strides apart in bytes; pad_elements: x of `extent`, row-major, into y with before[a] and after[a]
+ *         elements added on axis a.
  * Requires: nothing overlaps; rank 1 to PAD_RANK; size 1, 2, 4 or 8. */
 #ifndef VITCC_TEMPLATES_CONCAT_H
 #define VITCC_TEMPLATES_CONCAT_H

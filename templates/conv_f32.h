@@ -44,17 +44,20 @@ TEMPLATE void conv_plane_f32(const conv_shape *s, const float *x, const float *w
                 conv_range(s, 2, kx, &x0, &x1);
                 for (int oz = z0; oz < z1; oz++)
                     for (int oy = y0; oy < y1; oy++) {
-                        const ptrdiff_t iz = oz * s->stride[0] + kz * s->dilation[0] - s->pad[0], iy = oy * s->stride[1] + ky * s->dilation[1] - s->pad[1];
+                        const ptrdiff_t iz = oz * s->stride[0] + kz * s->dilation[0] - s->pad[0];
+                        const ptrdiff_t iy = oy * s->stride[1] + ky * s->dilation[1] - s->pad[1];
                         const ptrdiff_t ix = x0 * s->stride[2] + kx * s->dilation[2] - s->pad[2];
                         if (x0 < x1)
-                            conv_row_f32(x + (iz * s->size[1] + iy) * s->size[2] + ix, s->stride[2], w[tap], y + ((ptrdiff_t)oz * s->out[1] + oy) * s->out[2] + x0, x1 - x0);
+                            conv_row_f32(x + (iz * s->size[1] + iy) * s->size[2] + ix, s->stride[2], w[tap],
+                                         y + ((ptrdiff_t)oz * s->out[1] + oy) * s->out[2] + x0, x1 - x0);
                     }
             }
 }
 
 TEMPLATE void conv_f32(const conv_shape *s, const float *x, const float *w, const float *b, float *y, size_t first, size_t last)
 {
-    const size_t plane_in = (size_t)s->size[0] * (size_t)s->size[1] * (size_t)s->size[2], plane_out = (size_t)s->out[0] * (size_t)s->out[1] * (size_t)s->out[2];
+    const size_t plane_in = (size_t)s->size[0] * (size_t)s->size[1] * (size_t)s->size[2];
+    const size_t plane_out = (size_t)s->out[0] * (size_t)s->out[1] * (size_t)s->out[2];
     const size_t taps = (size_t)s->kernel[0] * (size_t)s->kernel[1] * (size_t)s->kernel[2];
     const size_t per_group = (size_t)(s->channels / s->groups), outputs = (size_t)s->outputs, outputs_per_group = (size_t)(s->outputs / s->groups);
     for (size_t p = first; p < last; p++) {

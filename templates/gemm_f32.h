@@ -10,11 +10,13 @@
 
 enum {
     GEMM_ROWS = 6,                            /* rows of c held in registers */
-    GEMM_VECTORS = LANES == 16 ? 4 : 2        /* vectors of a row held in registers: 12 sums of 16 registers, or 24 of 32 */
+    GEMM_VECTORS = LANES == 16 ? 4 : 2,       /* vectors of a row held in registers: 12 sums of 16 registers, or 24 of 32 */
+    GEMM_DEPTH = 768                          /* how much of k is done for all rows before the next */
 };
 
 /* rows x vectors (constants) of c; of the last vector `count` lanes. */
-TEMPLATE void gemm_block_f32(const float *a, const float *b, float *c, int k, ptrdiff_t lda, ptrdiff_t ldb, ptrdiff_t ldc, int add, int rows, int vectors, int count)
+TEMPLATE void gemm_block_f32(const float *a, const float *b, float *c, int k, ptrdiff_t lda, ptrdiff_t ldb, ptrdiff_t ldc, int add, int rows,
+                             int vectors, int count)
 {
     vf sum[GEMM_ROWS][GEMM_VECTORS];
     UNROLL
@@ -48,7 +50,8 @@ TEMPLATE void gemm_block_f32(const float *a, const float *b, float *c, int k, pt
 }
 
 /* `vectors` (a constant) vectors of features of all n rows: blocks of at most GEMM_ROWS rows, heights differing by at most one. */
-TEMPLATE void gemm_columns_f32(const float *a, const float *b, float *c, int n, int k, ptrdiff_t lda, ptrdiff_t ldb, ptrdiff_t ldc, int add, int vectors, int count)
+TEMPLATE void gemm_columns_f32(const float *a, const float *b, float *c, int n, int k, ptrdiff_t lda, ptrdiff_t ldb, ptrdiff_t ldc, int add,
+                               int vectors, int count)
 {
     const int blocks = (n + GEMM_ROWS - 1) / GEMM_ROWS;
     for (int i = 0, r = 0; i < blocks; i++) {
@@ -67,8 +70,9 @@ TEMPLATE void gemm_columns_f32(const float *a, const float *b, float *c, int n, 
     }
 }
 
-/* Any shape. Not inlined: one copy serves all instances. */
-static __attribute__((noinline, unused)) void gemm_portable_f32(const float *a, const float *b, float *c, int m, int n, int k, int lda, int ldb, int ldc, int add)
+/* A part of k that fits the caches: all features of all rows. */
+static __attribute__((noinline, unused)) void gemm_part_f32(const float *a, const float *b, float *c, int m, int n, int k, int lda, int ldb, int ldc,
+                                                            int add)
 {
     int j = 0;
     for (; j + GEMM_VECTORS * LANES <= m; j += GEMM_VECTORS * LANES)
@@ -76,6 +80,18 @@ static __attribute__((noinline, unused)) void gemm_portable_f32(const float *a, 
     for (; GEMM_VECTORS > 2 && j + 2 * LANES <= m; j += 2 * LANES) gemm_columns_f32(a + j, b, c + j, n, k, lda, ldb, ldc, add, 2, LANES);
     for (; j + LANES <= m; j += LANES) gemm_columns_f32(a + j, b, c + j, n, k, lda, ldb, ldc, add, 1, LANES);
     if (j < m) gemm_columns_f32(a + j, b, c + j, n, k, lda, ldb, ldc, add, 1, m - j);
+}
+
+/* Any shape. Neither this nor the part is inlined: one copy serves all instances. */
+static __attribute__((noinline, unused)) void gemm_portable_f32(const float *a, const float *b, float *c, int m, int n, int k, int lda, int ldb,
+                                                                int ldc, int add)
+{
+    int i = 0;
+    do {
+        const int depth = k - i < GEMM_DEPTH ? k - i : GEMM_DEPTH;
+        gemm_part_f32(a + (ptrdiff_t)i * lda, b + i, c, m, n, depth, lda, ldb, ldc, add || i > 0);
+        i += depth;
+    } while (i < k);
 }
 
 /* code: a kernel of exactly this shape; NULL: there is none. */

@@ -5,7 +5,8 @@
 #include "gemm_f32_reference.h"
 
 /* Element (row, feature) of start + x · W, W packed in blocks of bn features. */
-static inline double linear_f32_reference(const float *x, int ldx, const float *w, int n, int k, int bn, int row, int feature, double start, double *bound)
+static inline double linear_f32_reference(const float *x, int ldx, const float *w, int n, int k, int bn, int row, int feature, double start,
+                                          double *bound)
 {
     const int column = feature / bn * bn, width = n - column < bn ? n - column : bn;
     return gemm_f32_reference(w + (ptrdiff_t)column * k, x, k, width, ldx, row, feature - column, start, bound);

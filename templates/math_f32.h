@@ -1,8 +1,10 @@
 /* Element-wise functions on vectors of floats: vf_<name> for every operator of the expressions that the compiler prints (compiler/ir/exprs.def).
  * A truth value is a vi: 0 or -1 a lane.
- * Numerics: exp 2 ulp with denormals, erf 2 ulp, sigmoid 3 ulp, tanh 6 ulp; gelu, gelu_tanh and swish 4 ulp or 1e-7 max(1, |x|), over all floats; NaN in gives NaN out.
+ * Numerics: exp 2 ulp with denormals, erf 2 ulp, sigmoid 3 ulp, tanh 6 ulp; gelu, gelu_tanh and swish 4 ulp or 1e-7 max(1, |x|), over all floats;
+ *         NaN in gives NaN out.
  * log, sin, cos, pow, fmod, and below AVX2 floor, ceil and round, are the C library's, lane by lane.
- * Source: exp reduces by Cody and Waite's split of ln 2 with the polynomial of the Cephes library; the normal tail and tanh are rational minimax fits. */
+ * Source: exp reduces by Cody and Waite's split of ln 2 with the polynomial of the Cephes library; the normal tail and tanh are rational minimax
+ *         fits. */
 #ifndef VITCC_TEMPLATES_MATH_F32_H
 #define VITCC_TEMPLATES_MATH_F32_H
 

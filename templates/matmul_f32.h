@@ -1,7 +1,8 @@
 /* A batch of matrix products whose batch axes broadcast.
  * Shapes: c [batch…][m][n] = a [batch…][m][k] · b [batch…][k][n], matrices contiguous; batch strides in floats, 0 broadcasts.
  *         Products first to last - 1 of the batch, in row-major order of its axes, are computed; pointers are at product 0.
- * Requires: batch rank 0 to MATMUL_RANK; c overlaps neither a nor b. code: a kernel with its shape's m = n, n = m, k, lda = n, ldb = k, ldc = n, or NULL.
+ * Requires: batch rank 0 to MATMUL_RANK; c overlaps neither a nor b. code: a kernel with its shape's m = n, n = m, k, lda = n, ldb = k, ldc = n, or
+ *         NULL.
  * Numerics: as gemm_f32; k = 0 gives zeros. */
 #ifndef VITCC_TEMPLATES_MATMUL_F32_H
 #define VITCC_TEMPLATES_MATMUL_F32_H

@@ -1,7 +1,8 @@
 /* Softmax along contiguous rows, or along any axis.
  * Shapes: x, y [rows][n], rows ldx and ldy apart; softmax_axis_f32: [outer][axis][inner]. y may be x.
  * Requires: n, axis >= 1.
- * Numerics: the largest is subtracted first, which rounds: relative error 6e-7 + 7e-8 |log y|; shares below e^-87 of the largest are 0. A row with a NaN, or all of -infinity, becomes NaN. */
+ * Numerics: the largest is subtracted first, which rounds: relative error 6e-7 + 7e-8 |log y|; shares below e^-87 of the largest are 0. A row with a
+ *         NaN, or all of -infinity, becomes NaN. */
 #ifndef VITCC_TEMPLATES_SOFTMAX_F32_H
 #define VITCC_TEMPLATES_SOFTMAX_F32_H
 

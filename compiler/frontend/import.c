@@ -33,7 +33,7 @@ static void define_initializers(importer *im)
     const Onnx__GraphProto *g = im->source;
     for (size_t i = 0; i < g->n_initializer; i++) {
         const char *name = or_empty(g->initializer[i]->name);
-        import_value *v = import_value_named(im, name, true);
+        import_value *v = import_own_value(im, name);
         if (v->defined) duplicate(im, NULL, name);
         v->defined = true;
         v->initializer = g->initializer[i];
@@ -62,25 +62,27 @@ static void define_inputs(importer *im)
     }
 }
 
-static import_value **name_list(importer *im, char *const *names, size_t count)
+static import_value **name_list(importer *im, char *const *names, size_t count, bool own)
 {
     import_value **list = arena_array(im->arena, count + 1, sizeof *list);
     for (size_t i = 0; i < count; i++)
-        if (names[i] && *names[i]) list[i] = import_value_named(im, names[i], true);
+        if (names[i] && *names[i]) list[i] = own ? import_own_value(im, names[i]) : import_value_named(im, names[i], true);
     return list;
 }
 
 static void define_node(importer *im, import_node *n, int index)
 {
     const Onnx__NodeProto *p = im->source->node[index];
+    const char *origin = import_origin(im->arena, index, p);
     n->proto = p;
     n->index = index;
-    n->origin = import_origin(im->arena, index, p);
-    n->place = arena_printf(im->arena, "node %s%s", n->origin, p->name && *p->name ? arena_printf(im->arena, " (%.100s)", or_empty(p->op_type)) : "");
+    n->origin = im->inside ? im->inside->origin : origin;
+    n->place = arena_printf(im->arena, "node %s%s", origin, p->name && *p->name ? arena_printf(im->arena, " (%.100s)", or_empty(p->op_type)) : "");
+    if (im->inside) n->place = arena_printf(im->arena, "%s branch %s", im->inside->place, n->place);
     n->inputs = (int)p->n_input;
     n->outputs = (int)p->n_output;
-    n->in = name_list(im, p->input, p->n_input);
-    n->out = name_list(im, p->output, p->n_output);
+    n->in = name_list(im, p->input, p->n_input, false);
+    n->out = name_list(im, p->output, p->n_output, true);
     for (int i = 0; i < n->outputs; i++) {
         if (!n->out[i]) continue;
         if (n->out[i]->defined) duplicate(im, n->place, n->out[i]->name);
@@ -88,6 +90,33 @@ static void define_node(importer *im, import_node *n, int index)
         n->out[i]->defined = true;
     }
     while (n->inputs && !n->in[n->inputs - 1]) n->inputs--;   /* trailing absent inputs */
+}
+
+/* ---- what branches read from around them ---- */
+
+static void capture_name(importer *im, import_node *n, const char *name)
+{
+    import_value *v = name && *name ? import_value_named(im, name, false) : NULL;
+    if (!v || !v->defined) return;
+    n->capture = arena_grow(im->arena, n->capture, (size_t)n->captures, sizeof(import_value *));
+    n->capture[n->captures++] = v;
+}
+
+static void capture_graph(importer *im, import_node *n, const Onnx__GraphProto *g)
+{
+    for (size_t i = 0; i < g->n_output; i++) capture_name(im, n, g->output[i]->name);
+    for (size_t i = 0; i < g->n_node; i++) {
+        const Onnx__NodeProto *p = g->node[i];
+        for (size_t k = 0; k < p->n_input; k++) capture_name(im, n, p->input[k]);
+        for (size_t k = 0; k < p->n_attribute; k++)
+            if (p->attribute[k]->g) capture_graph(im, n, p->attribute[k]->g);
+    }
+}
+
+static void capture(importer *im, import_node *n)
+{
+    for (size_t k = 0; k < n->proto->n_attribute; k++)
+        if (n->proto->attribute[k]->g) capture_graph(im, n, n->proto->attribute[k]->g);
 }
 
 /* ---- order ---- */
@@ -110,15 +139,16 @@ static void visit(sorter *s, int root)
     while (depth) {
         struct frame *f = &s->stack[depth - 1];
         const import_node *n = &s->node[f->node];
-        if (f->next == n->inputs) {
+        if (f->next == n->inputs + n->captures) {
             s->state[f->node] = DONE;
             s->order[s->sorted++] = f->node;
             depth--;
             continue;
         }
-        const import_value *v = n->in[f->next++];
-        if (!v || v->producer < 0 || s->state[v->producer] == DONE) continue;
-        if (s->state[v->producer] == OPEN) import_fail(s->im, n, STATUS_CYCLE, f->next - 1, "'%.200s' depends on this node", v->name);
+        const import_value *v = f->next < n->inputs ? n->in[f->next] : n->capture[f->next - n->inputs];
+        f->next++;
+        if (!v || v->owner != s->im || v->producer < 0 || s->state[v->producer] == DONE) continue;
+        if (s->state[v->producer] == OPEN) import_fail(s->im, n, STATUS_CYCLE, f->next <= n->inputs ? f->next - 1 : -1, "'%.200s' depends on this node", v->name);
         else {
             s->state[v->producer] = OPEN;
             s->stack[depth++] = (struct frame){ v->producer, 0 };
@@ -159,6 +189,7 @@ static bool *mark_live(importer *im, import_node *node, const int *order, int no
         for (int k = 0; k < n->outputs; k++) live[n->index] |= n->out[k] && n->out[k]->read;
         for (int k = 0; k < n->inputs && live[n->index]; k++)
             if (n->in[k]) n->in[k]->read = true;
+        for (int k = 0; k < n->captures && live[n->index]; k++) n->capture[k]->read = true;
     }
     return live;
 }
@@ -271,18 +302,18 @@ static void import_results(importer *im)
     if (!im->source->n_output) diag_error(im->diag, STATUS_BAD_FIELD, NULL, "the graph has no output");
 }
 
-void import_graph(importer *im)
+/* Defines, sorts and imports the nodes; inputs are declared in between, when it is known that names and order are sound. */
+static void import_nodes(importer *im, void (*declare)(importer *))
 {
-    const int nodes = (int)im->source->n_node;
+    const int nodes = (int)im->source->n_node, errors = diag_errors(im->diag);
     import_node *node = arena_array(im->arena, (size_t)nodes + 1, sizeof *node);
-    define_initializers(im);
-    define_inputs(im);
     for (int i = 0; i < nodes; i++) define_node(im, &node[i], i);
     for (int i = 0; i < nodes; i++) check_inputs(im, &node[i]);
+    for (int i = 0; i < nodes; i++) capture(im, &node[i]);
     const int *order = sort(im, node, nodes);
-    if (diag_errors(im->diag)) return;   /* without a sound graph all else would be noise */
+    if (diag_errors(im->diag) > errors) return;   /* without a sound graph all else would be noise */
     const bool *live = mark_live(im, node, order, nodes);
-    import_inputs(im);
+    if (declare) declare(im);
     find_operators(im, node, live, nodes);
     for (int i = 0; i < nodes; i++) {
         import_node *n = &node[order[i]];
@@ -290,6 +321,26 @@ void import_graph(importer *im)
         for (int k = 0; k < n->outputs; k++)
             if (n->out[k]) n->out[k]->known = false;
     }
+}
+
+bool import_branch(importer *branch)
+{
+    const int errors = diag_errors(branch->diag);
+    define_initializers(branch);
+    import_nodes(branch, NULL);
+    for (size_t i = 0; i < branch->source->n_output; i++) {
+        import_value *v = import_value_named(branch, or_empty(branch->source->output[i]->name), true);
+        read_initializer(branch, v, NULL);
+        if (!v->defined) diag_error(branch->diag, STATUS_DANGLING, NULL, "output '%.200s' of a branch of %s", v->name, branch->inside->place);
+    }
+    return diag_errors(branch->diag) == errors;
+}
+
+void import_graph(importer *im)
+{
+    define_initializers(im);
+    define_inputs(im);
+    if (!diag_errors(im->diag)) import_nodes(im, import_inputs);
     import_results(im);
     if (!diag_errors(im->diag)) ir_sweep(im->graph);
 }

@@ -18,6 +18,7 @@ typedef struct import_value {
     int producer;                           /* index of the node; -1: input, initializer or nothing */
     bool defined, read;                     /* produced by something; read by a live node or the graph's outputs */
     bool is_input, is_output;               /* of the file's graph */
+    const struct importer *owner;           /* of the graph or branch that defines it */
 } import_value;
 
 typedef struct import_node {
@@ -27,6 +28,8 @@ typedef struct import_node {
     const char *place, *origin;             /* "node 17 'attn/Softmax' (Softmax)", "17 'attn/Softmax'"; escaped */
     int inputs, outputs;
     import_value **in, **out;               /* NULL: absent */
+    int captures;                           /* values that the node's branches read from the graph around them */
+    import_value **capture;
     bool wrong;                             /* an attribute was refused */
 } import_node;
 
@@ -40,6 +43,8 @@ typedef struct importer {
     dim_symbols *symbols;
     ir_graph *graph;
     struct name_table *names;
+    struct importer *outer;                 /* of a branch: what is around it */
+    const import_node *inside;              /* and the node that it belongs to */
 } importer;
 
 /* An operator: handler returns false after reporting. `detail` tells apart those that share one. */
@@ -63,8 +68,11 @@ const char *import_origin(arena *a, int index, const Onnx__NodeProto *n);
 void import_graph(importer *im);
 /* Declares the graph's inputs as parameters, their symbols bound by --shape. */
 void import_inputs(importer *im);
-/* The value of this name, made where `create` asks for it; NULL: there is none. */
+/* Imports a branch's nodes behind those of the graph around it; false: some were refused. */
+bool import_branch(importer *branch);
+/* The value of this name, made where `create` asks for it; NULL: there is none. A branch sees what is around it. */
 import_value *import_value_named(importer *im, const char *name, bool create);
+import_value *import_own_value(importer *im, const char *name);   /* in this graph or branch itself */
 
 /* ---- import_values.c: inputs ---- */
 
@@ -123,7 +131,8 @@ bool import_fold_contents(importer *im, import_node *n, expr_op op);
 /* ---- handlers, by operators.def ---- */
 
 enum { REDUCE_SUM, REDUCE_MEAN, REDUCE_MAX, REDUCE_MIN, REDUCE_PROD, REDUCE_SUMSQ, REDUCE_L1, REDUCE_L2 };
-enum { FORMULA_SWISH, FORMULA_HARD_SWISH, FORMULA_HARD_SIGMOID, FORMULA_LEAKY_RELU, FORMULA_ELU, FORMULA_SOFTPLUS, FORMULA_SOFTSIGN, FORMULA_ERFC };
+enum { FORMULA_SWISH, FORMULA_HARD_SWISH, FORMULA_HARD_SIGMOID, FORMULA_LEAKY_RELU, FORMULA_ELU, FORMULA_SOFTPLUS, FORMULA_SOFTSIGN,
+       FORMULA_SELU, FORMULA_CELU, FORMULA_MISH, FORMULA_THRESHOLDED_RELU, FORMULA_ERFC };
 
 #define OPERATOR(name, oldest, newest, least, most, handler, detail) import_handler handler;
 #include "operators.def"

@@ -5,17 +5,17 @@
 
 /* ---- types ---- */
 
-static bool is_logic(int op)
+static bool is_logic(expr_op op)
 {
     return op == EXPR_AND || op == EXPR_OR || op == EXPR_XOR || op == EXPR_NOT;
 }
 
-static bool takes_any_number(int op)
+static bool takes_any_number(expr_op op)
 {
     return op == EXPR_NEG || op == EXPR_ABS || op == EXPR_SIGN || op == EXPR_RELU;
 }
 
-static bool check_unary(importer *im, const import_node *n, int op)
+static bool check_unary(importer *im, const import_node *n, expr_op op)
 {
     const elem e = import_type(n, 0)->elem;
     const bool fine = is_logic(op) ? e == ELEM_BOOL : takes_any_number(op) ? e != ELEM_BOOL : elem_is_float(e);
@@ -32,7 +32,7 @@ static bool check_same(importer *im, const import_node *n, int from)
     return true;
 }
 
-static bool check_binary(importer *im, const import_node *n, int op)
+static bool check_binary(importer *im, const import_node *n, expr_op op)
 {
     const elem e = import_type(n, 0)->elem;
     if (!check_same(im, n, 0)) return false;
@@ -111,7 +111,8 @@ bool import_variadic(importer *im, import_node *n)
 bool import_mean(importer *im, import_node *n)
 {
     const elem e = import_type(n, 0)->elem;
-    if (!check_binary(im, n, EXPR_ADD) || !elem_is_float(e)) return import_fail(im, n, STATUS_TYPE, 0, "%s", elem_name(e));
+    if (!check_same(im, n, 0)) return false;
+    if (!elem_is_float(e)) return import_fail(im, n, STATUS_TYPE, 0, "%s", elem_name(e));
     ir_value *sum = variadic(im, n, EXPR_ADD);
     return import_put(im, n, 0, import_map2(im, n, EXPR_DIV, sum, import_number(im, e, n->inputs)));
 }
@@ -156,12 +157,6 @@ bool import_clip(importer *im, import_node *n)
     return import_put(im, n, 0, import_map(im, n, expr_end(&b, result), input, inputs));
 }
 
-bool import_isinf(importer *im, import_node *n)
-{
-    if (!import_flag(im, n, "detect_negative", 1) || !import_flag(im, n, "detect_positive", 1) || !check_unary(im, n, EXPR_ISINF)) return false;
-    return import_put(im, n, 0, import_map1(im, n, EXPR_ISINF, import_tensor(im, n, 0)));
-}
-
 /* ---- activations ---- */
 
 bool import_gelu(importer *im, import_node *n)
@@ -198,6 +193,14 @@ static int where_negative(formula *f, int negative)
     return expr_apply(&f->b, EXPR_SELECT, apply(f, EXPR_LESS, f->x, number(f, 0)), negative, f->x);
 }
 
+/* x where it is not negative, else alpha * (exp(x / divisor) - 1). */
+static int elu(formula *f, double alpha, double divisor)
+{
+    const int x = divisor != 1 ? apply(f, EXPR_DIV, f->x, number(f, divisor)) : f->x;
+    const int rise = apply(f, EXPR_SUB, apply(f, EXPR_EXP, x, -1), number(f, 1));
+    return where_negative(f, apply(f, EXPR_MUL, rise, number(f, alpha)));
+}
+
 /* log(1 + exp x) that does not overflow. */
 static int softplus(formula *f)
 {
@@ -212,9 +215,16 @@ static int build(formula *f, importer *im, import_node *n)
     case FORMULA_HARD_SWISH: return apply(f, EXPR_MUL, f->x, hard_sigmoid(f, 1.0 / 6, 0.5));
     case FORMULA_HARD_SIGMOID: return hard_sigmoid(f, import_float(im, n, "alpha", 0.2), import_float(im, n, "beta", 0.5));
     case FORMULA_LEAKY_RELU: return where_negative(f, apply(f, EXPR_MUL, f->x, number(f, import_float(im, n, "alpha", 0.01))));
-    case FORMULA_ELU: {
-        const int rise = apply(f, EXPR_SUB, apply(f, EXPR_EXP, f->x, -1), number(f, 1));
-        return where_negative(f, apply(f, EXPR_MUL, rise, number(f, import_float(im, n, "alpha", 1))));
+    case FORMULA_ELU: return elu(f, import_float(im, n, "alpha", 1), 1);
+    case FORMULA_CELU: return elu(f, import_float(im, n, "alpha", 1), import_float(im, n, "alpha", 1));
+    case FORMULA_SELU: {
+        const double alpha = import_float(im, n, "alpha", 1.67326319217681884765625);
+        return apply(f, EXPR_MUL, number(f, import_float(im, n, "gamma", 1.05070102214813232421875)), elu(f, alpha, 1));
+    }
+    case FORMULA_MISH: return apply(f, EXPR_MUL, f->x, apply(f, EXPR_TANH, softplus(f), -1));
+    case FORMULA_THRESHOLDED_RELU: {
+        const int above = apply(f, EXPR_LESS, number(f, import_float(im, n, "alpha", 1)), f->x);
+        return expr_apply(&f->b, EXPR_SELECT, above, f->x, number(f, 0));
     }
     case FORMULA_SOFTPLUS: return softplus(f);
     case FORMULA_SOFTSIGN: return apply(f, EXPR_DIV, f->x, apply(f, EXPR_ADD, number(f, 1), apply(f, EXPR_ABS, f->x, -1)));
@@ -240,6 +250,20 @@ bool import_prelu(importer *im, import_node *n)
     f.x = expr_input(&f.b, 0, f.elem);
     const int result = where_negative(&f, apply(&f, EXPR_MUL, f.x, expr_input(&f.b, 1, f.elem)));
     return import_put(im, n, 0, import_map(im, n, expr_end(&f.b, result), input, 2));
+}
+
+/* Either sign can be left out. */
+bool import_isinf(importer *im, import_node *n)
+{
+    const bool negative = import_int(im, n, "detect_negative", 1) != 0, positive = import_int(im, n, "detect_positive", 1) != 0;
+    if (!check_unary(im, n, EXPR_ISINF)) return false;
+    ir_value *x = import_tensor(im, n, 0);
+    formula f = { .b = expr_begin(im->arena), .elem = import_type(n, 0)->elem };
+    f.x = expr_input(&f.b, 0, f.elem);
+    int result = apply(&f, EXPR_ISINF, f.x, -1);
+    if (!negative) result = apply(&f, EXPR_AND, result, apply(&f, EXPR_LESS, number(&f, 0), f.x));
+    if (!positive) result = apply(&f, EXPR_AND, result, apply(&f, EXPR_LESS, f.x, number(&f, 0)));
+    return import_put(im, n, 0, import_map(im, n, expr_end(&f.b, result), &x, 1));
 }
 
 /* ---- types of elements ---- */

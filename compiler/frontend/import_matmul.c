@@ -1,7 +1,4 @@
-/* Products: MatMul, Gemm and Conv. A constant right side of two axes makes a `linear`. */
-#include <inttypes.h>
-#include <string.h>
-
+/* Products: MatMul and Gemm. A constant right side of two axes makes a `linear`. */
 #include "import.h"
 #include "import_product.h"
 
@@ -115,78 +112,4 @@ bool import_gemm(importer *im, import_node *n)
     ir_value *sum = scaled_sum(im, n, v, alpha, c, beta);
     if (sum && !ir_type_equal(&sum->type, &v->type)) return import_fail(im, n, STATUS_SHAPE, 2, "does not broadcast to the product");
     return import_put(im, n, 0, sum);
-}
-
-/* ---- Conv ---- */
-
-typedef struct windows { int axes; int64_t kernel[IR_RANK_MAX], pads[2 * IR_RANK_MAX], strides[IR_RANK_MAX], dilations[IR_RANK_MAX]; } windows;
-
-/* A list attribute with one entry an axis (or two), each within bounds; absent: all `otherwise`. */
-static bool window_list(importer *im, import_node *n, const char *name, int count, int64_t least, int64_t otherwise, int64_t *to)
-{
-    static const int64_t most = (int64_t)1 << 24;
-    const int64_t *list;
-    int given;
-    const bool present = import_ints(im, n, name, &list, &given);
-    if (present && given != count) return import_fail(im, n, STATUS_BAD_FIELD, -1, "%s has %d entries, not %d", name, given, count);
-    for (int i = 0; i < count; i++) {
-        to[i] = present ? list[i] : otherwise;
-        if (to[i] < least || to[i] > most) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "%s has an entry %" PRId64, name, to[i]);
-    }
-    return !n->wrong;
-}
-
-/* SAME_UPPER and SAME_LOWER: as many windows as strides fit; an odd pad goes behind or before. */
-static bool same_pads(importer *im, import_node *n, windows *w, bool lower)
-{
-    for (int i = 0; i < w->axes; i++) {
-        int64_t size;
-        if (!dim_is_constant(import_type(n, 0)->dim[i + 2], &size)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "auto_pad needs spatial sizes");
-        const int64_t count = (size + w->strides[i] - 1) / w->strides[i], reach = w->dilations[i] * (w->kernel[i] - 1) + 1;
-        int64_t total = (count - 1) * w->strides[i] + reach - size;
-        if (total < 0) total = 0;
-        w->pads[i] = lower ? total - total / 2 : total / 2;
-        w->pads[i + w->axes] = total - w->pads[i];
-    }
-    return true;
-}
-
-static bool read_windows(importer *im, import_node *n, windows *w)
-{
-    const ir_type *x = import_type(n, 0), *weight = import_type(n, 1);
-    int64_t declared[IR_RANK_MAX];
-    if (x->rank < 3 || weight->rank != x->rank) return import_fail(im, n, STATUS_SHAPE, 1, "weights and input need the same number of axes, three or more");
-    w->axes = x->rank - 2;
-    for (int i = 0; i < w->axes; i++) {
-        if (!dim_is_constant(weight->dim[i + 2], &w->kernel[i]) || w->kernel[i] < 1 || w->kernel[i] > 1 << 24) return import_fail(im, n, STATUS_SHAPE, 1, "weights of no window");
-    }
-    if (!window_list(im, n, "kernel_shape", w->axes, 1, 1, declared) || !window_list(im, n, "strides", w->axes, 1, 1, w->strides)) return false;
-    if (!window_list(im, n, "dilations", w->axes, 1, 1, w->dilations) || !window_list(im, n, "pads", 2 * w->axes, 0, 0, w->pads)) return false;
-    if (import_attribute(n, "kernel_shape") && memcmp(declared, w->kernel, (size_t)w->axes * sizeof *declared)) return import_fail(im, n, STATUS_SHAPE, 1, "kernel_shape is not the weights' shape");
-    const char *pad = import_string(im, n, "auto_pad", "NOTSET");
-    if (!strcmp(pad, "SAME_UPPER") || !strcmp(pad, "SAME_LOWER")) return same_pads(im, n, w, !strcmp(pad, "SAME_LOWER"));
-    if (!strcmp(pad, "VALID")) memset(w->pads, 0, sizeof w->pads);
-    else if (strcmp(pad, "NOTSET")) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "auto_pad = '%.60s'", pad);
-    return true;
-}
-
-bool import_conv(importer *im, import_node *n)
-{
-    windows w = { 0 };
-    const int64_t group = import_int(im, n, "group", 1);
-    int64_t features;
-    if (!import_check_floats(im, n) || !read_windows(im, n, &w)) return false;
-    if (group < 1 || !dim_is_constant(import_type(n, 1)->dim[0], &features) || features % group) return import_fail(im, n, STATUS_ATTRIBUTE, 1, "group = %" PRId64, group);
-    if (import_has(n, 2) && (import_type(n, 2)->rank != 1 || !dim_equal(import_type(n, 2)->dim[0], import_type(n, 1)->dim[0]))) return import_fail(im, n, STATUS_SHAPE, 2, "the bias does not fit the weights");
-    ir_node *node = import_begin(im, n, IR_CONV);
-    for (int i = 0; i < n->inputs; i++) {
-        ir_value *v = import_tensor(im, n, i);
-        if (!v) return false;
-        ir_input(node, v);
-    }
-    ir_set_ints(node, KEY_PADS, w.pads, 2 * w.axes);
-    ir_set_ints(node, KEY_STRIDES, w.strides, w.axes);
-    ir_set_ints(node, KEY_DILATIONS, w.dilations, w.axes);
-    ir_set_int(node, KEY_GROUP, group);
-    return import_put(im, n, 0, import_end(im, node));
 }

@@ -30,15 +30,27 @@ static void grow(arena *a, struct name_table *t)
     *t = larger;
 }
 
-import_value *import_value_named(importer *im, const char *name, bool create)
+static import_value **slot_of(importer *im, const char *name)
 {
     if (!im->names) im->names = arena_alloc(im->arena, sizeof *im->names);
-    struct name_table *t = im->names;
-    if (2 * t->count >= t->capacity) grow(im->arena, t);
-    import_value **at = find(t, name);
-    if (*at || !create) return *at;
+    if (2 * im->names->count >= im->names->capacity) grow(im->arena, im->names);
+    return find(im->names, name);
+}
+
+import_value *import_own_value(importer *im, const char *name)
+{
+    import_value **at = slot_of(im, name);
+    if (*at) return *at;
     import_value *v = arena_alloc(im->arena, sizeof *v);
-    *v = (import_value){ .name = name, .producer = -1 };
-    t->count++;
+    *v = (import_value){ .name = name, .producer = -1, .owner = im };
+    im->names->count++;
     return *at = v;
+}
+
+import_value *import_value_named(importer *im, const char *name, bool create)
+{
+    import_value *own = *slot_of(im, name);
+    import_value *around = !own && im->outer ? import_value_named(im->outer, name, false) : NULL;
+    if (own || (around && around->defined)) return own ? own : around;
+    return create ? import_own_value(im, name) : NULL;
 }

@@ -192,6 +192,30 @@ bool import_reduce(importer *im, import_node *n)
     return reduce_contents(im, n, axes, count, keep) || import_put(im, n, 0, reduce(im, n, import_tensor(im, n, 0), n->row->detail, axes, count, keep));
 }
 
+/* log(sum x), or log(sum exp(x - m)) + m with m the largest. */
+bool import_reduce_log(importer *im, import_node *n)
+{
+    int64_t axes[IR_RANK_MAX];
+    int count;
+    const bool keep = import_int(im, n, "keepdims", 1) != 0;
+    if (!elem_is_float(import_type(n, 0)->elem)) return import_fail(im, n, STATUS_TYPE, 0, "floats are needed");
+    if (!reduced_axes(im, n, axes, &count)) return false;
+    ir_value *x = import_tensor(im, n, 0);
+    if (!x || !count) return count ? false : import_fail(im, n, STATUS_ATTRIBUTE, -1, "no axes");
+    if (!n->row->detail) return import_put(im, n, 0, import_map1(im, n, EXPR_LOG, reduce(im, n, x, REDUCE_SUM, axes, count, keep)));
+    ir_value *largest = reduce(im, n, x, REDUCE_MAX, axes, count, true), *shifted = import_map2(im, n, EXPR_SUB, x, largest);
+    ir_value *sum = reduce(im, n, import_map1(im, n, EXPR_EXP, shifted), REDUCE_SUM, axes, count, true);
+    ir_value *v = import_map2(im, n, EXPR_ADD, import_map1(im, n, EXPR_LOG, sum), largest);
+    if (!v || keep) return import_put(im, n, 0, v);
+    dim shape[IR_RANK_MAX];
+    int rank = 0;
+    for (int i = 0, next = 0; i < v->type.rank; i++) {
+        if (next < count && axes[next] == i) next++;
+        else shape[rank++] = v->type.dim[i];
+    }
+    return import_put(im, n, 0, import_reshape(im, n, v, shape, rank));
+}
+
 bool import_global_pool(importer *im, import_node *n)
 {
     int64_t axes[IR_RANK_MAX];

@@ -1,7 +1,7 @@
 /* Biases round an attention.
  * The key bias goes: q·(k + b) = q·k + q·b, and softmax ignores what is the same for all keys of a row.
- *   Requires: the keys are a linear's columns, dealt out to groups by one move that treats all tokens alike; the linear has no epilogue; linear and move are read
- *   by nothing else. Any mask will do: it is added to the scores behind.
+ *   Requires: the keys are a linear's columns, dealt out to groups by one move that treats all tokens alike; the linear has no epilogue; nothing else reads
+ *   linear or move. Any mask will do: it is added to the scores behind.
  * The value bias moves into the output projection: a row of softmax sums to one, so (p·(v + b)) W + c = (p·v) W + (c + b W).
  *   Requires: the same of the values; a linear reads the attention's result, and nothing else does, through one reshape that puts the heads side by side (none
  *   where there is one head); every row sums to one, or is NaN: `empty` is not zero, or no row can be wholly masked. */

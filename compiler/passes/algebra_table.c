@@ -1,7 +1,7 @@
 /* concat(class token, patches W + b) + positions: the class token's row of the table is added to it beforehand, the other rows and the patch bias become one
  * table, which the patches' linear adds as it writes.
- * Requires: a map that adds a constant to a concat, which nothing else reads, along any axis but the last; all parts are constants (expanded over the batch or not)
- *   but for linears that nothing else reads; the table has as many rows as the concat and one table serves all images; all is of one type.
+ * Requires: a map that adds a constant to a concat, which nothing else reads, along any axis but the last; all parts are constants (expanded over the batch
+ *   or not) but for linears that nothing else reads; the table has as many rows as the concat and one table serves all images; all is of one type.
  * Leaves: the concat last, its parts done. */
 #include "algebra.h"
 

@@ -39,6 +39,27 @@ static bool find_leaves(ir_value *v, mlp_match *m, int depth)
     return true;
 }
 
+/* Something in the maps above v is no sum, difference or product with a constant: two linears with less than that between them are no mlp. */
+static bool is_nonlinear(const ir_value *v, int depth)
+{
+    const ir_node *n = ir_producer(v, IR_MAP);
+    if (!n || depth == 0) return false;
+    int computed = 0;
+    bool found = false;
+    for (int i = 0; i < n->inputs; i++) {
+        computed += !ir_is_constant(n->input[i]);
+        found |= is_nonlinear(n->input[i], depth - 1);
+    }
+    const expr *e = ir_expr(n, KEY_EXPR);
+    for (int i = 0; i < e->count; i++)
+        switch (e->item[i].op) {
+        case EXPR_INPUT: case EXPR_CONSTANT: case EXPR_CONVERT: case EXPR_NEG: case EXPR_ADD: case EXPR_SUB: break;
+        case EXPR_MUL: case EXPR_DIV: found |= computed > 1 || e->item[i].arg[0] == e->item[i].arg[1]; break;
+        default: found = true;
+        }
+    return found;
+}
+
 /* v is columns [half * n, (half + 1) * n) of a linear's 2 n: that linear. */
 static ir_node *half_of(const ir_value *v, int half)
 {
@@ -50,7 +71,8 @@ static ir_node *half_of(const ir_value *v, int half)
     int64_t all, columns;
     move m, own = *ir_move(slice);
     ir_type to;
-    if (v->type.rank != from->rank || !dim_is_constant(from->dim[axis], &all) || !dim_is_constant(v->type.dim[axis], &columns) || all != 2 * columns) return NULL;
+    if (v->type.rank != from->rank || !dim_is_constant(from->dim[axis], &all) || !dim_is_constant(v->type.dim[axis], &columns)) return NULL;
+    if (all != 2 * columns) return NULL;
     if (!move_slice(from, axis, half * columns, 1, v->type.dim[axis], &m, &to) || !ir_type_equal(&to, &v->type)) return NULL;
     move_normalise(from, &m);
     move_normalise(from, &own);
@@ -84,8 +106,8 @@ static const char *find_gated(mlp_match *m)
         if (!is_plain(m->up[i] = ir_producer(m->leaf[i], IR_LINEAR))) return "what is activated is not two linears or the halves of one";
     m->ups = 2;
     if (m->up[0]->input[0] != m->up[1]->input[0]) return "the gate and the gated are linears of different values";
-    if (!ir_type_equal(&m->leaf[0]->type, &m->leaf[1]->type) || !bias_of(m->up[0]) != !bias_of(m->up[1])) return "the gate's linear differs from the gated one's in shape";
-    return NULL;
+    bool alike = ir_type_equal(&m->leaf[0]->type, &m->leaf[1]->type) && !bias_of(m->up[0]) == !bias_of(m->up[1]);
+    return alike ? NULL : "the gate's linear differs from the gated one's in shape";
 }
 
 /* NULL: m holds an mlp. Else why not; "" where none is meant. */
@@ -93,7 +115,7 @@ static const char *find_mlp(arena *a, ir_node *down, mlp_match *m)
 {
     ir_value *hidden = down->input[0];
     *m = (mlp_match){.down = down};
-    if (!is_plain(down) || !ir_producer(hidden, IR_MAP) || !find_leaves(hidden, m, MATCH_INPUTS) || m->leaves == 0) return "";
+    if (!is_plain(down) || !is_nonlinear(hidden, MATCH_INPUTS) || !find_leaves(hidden, m, MATCH_INPUTS) || m->leaves == 0) return "";
     const ir_type *t = &m->leaf[0]->type;
     const char *problem = NULL;
     if (m->leaves == 2) {

@@ -140,7 +140,8 @@ static bool take_bias(ir_node *n, pass_context *c)
 
 /* ---- NaN guards ---- */
 
-/* Every row along the last axis of a constant mask keeps an element that is not -inf, and nothing is NaN or +inf. *huge: adding to some element may overflow. */
+/* Every row along the last axis of a constant mask keeps an element that is not -inf, and nothing is NaN or +inf. *huge: adding to some element may
+ * overflow. */
 static bool mask_keeps_rows(const ir_value *mask, bool *huge)
 {
     enum { LIMIT = 1 << 26 };

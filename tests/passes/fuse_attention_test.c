@@ -416,10 +416,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain), cmocka_unit_test(test_scales), cmocka_unit_test(test_factor_of_heads), cmocka_unit_test(test_masks),
-        cmocka_unit_test(test_shifts_cancel), cmocka_unit_test(test_mask_between_reshapes), cmocka_unit_test(test_causal), cmocka_unit_test(test_guard), cmocka_unit_test(test_attention_of_the_file),
-        cmocka_unit_test(test_merged_heads), cmocka_unit_test(test_grouped_heads), cmocka_unit_test(test_merged_heads_of_one_query), cmocka_unit_test(test_keys_first), cmocka_unit_test(test_constant_query), cmocka_unit_test(test_matrices),
-        cmocka_unit_test(test_packed), cmocka_unit_test(test_probabilities), cmocka_unit_test(test_origins), cmocka_unit_test(test_near_misses),
-        cmocka_unit_test(test_classifier),
+        cmocka_unit_test(test_shifts_cancel), cmocka_unit_test(test_mask_between_reshapes), cmocka_unit_test(test_causal),
+        cmocka_unit_test(test_guard), cmocka_unit_test(test_attention_of_the_file), cmocka_unit_test(test_merged_heads),
+        cmocka_unit_test(test_grouped_heads), cmocka_unit_test(test_merged_heads_of_one_query), cmocka_unit_test(test_keys_first),
+        cmocka_unit_test(test_constant_query), cmocka_unit_test(test_matrices), cmocka_unit_test(test_packed), cmocka_unit_test(test_probabilities),
+        cmocka_unit_test(test_origins), cmocka_unit_test(test_near_misses), cmocka_unit_test(test_classifier),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,17 +6,17 @@ typedef struct spelling { const char *chain, *expr; } spelling;
 static void check_all_orders(const spelling *s)
 {
     arena *a = arena_new();
-    for (unsigned order = 0; order < chain_orders(s->chain); order++)
-        for (int constants = 0; constants < 2; constants++) {
-            pass_test *t = pass_test_within(chain_text(a, s->chain, "y", order, constants), "fuse_gelu dce", 1e-5);
-            const ir_node *n = pass_test_find(t, IR_MAP);
-            assert_int_equal(pass_test_count(t, IR_MAP), 1);
-            assert_string_equal(expr_text(a, ir_expr(n, KEY_EXPR)), s->expr);
-            assert_int_equal(t->report.found[FUSION_GELU], 1);
-            assert_int_equal(t->report.fused[FUSION_GELU], 1);
-            assert_int_equal(t->report.misses, 0);
-            pass_test_free(t);
-        }
+    for (unsigned order = 0; order < chain_orders(s->chain); order++) {
+        bool constants = order % 3 == 0;     /* the numbers are nodes; in the others they are part of the expressions */
+        pass_test *t = pass_test_within(chain_text(a, s->chain, "y", order, constants), "fuse_gelu dce", 1e-5);
+        const ir_node *n = pass_test_find(t, IR_MAP);
+        assert_int_equal(pass_test_count(t, IR_MAP), 1);
+        assert_string_equal(expr_text(a, ir_expr(n, KEY_EXPR)), s->expr);
+        assert_int_equal(t->report.found[FUSION_GELU], 1);
+        assert_int_equal(t->report.fused[FUSION_GELU], 1);
+        assert_int_equal(t->report.misses, 0);
+        pass_test_free(t);
+    }
     arena_free(a);
 }
 

@@ -95,7 +95,8 @@ static void test_near_misses(void **state)
         {HEAD UP GELU DOWN "  return \"y\" %d, \"u\" %u\n}\n", "the hidden values are read elsewhere"},
         {HEAD UP "  %r: f32[2,3,8] = map(%u) {expr = exp(in0)}\n  %a: f32[2,3,8] = map(%r) {expr = relu(in0)}\n" DOWN "  return \"y\" %d, \"r\" %r\n}\n",
          "the hidden values are read elsewhere"},
-        {HEAD UP "  %a: f32[2,3,8] = map(%u, %b1) {expr = mul(in0, in1)}\n" DOWN "  return \"y\" %d\n}\n", "the activation has operands that are no scalars"},
+        {HEAD UP "  %c: f32[2,3,8] = map(%u, %b1) {expr = mul(in0, in1)}\n  %a: f32[2,3,8] = map(%c) {expr = relu(in0)}\n" DOWN "  return \"y\" %d\n}\n",
+         "the activation has operands that are no scalars"},
         {HEAD UP "  %v: f32[2,3,8] = linear(%z, %w1, %b1)\n  %a: f32[2,3,8] = map(%u, %v) {expr = mul(in0, in1)}\n" DOWN "  return \"y\" %d, \"v\" %v, \"u\" %u\n}\n",
          "the gate and the gated are linears of different values"},
     };
@@ -118,6 +119,7 @@ static void test_not_meant(void **state)
         HEAD "  %n: f32[2,3,4] = norm(%x) {kind = layer, axis = 2, epsilon = 1e-06}\n  %g: f32[2,3,4] = map(%n) {expr = gelu(in0)}\n"
              "  %d: f32[2,3,8] = linear(%g, %w1, _)\n  return \"y\" %d, \"a\" %b1, \"b\" %w2, \"c\" %b2\n}\n",
         HEAD UP "  %d: f32[2,3,4] = linear(%u, %w2, %b2)\n  return \"y\" %d\n}\n",
+        HEAD UP "  %a: f32[2,3,8] = map(%u, %b1) {expr = mul(in0, in1)}\n" DOWN "  return \"y\" %d\n}\n",      /* a scale is no activation */
     };
     for (size_t i = 0; i < sizeof text / sizeof *text; i++) {
         pass_test *t = pass_test_new(text[i], "fuse_mlp");

@@ -2,6 +2,7 @@
 #include "pass_test.h"
 
 #include <dirent.h>
+#include <stdio.h>
 
 #include "frontend/frontend.h"
 
@@ -46,13 +47,36 @@ static void check_results(pass_test *t, const ir_graph *before)
     }
 }
 
+/* "N,3,32,32" with the sizes of the image stored beside the model; NULL: none is stored. */
+static const char *shape_of_image(arena *a, const char *path)
+{
+    char head[256] = "";
+    long size[4];
+    const char *folder = arena_strndup(a, path, strlen(path) - strlen("model.onnx"));
+    FILE *f = fopen(arena_printf(a, "%sinput_pixel_values.npy", folder), "rb");
+    if (!f) return NULL;
+    size_t n = fread(head, 1, sizeof head - 1, f);
+    fclose(f);
+    for (size_t i = 0; i < n; i++)
+        if (head[i] == '(') return sscanf(head + i, "(%ld, %ld, %ld, %ld)", &size[0], &size[1], &size[2], &size[3]) == 4
+                                       ? arena_printf(a, "N,%ld,%ld,%ld", size[1], size[2], size[3]) : NULL;
+    return NULL;
+}
+
+/* Only these leave height and width open. */
+static bool has_open_sizes(const char *path)
+{
+    return strstr(path, "-optimum/") != NULL;
+}
+
 static void check_model(const char *path)
 {
     static const char *const names[] = {"fold_const", "simplify", "merge_dup", "dce", "fuse_norm", "fuse_gelu", "fuse_attention", "fuse_mlp"};
     arena *a = arena_new();
     pass_test *t = arena_alloc(a, sizeof *t);
     *t = (pass_test){.arena = a, .diag = diag_new(a, path)};
-    frontend_options options = {0};
+    const char *shape = has_open_sizes(path) ? shape_of_image(a, path) : NULL;
+    frontend_options options = {.shape = &shape, .shapes = shape != NULL};
     frontend_model model;
     if (frontend_load(a, path, &options, &model, t->diag) != STATUS_OK) {
         diag_print(t->diag, stderr);

@@ -62,7 +62,8 @@ static void class_token(void **state)
 static void gathered_class_token(void **state)
 {
     (void)state;
-    pass_test *t = vit(2, HEAD "  %i: i64[] = const {bytes = [-6]}\n  %c: f32[N,8] = gather(%nf, %i) {axis = 1}\n  %y: f32[N,3] = linear(%c, %wh)\n  return \"y\" %y\n}\n");
+    pass_test *t = vit(2, HEAD "  %i: i64[] = const {bytes = [-6]}\n  %c: f32[N,8] = gather(%nf, %i) {axis = 1}\n"
+            "  %y: f32[N,3] = linear(%c, %wh)\n  return \"y\" %y\n}\n");
     assert_string_equal(shape_of(t, last_of(t, IR_MLP)->output[0]), "[2,1,8]");
     pass_test_free(t);
 }
@@ -92,7 +93,8 @@ static void three_rows_at_odd_distances(void **state)
 static void concat_is_split(void **state)
 {
     (void)state;
-    pass_test *t = vit(0, "  %s: f32[N,6,8] = map(%x0) {expr = tanh(in0)}\n  %c: f32[N,2,8] = move(%s) {move = [N@0, 2@1, 8@2] +[0, 1, 0]}\n  return \"c\" %c\n}\n");
+    pass_test *t = vit(0, "  %s: f32[N,6,8] = map(%x0) {expr = tanh(in0)}\n  %c: f32[N,2,8] = move(%s) {move = [N@0, 2@1, 8@2] +[0, 1, 0]}\n"
+            "  return \"c\" %c\n}\n");
     assert_int_equal(pass_test_count(t, IR_CONCAT), 0);
     assert_string_equal(shape_of(t, pass_test_find(t, IR_LINEAR)->output[0]), "[2,2,8]");
     pass_test_free(t);
@@ -178,12 +180,14 @@ static void near_misses(void **state)
     /* a result keeps its rows */
     expect_whole(NEAR_HEAD "  %y: f32[N,8] = move(%l) {move = [N@0, 8@2]}\n  return \"y\" %y, \"l\" %l\n}\n");
     /* another reader takes all */
-    expect_whole(NEAR_HEAD "  %y: f32[N,8] = move(%l) {move = [N@0, 8@2]}\n  %r: f32[N,8] = reduce(%l) {kind = mean, axes = [1], keep = 0}\n  return \"y\" %y, \"r\" %r\n}\n");
+    expect_whole(NEAR_HEAD "  %y: f32[N,8] = move(%l) {move = [N@0, 8@2]}\n  %r: f32[N,8] = reduce(%l) {kind = mean, axes = [1], keep = 0}\n"
+            "  return \"y\" %y, \"r\" %r\n}\n");
     /* readers that take more than half together */
     expect_whole(NEAR_HEAD "  %y: f32[N,2,8] = move(%l) {move = [N@0, 2@1, 8@2]}\n  %z: f32[N,2,8] = move(%l) {move = [N@0, 2@1, 8@2] +[0, 4, 0]}\n"
                            "  return \"y\" %y, \"z\" %z\n}\n");
     /* readers along different axes */
-    expect_whole(NEAR_HEAD "  %y: f32[N,8] = move(%l) {move = [N@0, 8@2]}\n  %z: f32[N,6,2] = move(%l) {move = [N@0, 6@1, 2@2]}\n  return \"y\" %y, \"z\" %z\n}\n");
+    expect_whole(NEAR_HEAD "  %y: f32[N,8] = move(%l) {move = [N@0, 8@2]}\n  %z: f32[N,6,2] = move(%l) {move = [N@0, 6@1, 2@2]}\n"
+            "  return \"y\" %y, \"z\" %z\n}\n");
     /* operators that mix rows */
     expect_whole(NEAR_HEAD "  %s: f32[N,6,8] = softmax(%l) {axis = 1}\n" FIRST_ROW);
     expect_whole(NEAR_HEAD "  %s: f32[N,6,8] = norm(%l) {kind = layer, axis = 1, epsilon = 1e-06}\n" FIRST_ROW);
@@ -192,7 +196,8 @@ static void near_misses(void **state)
                            "  %y: f32[N,2,8] = move(%s) {move = [N@0, 2@2, 8@3] +[0, 1, 0, 0]}\n  return \"y\" %y\n}\n");
     expect_whole(NEAR_HEAD "  %s: f32[N,6,8] = move(%l) {move = [N@0, 6@1, 8@2] +[0, 2, 0] %[0, 6, 0]}\n" FIRST_ROW);
     /* causal: which keys a query sees depends on its number */
-    pass_test *t = pass_test_new("symbols N 1..64\ngraph t(%q: f32[N,6,2,4]) {\n  %a: f32[N,6,2,4] = attention(%q, %q, %q) {scale = 0.5, causal = 1}\n"
+    pass_test *t = pass_test_new("symbols N 1..64\ngraph t(%q: f32[N,6,2,4]) {\n"
+            "  %a: f32[N,6,2,4] = attention(%q, %q, %q) {scale = 0.5, causal = 1}\n"
                                  "  %y: f32[N,2,4] = move(%a) {move = [N@0, 2@2, 4@3] +[0, 3, 0, 0]}\n  return \"y\" %y\n}\n", "narrow");
     assert_string_equal(shape_of(t, pass_test_find(t, IR_ATTENTION)->output[0]), "[2,6,2,4]");
     assert_int_equal(t->report.narrowed, 0);

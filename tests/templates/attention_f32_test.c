@@ -7,16 +7,18 @@
 
 typedef struct sizes { int queries, first, rows, heads, groups, keys, d, e, ldk, tile; } sizes;
 
-static void check_rows_of(const sizes *s, const float *q, int ldq, const float *k, int ld_keys, const float *v, int ldv, const float *out, int ldo, float scale, const attention_mask *mask,
-                          const float *probabilities)
+static void check_rows_of(const sizes *s, const float *q, int ldq, const float *k, int ld_keys, const float *v, int ldv, const float *out, int ldo,
+                          float scale, const attention_mask *mask, const float *probabilities)
 {
     double *probability = malloc((size_t)s->keys * sizeof *probability), *expected = malloc((size_t)s->e * sizeof *expected);
     for (int r = 0; r < s->rows; r++)
         for (int h = 0; h < s->heads; h++) {
             const int g = h / (s->heads / s->groups), row = s->first + r;
-            attention_f32_reference(q + r * ldq + h * s->d, k + g * s->d, ld_keys, v + g * s->e, ldv, s->keys, s->d, s->e, (double)scale, mask, (size_t)h, (size_t)row, probability, expected);
+            attention_f32_reference(q + r * ldq + h * s->d, k + g * s->d, ld_keys, v + g * s->e, ldv, s->keys, s->d, s->e, (double)scale, mask,
+                                    (size_t)h, (size_t)row, probability, expected);
             for (int c = 0; c < s->e; c++) assert_near((double)out[r * ldo + h * s->e + c], expected[c], 4e-6);
-            for (int j = 0; probabilities && j < s->keys; j++) assert_near((double)probabilities[(h * s->queries + row) * s->keys + j], probability[j], 4e-6);
+            for (int j = 0; probabilities && j < s->keys; j++)
+                assert_near((double)probabilities[(h * s->queries + row) * s->keys + j], probability[j], 4e-6);
         }
     free(probability);
     free(expected);
@@ -38,13 +40,14 @@ static floats transposed_keys(const sizes *s, const float *k, int ld_keys)
 static void check(const sizes *s, float scale, const attention_mask *mask)
 {
     const int ldq = s->heads * s->d + 3, ld_keys = s->groups * s->d + 1, ldv = s->groups * s->e + 2, ldo = s->heads * s->e + 4;
-    floats q = floats_random((size_t)(s->rows * ldq - 3), -2, 2), k = floats_random((size_t)(s->keys * ld_keys - 1), -2, 2), v = floats_random((size_t)(s->keys * ldv - 2), -1, 1);
+    floats q = floats_random((size_t)(s->rows * ldq - 3), -2, 2), k = floats_random((size_t)(s->keys * ld_keys - 1), -2, 2);
+    floats v = floats_random((size_t)(s->keys * ldv - 2), -1, 1);
     floats out = floats_new((size_t)(s->rows * ldo - 4)), probabilities = floats_new((size_t)(s->heads * s->queries * s->keys));
     const int tiles = tile_count(s->rows, s->tile), height = (s->rows + tiles - 1) / tiles;
     floats scratch = floats_new((size_t)(height * (s->ldk + 1))), kt = transposed_keys(s, k.data, ld_keys);
     for (int with = 0; with < 2; with++) {
-        attention_f32(NULL, q.data, ldq, kt.data, v.data, ldv, out.data, ldo, s->rows, (size_t)s->first, s->heads, s->groups, s->keys, s->ldk, s->d, s->e, scale, mask,
-                      with ? probabilities.data : NULL, (size_t)s->queries, scratch.data, s->tile, 1);
+        attention_f32(NULL, q.data, ldq, kt.data, v.data, ldv, out.data, ldo, s->rows, (size_t)s->first, s->heads, s->groups, s->keys, s->ldk, s->d,
+                      s->e, scale, mask, with ? probabilities.data : NULL, (size_t)s->queries, scratch.data, s->tile, 1);
         check_rows_of(s, q.data, ldq, k.data, ld_keys, v.data, ldv, out.data, ldo, scale, mask, with ? probabilities.data : NULL);
         for (int r = 0; r < s->rows - 1; r++) assert_true(out.data[r * ldo + ldo - 4] == GUARD_VALUE);
     }

@@ -23,8 +23,10 @@ static bool set_out(conv_shape *s, const int *pad_behind)
 static void check(const conv_shape *s, int images, int with_bias)
 {
     const size_t plane_in = (size_t)(s->size[0] * s->size[1] * s->size[2]), plane_out = (size_t)(s->out[0] * s->out[1] * s->out[2]);
-    const size_t taps = (size_t)(s->kernel[0] * s->kernel[1] * s->kernel[2]) * (size_t)(s->channels / s->groups), planes = (size_t)(images * s->outputs);
-    floats x = floats_random((size_t)(images * s->channels) * plane_in, -1, 1), w = floats_random((size_t)s->outputs * taps, -1, 1), b = floats_random((size_t)s->outputs, -1, 1);
+    const size_t taps = (size_t)(s->kernel[0] * s->kernel[1] * s->kernel[2]) * (size_t)(s->channels / s->groups);
+    const size_t planes = (size_t)(images * s->outputs);
+    floats x = floats_random((size_t)(images * s->channels) * plane_in, -1, 1), w = floats_random((size_t)s->outputs * taps, -1, 1);
+    floats b = floats_random((size_t)s->outputs, -1, 1);
     floats y = floats_new(planes * plane_out);
     const size_t first = planes > 2 ? 1 : 0;
     conv_f32(s, x.data, w.data, with_bias ? b.data : NULL, y.data, first, planes);
@@ -35,7 +37,8 @@ static void check(const conv_shape *s, int images, int with_bias)
                 continue;
             }
             const int z = (int)i / (s->out[1] * s->out[2]), row = (int)i / s->out[2] % s->out[1], column = (int)i % s->out[2];
-            const double expected = conv_f32_reference(s, x.data, w.data, with_bias ? b.data : NULL, (int)p / s->outputs, (int)p % s->outputs, z, row, column);
+            const double expected = conv_f32_reference(s, x.data, w.data, with_bias ? b.data : NULL, (int)p / s->outputs, (int)p % s->outputs, z,
+                                                       row, column);
             assert_near((double)y.data[p * plane_out + i], expected, 3e-7 * (double)(taps + 1));
         }
     floats_free(x), floats_free(w), floats_free(b), floats_free(y);
@@ -64,7 +67,8 @@ static void test_random_shapes(void **state)
 static void test_patch_embedding(void **state)
 {
     (void)state;
-    const conv_shape s = { .channels = 3, .outputs = 8, .groups = 1, .size = { 1, 32, 48 }, .kernel = { 1, 16, 16 }, .out = { 1, 2, 3 }, .stride = { 1, 16, 16 }, .pad = { 0 }, .dilation = { 1, 1, 1 } };
+    const conv_shape s = { .channels = 3, .outputs = 8, .groups = 1, .size = { 1, 32, 48 }, .kernel = { 1, 16, 16 }, .out = { 1, 2, 3 },
+                           .stride = { 1, 16, 16 }, .pad = { 0 }, .dilation = { 1, 1, 1 } };
     check(&s, 2, 1);
 }
 

@@ -44,7 +44,8 @@ static void test_gather(void **state)
     for (int size = 4; size <= 8; size += 4) {
         gather_slices(x.data, size == 8 ? (const void *)wide : narrow, (size_t)size, y.data, OUTER, AXIS, COUNT, INNER * sizeof(float));
         for (int o = 0; o < OUTER; o++)
-            for (int i = 0; i < COUNT; i++) assert_memory_equal(y.data + (o * COUNT + i) * INNER, x.data + (o * AXIS + taken[i]) * INNER, INNER * sizeof(float));
+            for (int i = 0; i < COUNT; i++)
+                assert_memory_equal(y.data + (o * COUNT + i) * INNER, x.data + (o * AXIS + taken[i]) * INNER, INNER * sizeof(float));
     }
     floats_free(x), floats_free(y);
 }

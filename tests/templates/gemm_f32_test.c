@@ -66,6 +66,7 @@ static void test_code_is_called(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_small_shapes), cmocka_unit_test(test_real_shapes), cmocka_unit_test(test_code_is_called) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_small_shapes), cmocka_unit_test(test_real_shapes),
+                                        cmocka_unit_test(test_code_is_called) };
     return RUN_AT_LEVEL(tests);
 }

@@ -1,4 +1,5 @@
-/* What the template tests share: buffers whose end lies at a page that may not be touched, random values, comparison, and the run of a level's tests. */
+/* What the template tests share: buffers whose end lies at a page that may not be touched, random values, comparison, and the run of a level's
+ * tests. */
 #ifndef VITCC_TESTS_LEVEL_TEST_H
 #define VITCC_TESTS_LEVEL_TEST_H
 

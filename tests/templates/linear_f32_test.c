@@ -6,7 +6,8 @@
 
 static vf bias_gelu_add(vf y, const operand_f32 *operands, size_t row, int column, int count)
 {
-    return vf_gelu(y + operand_load(&operands[0], row, column, count)) * operand_load(&operands[1], row, column, count) + operand_load(&operands[2], row, column, count);
+    const vf activated = vf_gelu(y + operand_load(&operands[0], row, column, count));
+    return activated * operand_load(&operands[1], row, column, count) + operand_load(&operands[2], row, column, count);
 }
 
 static void bias_gelu_add_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)

@@ -65,8 +65,10 @@ static void test_transposed_input(void **state)
 {
     (void)state;
     enum { ROWS = 5, COLUMNS = 19 };
-    const map_shape s = { .rank = 2, .inputs = 3, .extent = { ROWS, COLUMNS }, .out_stride = { COLUMNS, 1 }, .stride = { { 1, ROWS }, { 0, 1 }, { 1, 0 } } };
-    floats x = floats_random(ROWS * COLUMNS, -1, 1), y = floats_random(COLUMNS, -1, 1), z = floats_random(ROWS, -1, 1), out = floats_new(ROWS * COLUMNS);
+    const map_shape s = { .rank = 2, .inputs = 3, .extent = { ROWS, COLUMNS }, .out_stride = { COLUMNS, 1 },
+                          .stride = { { 1, ROWS }, { 0, 1 }, { 1, 0 } } };
+    floats x = floats_random(ROWS * COLUMNS, -1, 1), y = floats_random(COLUMNS, -1, 1), z = floats_random(ROWS, -1, 1);
+    floats out = floats_new(ROWS * COLUMNS);
     const float *const in[] = { x.data, y.data, z.data };
     map_f32(&s, in, out.data, 0, ROWS, fused);
     for (int r = 0; r < ROWS; r++)

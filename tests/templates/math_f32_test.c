@@ -1,4 +1,5 @@
-/* Element-wise functions against double precision: every 1009th float (a prime, so that all exponents and endings come up), all with VITCC_MATH_STRIDE=1. */
+/* Element-wise functions against double precision: every 1009th float (a prime, so that all exponents and endings come up), all with
+ * VITCC_MATH_STRIDE=1. */
 #include "level_test.h"
 
 #include "math_f32.h"
@@ -83,7 +84,8 @@ static void test_all_floats(void **state)
         }
 }
 
-static const float special[] = { 0, -0.f, 1, -1, .5f, -2.5f, 3.5f, 1e-45f, -1e-40f, FLT_MIN, FLT_MAX, -FLT_MAX, INFINITY, -INFINITY, NAN, 88.72f, 88.73f, -87.34f, -103.97f, -104.1f, 12.9f, -12.9f, 5.5f, 1e30f, -1e30f };
+static const float special[] = { 0, -0.f, 1, -1, .5f, -2.5f, 3.5f, 1e-45f, -1e-40f, FLT_MIN, FLT_MAX, -FLT_MAX, INFINITY, -INFINITY, NAN, 88.72f,
+                                 88.73f, -87.34f, -103.97f, -104.1f, 12.9f, -12.9f, 5.5f, 1e30f, -1e30f };
 enum { SPECIALS = sizeof special / sizeof *special };
 
 static void test_special_values(void **state)
@@ -139,6 +141,7 @@ static void test_exp_below(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_all_floats), cmocka_unit_test(test_special_values), cmocka_unit_test(test_two_operands), cmocka_unit_test(test_exp_below) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_all_floats), cmocka_unit_test(test_special_values),
+                                        cmocka_unit_test(test_two_operands), cmocka_unit_test(test_exp_below) };
     return RUN_AT_LEVEL(tests);
 }

@@ -78,7 +78,8 @@ static void test_random_moves(void **state)
 static void test_patches(void **state)
 {
     (void)state;
-    const move_shape m = { .digits = 5, .rank = 3, .extent = { 14, 14, 3, 16, 16 }, .axis = { 1, 2, 0, 1, 2 }, .step = { 16, 16, 1, 1, 1 }, .stride = { 224 * 224, 224, 1 } };
+    const move_shape m = { .digits = 5, .rank = 3, .extent = { 14, 14, 3, 16, 16 }, .axis = { 1, 2, 0, 1, 2 }, .step = { 16, 16, 1, 1, 1 },
+                           .stride = { 224 * 224, 224, 1 } };
     check(&m, 3 * 224 * 224, 4, 0, 196 * 768);
     check(&m, 3 * 224 * 224, 4, 50 * 768, 99 * 768);
 }

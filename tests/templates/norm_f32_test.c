@@ -7,7 +7,8 @@
 static void check(int rows, int n, float centre, float spread, int with, int in_place, double tolerance)
 {
     const int ldx = n + 3, ldy = in_place ? ldx : n + 1;
-    floats x = floats_random((size_t)(rows - 1) * (size_t)ldx + (size_t)n, centre - spread, centre + spread), y = in_place ? x : floats_new((size_t)(rows - 1) * (size_t)ldy + (size_t)n);
+    floats x = floats_random((size_t)(rows - 1) * (size_t)ldx + (size_t)n, centre - spread, centre + spread);
+    floats y = in_place ? x : floats_new((size_t)(rows - 1) * (size_t)ldy + (size_t)n);
     floats gamma = floats_random((size_t)n, .5f, 1.5f), beta = floats_random((size_t)n, -1, 1);
     const float *g = with & 1 ? gamma.data : NULL, *b = with & 2 ? beta.data : NULL;
     double *expected = malloc((size_t)rows * (size_t)n * sizeof *expected);

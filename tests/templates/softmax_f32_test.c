@@ -13,7 +13,8 @@ static void assert_share(float got, double expected)
 static void check_rows(int rows, int n, float spread, int in_place)
 {
     const int ldx = n + 2, ldy = in_place ? ldx : n + 1;
-    floats x = floats_random((size_t)(rows - 1) * (size_t)ldx + (size_t)n, -spread, spread), y = in_place ? x : floats_new((size_t)(rows - 1) * (size_t)ldy + (size_t)n);
+    floats x = floats_random((size_t)(rows - 1) * (size_t)ldx + (size_t)n, -spread, spread);
+    floats y = in_place ? x : floats_new((size_t)(rows - 1) * (size_t)ldy + (size_t)n);
     double *expected = malloc((size_t)rows * (size_t)n * sizeof *expected);
     for (int r = 0; r < rows; r++) softmax_f32_reference(x.data + r * ldx, expected + r * n, n, 1);
     softmax_f32(x.data, ldx, y.data, ldy, rows, n);
@@ -42,7 +43,10 @@ static void test_axes(void **state)
             floats x = floats_random(n, -5, 5), y = floats_new(n);
             double *expected = malloc(n * sizeof *expected);
             for (size_t o = 0; o < outer; o++)
-                for (size_t i = 0; i < inner; i++) softmax_f32_reference(x.data + o * (size_t)axis * inner + i, expected + o * (size_t)axis * inner + i, axis, inner);
+                for (size_t i = 0; i < inner; i++) {
+                    const size_t at = o * (size_t)axis * inner + i;
+                    softmax_f32_reference(x.data + at, expected + at, axis, inner);
+                }
             softmax_axis_f32(x.data, y.data, outer, axis, inner);
             for (size_t i = 0; i < n; i++) assert_share(y.data[i], expected[i]);
             free(expected);

@@ -1,0 +1,213 @@
+/* Resize: along each axis a constant matrix of interpolation weights, or a gather for the nearest element. */
+#include <math.h>
+#include <string.h>
+
+#include "import.h"
+#include "import_product.h"
+
+typedef enum coordinates { HALF_PIXEL, HALF_PIXEL_SYMMETRIC, PYTORCH_HALF_PIXEL, ALIGN_CORNERS, ASYMMETRIC, COORDINATES } coordinates;
+
+/* One axis: `in` elements become `out`; scale is what the file gives, or out / in. */
+typedef struct resized { int64_t in, out; double scale; bool by_sizes; } resized;
+
+typedef struct resize {
+    char mode;                   /* n, l, c: nearest, linear, cubic */
+    coordinates coordinates;
+    const char *nearest;
+    double cubic;                /* the kernel's parameter */
+    bool antialias, exclude_outside;
+    resized axis[IR_RANK_MAX];
+} resize;
+
+/* ---- attributes ---- */
+
+static bool read_modes(importer *im, import_node *n, resize *r)
+{
+    static const char *const names[COORDINATES] = { "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric" };
+    const char *mode = import_string(im, n, "mode", "nearest"), *transformation = import_string(im, n, "coordinate_transformation_mode", "half_pixel");
+    const char *policy = import_string(im, n, "keep_aspect_ratio_policy", "stretch");
+    int known = 0;
+    while (known < COORDINATES && strcmp(names[known], transformation)) known++;
+    if (known == COORDINATES) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "coordinate_transformation_mode = '%.60s'", transformation);
+    if (strcmp(mode, "nearest") && strcmp(mode, "linear") && strcmp(mode, "cubic")) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "mode = '%.60s'", mode);
+    if (strcmp(policy, "stretch")) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "keep_aspect_ratio_policy = '%.60s'", policy);
+    r->mode = mode[0];
+    r->coordinates = (coordinates)known;
+    r->nearest = import_string(im, n, "nearest_mode", "round_prefer_floor");
+    r->cubic = import_float(im, n, "cubic_coeff_a", -0.75);
+    r->antialias = import_int(im, n, "antialias", 0) != 0;
+    r->exclude_outside = import_int(im, n, "exclude_outside", 0) != 0;
+    const bool known_nearest = !strcmp(r->nearest, "round_prefer_floor") || !strcmp(r->nearest, "round_prefer_ceil") || !strcmp(r->nearest, "floor") || !strcmp(r->nearest, "ceil");
+    return known_nearest || import_fail(im, n, STATUS_ATTRIBUTE, -1, "nearest_mode = '%.60s'", r->nearest);
+}
+
+/* The axes that scales or sizes speak of: all, or those of the attribute. */
+static bool read_axes(importer *im, import_node *n, int count, int *axis)
+{
+    const int64_t *list;
+    int given;
+    const int rank = import_type(n, 0)->rank;
+    const bool named = import_ints(im, n, "axes", &list, &given);
+    if (count != (named ? given : rank)) return import_fail(im, n, STATUS_SHAPE, -1, "%d scales or sizes for %d axes", count, named ? given : rank);
+    for (int i = 0; i < count; i++)
+        if (!import_axis(im, n, named ? list[i] : i, rank, &axis[i])) return false;
+    return true;
+}
+
+static bool set_size(importer *im, import_node *n, resize *r, int axis, double scale, int64_t out)
+{
+    static const int64_t most = (int64_t)1 << 20;
+    resized *a = &r->axis[axis];
+    if (!dim_is_constant(import_type(n, 0)->dim[axis], &a->in)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "axis %d is resized", axis);
+    a->by_sizes = out > 0;
+    a->out = out > 0 ? out : (int64_t)floor((double)a->in * scale);
+    a->scale = out > 0 ? (double)out / (double)a->in : scale;
+    return (a->in > 0 && a->out > 0 && a->out <= most && a->in <= most) || import_fail(im, n, STATUS_SHAPE, 0, "axis %d from %lld to %lld", axis, (long long)a->in, (long long)a->out);
+}
+
+static bool read_scales(importer *im, import_node *n, resize *r)
+{
+    ir_value *v = import_tensor(im, n, 2);
+    const ir_bytes *b = v ? ir_bytes_of(v) : NULL;
+    int axis[IR_RANK_MAX];
+    if (!b || v->type.elem != ELEM_F32 || v->type.rank != 1) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 2, "scales must be known");
+    const int count = b->size / sizeof(float) <= IR_RANK_MAX ? (int)(b->size / sizeof(float)) : -1;
+    if (!read_axes(im, n, count, axis)) return false;
+    for (int i = 0; i < count; i++) {
+        float scale;
+        memcpy(&scale, (const uint8_t *)b->data + (size_t)i * sizeof scale, sizeof scale);
+        if (!(scale > 0) || scale > 1e6f) return import_fail(im, n, STATUS_SHAPE, 2, "a scale is out of range");
+        if (scale != 1 && !set_size(im, n, r, axis[i], (double)scale, 0)) return false;
+    }
+    return true;
+}
+
+static bool read_sizes(importer *im, import_node *n, resize *r)
+{
+    const dim *sizes;
+    int count, axis[IR_RANK_MAX];
+    if (!import_has(n, 3)) return import_fail(im, n, STATUS_ARITY, -1, "neither scales nor sizes");
+    if (!import_dims(im, n, 3, "sizes", &sizes, &count)) return false;
+    if (!read_axes(im, n, count, axis)) return false;
+    for (int i = 0; i < count; i++) {
+        int64_t out;
+        if (dim_equal(sizes[i], import_type(n, 0)->dim[axis[i]])) continue;   /* a run-time size that stays */
+        if (!dim_is_constant(sizes[i], &out)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 3, "size %d", i);
+        if (out < 1) return import_fail(im, n, STATUS_SHAPE, 3, "size %d", i);
+        if (!set_size(im, n, r, axis[i], 0, out)) return false;
+    }
+    return true;
+}
+
+/* ---- coordinates and weights ---- */
+
+/* Where output place x lies among the input's places. */
+static double source(const resize *r, const resized *a, int64_t x)
+{
+    const double in = (double)a->in, out = a->by_sizes ? (double)a->out : in * a->scale, at = (double)x;   /* out is not whole where a scale says so */
+    const double centre = a->by_sizes ? (at + 0.5) * in / out - 0.5 : (at + 0.5) / a->scale - 0.5;
+    switch (r->coordinates) {
+    case ALIGN_CORNERS: return out == 1 ? 0 : at * (in - 1) / (out - 1);
+    case ASYMMETRIC: return a->by_sizes ? at * in / out : at / a->scale;
+    case PYTORCH_HALF_PIXEL: return a->out > 1 ? centre : 0;
+    case HALF_PIXEL_SYMMETRIC: return in / 2 * (1 - (double)a->out / (in * a->scale)) + (at + 0.5) / a->scale - 0.5;
+    default: return centre;
+    }
+}
+
+static int64_t clamp(int64_t i, int64_t size)
+{
+    return i < 0 ? 0 : i >= size ? size - 1 : i;
+}
+
+static int64_t nearest(const resize *r, const resized *a, int64_t x)
+{
+    const double at = source(r, a, x);
+    const double i = !strcmp(r->nearest, "floor") ? floor(at) : !strcmp(r->nearest, "ceil") ? ceil(at) : !strcmp(r->nearest, "round_prefer_ceil") ? floor(at + 0.5) : ceil(at - 0.5);
+    return clamp((int64_t)i, a->in);
+}
+
+/* The interpolation kernel at distance d: a triangle, or Keys' cubic. */
+static double kernel(const resize *r, double d)
+{
+    const double a = r->cubic;
+    d = fabs(d);
+    if (r->mode == 'l') return d < 1 ? 1 - d : 0;
+    if (d <= 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
+    return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
+}
+
+/* weights [in, out]; false: some place has none. */
+static bool fill_weights(const resize *r, const resized *a, float *weights, double *column)
+{
+    const double stretch = r->antialias && a->scale < 1 ? a->scale : 1;
+    const int64_t reach = (int64_t)ceil((r->mode == 'l' ? 1 : 2) / stretch);
+    for (int64_t x = 0; x < a->out; x++) {
+        const double at = source(r, a, x);
+        double sum = 0;
+        memset(column, 0, (size_t)a->in * sizeof *column);
+        for (int64_t i = (int64_t)floor(at) - reach; i <= (int64_t)floor(at) + reach + 1; i++) {
+            const double w = kernel(r, ((double)i - at) * stretch);
+            if (r->exclude_outside && (i < 0 || i >= a->in)) continue;
+            column[clamp(i, a->in)] += w;
+            sum += w;
+        }
+        if (sum == 0) return false;
+        if (!r->antialias && !r->exclude_outside) sum = 1;
+        for (int64_t i = 0; i < a->in; i++) weights[i * a->out + x] = (float)(column[i] / sum);
+    }
+    return true;
+}
+
+/* ---- one axis ---- */
+
+static ir_value *take_nearest(importer *im, const import_node *n, ir_value *x, const resize *r, int axis)
+{
+    const resized *a = &r->axis[axis];
+    int64_t *place = arena_array(im->arena, (size_t)a->out, sizeof *place);
+    for (int64_t i = 0; i < a->out; i++) place[i] = nearest(r, a, i);
+    ir_node *node = import_begin(im, n, IR_GATHER);
+    ir_input(node, x);
+    ir_input(node, ir_constant_ints(im->graph, place, (int)a->out, NULL));
+    ir_set_int(node, KEY_AXIS, axis);
+    return import_end(im, node);
+}
+
+/* x with `axis` exchanged with the last. */
+static ir_value *exchange(importer *im, const import_node *n, ir_value *x, int axis)
+{
+    int permutation[IR_RANK_MAX];
+    if (!x) return NULL;
+    for (int i = 0; i < x->type.rank; i++) permutation[i] = i;
+    permutation[axis] = x->type.rank - 1;
+    permutation[x->type.rank - 1] = axis;
+    return import_transpose(im, n, x, permutation);
+}
+
+static ir_value *interpolate(importer *im, const import_node *n, ir_value *x, const resize *r, int axis)
+{
+    const resized *a = &r->axis[axis];
+    const size_t elements = (size_t)a->in * (size_t)a->out;
+    if (elements > (size_t)1 << 26) return import_fail(im, n, STATUS_TOO_LARGE, 0, "axis %d", axis), NULL;
+    float *weights = arena_array(im->arena, elements, sizeof *weights);
+    if (!fill_weights(r, a, weights, arena_array(im->arena, (size_t)a->in, sizeof(double)))) return import_fail(im, n, STATUS_ATTRIBUTE, 0, "no weights on axis %d", axis), NULL;
+    const ir_type type = { .elem = ELEM_F32, .rank = 2, .dim = { dim_of(a->in), dim_of(a->out) } };
+    ir_value *w = import_convert(im, n, ir_constant(im->graph, type, weights, elements * sizeof *weights, NULL), x->type.elem);
+    return exchange(im, n, import_product(im, n, exchange(im, n, x, axis), w, NULL), axis);
+}
+
+bool import_resize(importer *im, import_node *n)
+{
+    resize *r = arena_alloc(im->arena, sizeof *r);
+    int64_t scales = 0;
+    if (!read_modes(im, n, r)) return false;
+    const bool by_scales = import_has(n, 2) && (!ir_dims_constant(import_type(n, 2), NULL, &scales) || scales > 0);
+    if (by_scales ? !read_scales(im, n, r) : !read_sizes(im, n, r)) return false;
+    if (r->mode != 'n' && !elem_is_float(import_type(n, 0)->elem)) return import_fail(im, n, STATUS_TYPE, 0, "floats are needed");
+    ir_value *x = import_tensor(im, n, 0);
+    for (int a = import_type(n, 0)->rank - 1; a >= 0 && x; a--) {
+        if (!r->axis[a].out) continue;
+        x = r->mode == 'n' ? take_nearest(im, n, x, r, a) : interpolate(im, n, x, r, a);
+    }
+    return import_put(im, n, 0, x);
+}

@@ -1,0 +1,140 @@
+/* Graphs that treat every image by itself are planned for one image; those that mix images are refused with E311. */
+#include <stdio.h>
+
+#include "plan_test.h"
+
+static const char *graph(char *to, size_t size, const char *body, const char *result)
+{
+    snprintf(to, size, "symbols N 1..64\ngraph g(%%x: f32[N,6,8]) {\n%s  return \"y\" %%%s\n}\n", body, result);
+    return to;
+}
+
+static void accepted(const char *body, const char *result, int64_t elements)
+{
+    char text[2048];
+    plan_test t = plan_test_fine(graph(text, sizeof text, body, result), "");
+    assert_int_equal(t.plan->batch_symbol, 0);
+    assert_int_equal(plan_value_of(&t.plan->main, t.graph->result[0].value)->elements, elements);
+    plan_test_free(&t);
+}
+
+static void refused(const char *body, const char *result, const char *word)
+{
+    char text[2048];
+    plan_test_refused(graph(text, sizeof text, body, result), STATUS_MIXED_BATCH, word);
+}
+
+static void operators_of_one_image_are_accepted(void **state)
+{
+    (void)state;
+    accepted("  %y: f32[N,6,8] = norm(%x) {kind = layer, axis = 2, epsilon = 1e-06}\n", "y", 48);
+    accepted("  %y: f32[N,48] = move(%x) {move = [N@0, 6@1, 8@2]}\n", "y", 48);
+    accepted("  %y: f32[N,8,6] = move(%x) {move = [N@0, 8@2, 6@1]}\n", "y", 48);
+    accepted("  %y: f32[N,1,8] = move(%x) {move = [N@0, 8@2]}\n", "y", 8);
+    accepted("  %y: f32[N,8] = reduce(%x) {kind = mean, axes = [1], keep = 0}\n", "y", 8);
+    accepted("  %i: i64[2] = const {bytes = [0, 5]}\n  %y: f32[N,2,8] = gather(%x, %i) {axis = 1}\n", "y", 16);
+    accepted("  %y: f32[N,8,9] = pad(%x) {pads = [0, 1, 0, 0, 1, 1]}\n", "y", 72);
+    accepted("  %y: f32[N,12,8] = concat(%x, %x) {axis = 1}\n", "y", 96);
+    accepted("  %y: f32[N,6,8] = softmax(%x) {axis = 1}\n", "y", 48);
+    accepted("  %t: f32[N,8,6] = move(%x) {move = [N@0, 8@2, 6@1]}\n  %y: f32[N,6,6] = matmul(%x, %t)\n", "y", 36);
+    accepted("  %w: f32[8,3] = const {bytes = noise 1 1}\n  %f: f32[N,8] = move(%x) {move = [N@0, 8@2]}\n  %y: f32[N,3] = matmul(%f, %w)\n", "y", 3);
+}
+
+static void the_class_token_is_expanded(void **state)
+{
+    (void)state;
+    accepted("  %t: f32[1,1,8] = const {bytes = noise 1 1}\n  %c: f32[N,1,8] = move(%t) {move = [N@_, 8@2]}\n  %y: f32[N,7,8] = concat(%c, %x) {axis = 1}\n", "y", 56);
+}
+
+/* Exporters before scaled dot products were operators merge images and heads into one axis: [N, 6, 2, 4] to [2 N, 6, 4] and back. */
+static void merged_images_and_heads_are_accepted(void **state)
+{
+    (void)state;
+    accepted("  %h: f32[2*N,6,4] = move(%x) {move = [N@0, 2@2*4, 6@1, 4@2]}\n"
+             "  %t: f32[2*N,4,6] = move(%h) {move = [2*N@0, 4@2, 6@1]}\n"
+             "  %s: f32[2*N,6,6] = matmul(%h, %t)\n"
+             "  %p: f32[2*N,6,6] = softmax(%s) {axis = 2}\n"
+             "  %o: f32[2*N,6,4] = matmul(%p, %h)\n"
+             "  %y: f32[N,6,8] = move(%o) {move = [N@0*2, 6@1, 2@0, 4@2]}\n", "y", 48);
+}
+
+static void a_head_of_merged_images_and_heads_is_accepted(void **state)
+{
+    (void)state;
+    accepted("  %h: f32[2*N,6,4] = move(%x) {move = [N@0, 2@2*4, 6@1, 4@2]}\n"
+             "  %y: f32[N,6,4] = move(%h) {move = [N@0*2, 6@1, 4@2] +[1, 0, 0]}\n", "y", 24);
+}
+
+/* Heads outside images: each image's elements lie apart, yet no operator mixes them, and the way back brings them together. */
+static void heads_outside_images_are_accepted(void **state)
+{
+    (void)state;
+    accepted("  %h: f32[2,N,6,4] = move(%x) {move = [2@2*4, N@0, 6@1, 4@2]}\n"
+             "  %b: f32[2,N,6,4] = map(%h) {expr = neg(in0)}\n"
+             "  %y: f32[N,6,8] = move(%b) {move = [N@1, 6@2, 2@0, 4@3]}\n", "y", 48);
+}
+
+static void what_works_along_the_batch_is_refused(void **state)
+{
+    (void)state;
+    refused("  %y: f32[1,6,8] = reduce(%x) {kind = mean, axes = [0], keep = 1}\n", "y", "along the batch");
+    refused("  %y: f32[N,6,8] = softmax(%x) {axis = 0}\n", "y", "along the batch");
+    refused("  %y: f32[N,6,8] = norm(%x) {kind = layer, axis = 0, epsilon = 1e-06}\n", "y", "");
+    refused("  %y: f32[2*N,6,8] = concat(%x, %x) {axis = 0}\n", "y", "along the batch");
+    refused("  %y: f32[N+1,6,8] = pad(%x) {pads = [1, 0, 0, 0, 0, 0]}\n", "y", "along the batch");
+}
+
+static void what_picks_images_is_refused(void **state)
+{
+    (void)state;
+    refused("  %y: f32[1,6,8] = move(%x) {move = [6@1, 8@2]}\n", "y", "picks images");
+    refused("  %i: i64[1] = const {bytes = [0]}\n  %y: f32[1,6,8] = gather(%x, %i) {axis = 0}\n", "y", "picks images");
+    refused("  %h: f32[2*N,6,4] = move(%x) {move = [N@0, 2@2*4, 6@1, 4@2]}\n  %y: f32[6,4] = move(%h) {move = [6@1, 4@2] +[1, 0, 0]}\n", "y", "picks images");
+}
+
+/* Images meet where one batch stands in a row and another in a column, even though for one image both have one element. */
+static void images_against_images_are_refused(void **state)
+{
+    (void)state;
+    refused("  %f: f32[N,8] = move(%x) {move = [N@0, 8@2]}\n  %t: f32[8,N] = move(%f) {move = [8@1, N@0]}\n  %y: f32[N,N] = matmul(%f, %t)\n", "y", "different axes");
+    refused("  %a: f32[2*N,6,4] = move(%x) {move = [N@0, 2@2*4, 6@1, 4@2]}\n  %b: f32[2*N,6,4] = move(%x) {move = [2@2*4, N@0, 6@1, 4@2]}\n"
+            "  %y: f32[2*N,6,4] = map(%a, %b) {expr = add(in0, in1)}\n", "y", "different axes");
+    refused("  %c: f32[N,1] = move(%x) {move = [N@0]}\n  %r: f32[1,N] = move(%x) {move = [N@0]}\n  %y: f32[N,N] = map(%c, %r) {expr = add(in0, in1)}\n", "y", "different axes");
+}
+
+static void a_batch_that_is_not_outermost_is_refused(void **state)
+{
+    (void)state;
+    refused("  %y: f32[6,N,8] = move(%x) {move = [6@1, N@0, 8@2]}\n", "y", "outermost");
+    plan_test_refused("symbols N 1..64\ngraph g(%x: f32[6,N]) {\n  %y: f32[6,N] = map(%x) {expr = neg(in0)}\n  return \"y\" %y\n}\n", STATUS_MIXED_BATCH, "first dimension");
+    plan_test_refused("symbols N 1..64, M 1..64\ngraph g(%x: f32[N,M]) {\n  %y: f32[N,M] = map(%x) {expr = neg(in0)}\n  return \"y\" %y\n}\n", STATUS_MIXED_BATCH, "one run-time symbol");
+}
+
+static void calls_are_looked_into(void **state)
+{
+    (void)state;
+    const char *text = "symbols N 1..64\nfunction f(%%x: f32[N,6,8]) {\n  %%y: f32[%s,6,8] = reduce(%%x) {kind = mean, axes = [%d], keep = 1}\n  return \"y\" %%y\n}\n"
+                       "graph g(%%x: f32[N,6,8]) {\n  %%y: f32[%s,6,8] = call(%%x) {function = f}\n  return \"y\" %%y\n}\n";
+    char line[512];
+    snprintf(line, sizeof line, text, "1", 0, "1");
+    plan_test_refused(line, STATUS_MIXED_BATCH, "along the batch");
+}
+
+static void a_fixed_batch_may_mix(void **state)
+{
+    (void)state;
+    plan_test t = plan_test_fine("graph g(%x: f32[3,6,8]) {\n  %y: f32[1,6,8] = reduce(%x) {kind = mean, axes = [0], keep = 1}\n  return \"y\" %y\n}\n", "");
+    assert_int_equal(t.plan->batch_symbol, -1);
+    plan_test_free(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(operators_of_one_image_are_accepted), cmocka_unit_test(the_class_token_is_expanded), cmocka_unit_test(merged_images_and_heads_are_accepted),
+        cmocka_unit_test(a_head_of_merged_images_and_heads_is_accepted), cmocka_unit_test(heads_outside_images_are_accepted), cmocka_unit_test(what_works_along_the_batch_is_refused),
+        cmocka_unit_test(what_picks_images_is_refused), cmocka_unit_test(images_against_images_are_refused), cmocka_unit_test(a_batch_that_is_not_outermost_is_refused),
+        cmocka_unit_test(calls_are_looked_into), cmocka_unit_test(a_fixed_batch_may_mix),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

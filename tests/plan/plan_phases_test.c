@@ -1,0 +1,253 @@
+/* Which steps stand in which phase, how rows are cut, and what costs no step at all. */
+#include <stdio.h>
+
+#include "plan_test.h"
+#include "passes/vit_text.h"
+
+/* Every phase covers its rows once, by panels that differ by one row at most and are not taller than asked. */
+static void check_panels(const plan_scope *s, int height)
+{
+    for (int i = 0; i < s->items; i++) {
+        const plan_phase *f = s->item[i].phase;
+        if (!f) continue;
+        int64_t least = INT64_MAX, most = 0;
+        assert_int_equal(plan_panel_row(f, 0), 0);
+        assert_int_equal(plan_panel_row(f, f->panels), f->rows);
+        for (int p = 0; p < f->panels; p++) {
+            const int64_t rows = plan_panel_row(f, p + 1) - plan_panel_row(f, p);
+            if (rows < least) least = rows;
+            if (rows > most) most = rows;
+        }
+        assert_true(least >= 1 && most - least <= 1 && most == f->panel_rows && most <= height);
+    }
+}
+
+static void blocks_take_one_phase_each(void **state)
+{
+    (void)state;
+    arena *a = arena_new();
+    plan_test t = plan_test_fine(vit_text(a, 3, "  return \"y\" %x3\n}\n"), "");
+    assert_string_equal(plan_test_words(&t, &t.plan->main),
+                        "move linear | norm linear linear linear | attention linear norm mlp norm linear linear linear | "
+                        "attention linear norm mlp norm linear linear linear | attention linear norm mlp");
+    check_panels(&t.plan->main, 50);
+    assert_int_equal(t.plan->frame_bytes, t.plan->frame_bound);
+    plan_test_free(&t);
+    arena_free(a);
+}
+
+static void called_blocks_take_one_phase_each(void **state)
+{
+    (void)state;
+    arena *a = arena_new();
+    plan_test t = plan_test_fine(vit_text(a, 4, "  return \"y\" %x4\n}\n"), "dce transpose_keys roll");
+    assert_int_equal(t.plan->functions, 1);
+    const plan_scope *block = &t.plan->function[0];
+    assert_string_equal(plan_test_words(&t, block), "attention linear norm mlp norm linear linear pad linear");
+    check_panels(block, 50);
+    check_panels(&t.plan->main, 50);
+    assert_int_equal(t.plan->frame_bytes, t.plan->frame_bound);
+    plan_test_free(&t);
+    arena_free(a);
+}
+
+static const char *norms(arena *a, int rows)
+{
+    return arena_printf(a, "symbols N 1..64\ngraph g(%%x: f32[N,%d,8]) {\n  %%g: f32[8] = const {bytes = noise 1 1}\n"
+                           "  %%y: f32[N,%d,8] = norm(%%x, %%g) {kind = layer, axis = 2, epsilon = 1e-06}\n  return \"y\" %%y\n}\n", rows, rows);
+}
+
+static void panels_are_balanced(void **state)
+{
+    (void)state;
+    static const struct { int rows, height, panels; } cases[] = { { 197, 50, 4 }, { 197, 24, 9 }, { 50, 50, 1 }, { 51, 50, 2 }, { 577, 50, 12 }, { 7, 1, 7 }, { 1, 50, 1 } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        arena *a = arena_new();
+        plan_test t = plan_test_of(norms(a, cases[i].rows), "", (plan_options){ .panel_rows = cases[i].height });
+        assert_non_null(t.plan);
+        assert_int_equal(t.plan->main.items, 1);
+        assert_int_equal(t.plan->main.item[0].phase->panels, cases[i].panels);
+        check_panels(&t.plan->main, cases[i].height);
+        plan_test_free(&t);
+        arena_free(a);
+    }
+}
+
+/* Queries, keys and values side by side in one linear: slices and reshapes are views, of 8 out of every 24 elements. */
+static void packed_slices_cost_no_step(void **state)
+{
+    (void)state;
+    plan_test t = plan_test_fine("symbols N 1..64\ngraph g(%x: f32[N,6,8]) {\n"
+                                 "  %w: f32[8,24] = const {bytes = noise 1 1}\n"
+                                 "  %p: f32[N,6,24] = linear(%x, %w)\n"
+                                 "  %a: f32[N,6,2,4] = move(%p) {move = [N@0, 6@1, 8@2]}\n"
+                                 "  %b: f32[N,6,2,4] = move(%p) {move = [N@0, 6@1, 8@2] +[0, 0, 8]}\n"
+                                 "  %c: f32[N,6,2,4] = move(%p) {move = [N@0, 6@1, 8@2] +[0, 0, 16]}\n"
+                                 "  %y: f32[N,6,2,4] = attention(%a, %b, %c) {scale = 0.5}\n"
+                                 "  return \"y\" %y\n}\n", "transpose_keys");
+    assert_string_equal(plan_test_words(&t, &t.plan->main), "linear pad | attention");
+    const plan_value *linear = plan_test_value(&t, IR_LINEAR, 0), *q = plan_test_value(&t, IR_MOVE, 0), *v = plan_test_value(&t, IR_MOVE, 2);
+    assert_true(q->view && q->base == linear && v->view && v->base == linear);
+    assert_int_equal(q->offset, 0);
+    assert_int_equal(v->offset, 16);
+    assert_int_equal(v->row_elements, 8);
+    assert_int_equal(v->row_stride, 24);
+    const plan_tiles *tiles = t.plan->main.item[1].phase->step[0]->tiles;
+    assert_int_equal(tiles[0].ldx, 24);
+    assert_int_equal(t.plan->gemm[tiles[1].gemm].lda, 24);
+    plan_test_free(&t);
+}
+
+static void parts_of_a_concatenation_are_made_in_place(void **state)
+{
+    (void)state;
+    plan_test t = plan_test_fine("symbols N 1..64\ngraph g(%x: f32[N,6,8]) {\n"
+                                 "  %a: f32[N,6,8] = map(%x) {expr = neg(in0)}\n"
+                                 "  %b: f32[N,6,8] = map(%x) {expr = relu(in0)}\n"
+                                 "  %c: f32[N,12,8] = concat(%a, %b) {axis = 1}\n"
+                                 "  %d: f32[N,12,8] = concat(%a, %a) {axis = 1}\n"
+                                 "  return \"c\" %c, \"d\" %d\n}\n", "");
+    const plan_value *a = plan_test_value(&t, IR_MAP, 0), *b = plan_test_value(&t, IR_MAP, 1), *c = plan_test_value(&t, IR_CONCAT, 0), *d = plan_test_value(&t, IR_CONCAT, 1);
+    assert_true(a->base == c && b->base == c && c->assembled);
+    assert_int_equal(a->offset, 0);
+    assert_int_equal(b->offset, 48);
+    assert_true(d->base == d && !d->assembled);
+    assert_string_equal(plan_test_words(&t, &t.plan->main), "map map | concat");   /* the second one; the first costs nothing */
+    plan_test_free(&t);
+}
+
+/* What stands twice in a concatenation has one place only: it is copied. */
+static void a_part_that_comes_twice_is_copied(void **state)
+{
+    (void)state;
+    plan_test t = plan_test_fine("graph g(%x: f32[1,6,8]) {\n"
+                                 "  %a: f32[1,6,8] = map(%x) {expr = neg(in0)}\n"
+                                 "  %c: f32[1,12,8] = concat(%a, %a) {axis = 1}\n"
+                                 "  return \"c\" %c\n}\n", "");
+    const plan_value *a = plan_test_value(&t, IR_MAP, 0);
+    assert_true(a->base == a);
+    assert_string_equal(plan_test_words(&t, &t.plan->main), "map | concat");
+    plan_test_free(&t);
+}
+
+/* The transposition of keys and its padding are one step, by rows of what they read. */
+static void keys_are_transposed_in_the_phase_that_makes_them(void **state)
+{
+    (void)state;
+    arena *a = arena_new();
+    plan_test t = plan_test_fine(vit_text(a, 1, "  return \"y\" %x1\n}\n"), "transpose_keys");
+    assert_string_equal(plan_test_words(&t, &t.plan->main), "move linear | norm linear linear linear pad | attention linear norm mlp");
+    const plan_step *pad = t.plan->main.item[1].phase->step[4];
+    assert_true(pad->scattered && pad->aligned[0] && !pad->unit);
+    assert_int_equal(pad->rows, 6);
+    assert_int_equal(plan_value_of(&t.plan->main, pad->node->output[0])->shape[3], 32);
+    plan_test_free(&t);
+    arena_free(a);
+}
+
+/* Two images in one tensor: attention takes an image a panel, and rows of all else are those of both images. */
+static void a_fixed_batch_is_more_rows(void **state)
+{
+    (void)state;
+    plan_test t = plan_test_fine("graph g(%x: f32[2,6,8], %t: f32[6,8]) {\n"
+                                 "  %w: f32[8,8] = const {bytes = noise 1 1}\n"
+                                 "  %l: f32[2,6,8] = linear(%x, %w)\n"
+                                 "  %q: f32[2,6,2,4] = move(%l) {move = [2@0, 6@1, 8@2]}\n"
+                                 "  %a: f32[2,6,2,4] = attention(%q, %q, %q) {scale = 0.5}\n"
+                                 "  %j: f32[2,6,8] = move(%a) {move = [2@0, 6@1, 2@2, 4@3]}\n"
+                                 "  %y: f32[2,6,8] = map(%j, %t) {expr = add(in0, in1)}\n"
+                                 "  return \"y\" %y\n}\n", "");
+    assert_string_equal(plan_test_words(&t, &t.plan->main), "linear | attention map");
+    assert_int_equal(t.plan->main.item[0].phase->rows, 12);
+    const plan_phase *f = t.plan->main.item[1].phase;
+    assert_int_equal(f->rows, 2);
+    assert_int_equal(f->panels, 2);
+    assert_true(f->step[0]->unit && f->step[1]->unit);
+    assert_int_equal(f->step[0]->tiles[0].low, 6);
+    plan_test_free(&t);
+}
+
+/* Operands that repeat in one way make slabs; those that repeat in two ways are read as a whole. */
+static void broadcasting_decides_the_rows(void **state)
+{
+    (void)state;
+    static const char *const text = "graph g(%%x: f32[3,4,5,8], %%a: f32[%s], %%b: f32[%s]) {\n"
+                                    "  %%y: f32[3,4,5,8] = map(%%x, %%a, %%b) {expr = add(add(in0, in1), in2)}\n  return \"y\" %%y\n}\n";
+    static const struct { const char *a, *b; int rows; bool unit, aligned; } cases[] = {
+        { "8", "1", 60, false, false }, { "3,4,5,1", "8", 60, false, true }, { "5,8", "5,1", 12, true, false }, { "4,5,8", "1,4,5,1", 3, true, false },
+        { "5,8", "4,5,8", 1, true, false }, { "3,1,1,8", "8", 1, true, false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char line[512];
+        snprintf(line, sizeof line, text, cases[i].a, cases[i].b);
+        plan_test t = plan_test_fine(line, "");
+        const plan_step *s = t.plan->main.item[0].phase->step[0];
+        assert_int_equal(s->rows, cases[i].rows);
+        assert_int_equal(s->unit, cases[i].unit);
+        assert_true(s->aligned[0]);
+        assert_int_equal(s->aligned[1], cases[i].aligned);
+        plan_test_free(&t);
+    }
+}
+
+/* A step of many rows would run on one thread in a phase of one row; one of few rows is not worth a barrier. */
+static void short_phases_do_not_take_long_steps(void **state)
+{
+    (void)state;
+    static const struct { int rows; const char *words; } cases[] = { { 20, "reduce map" }, { 400, "reduce | map" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512];
+        const int n = cases[i].rows;
+        snprintf(text, sizeof text, "graph g(%%x: f32[1,%d,8,2]) {\n  %%r: f32[1,%d,8,1] = reduce(%%x) {kind = mean, axes = [3], keep = 1}\n"
+                                    "  %%y: f32[1,%d,8,1] = map(%%r) {expr = neg(in0)}\n  return \"y\" %%y\n}\n", n / 4, n / 4, n / 4);
+        plan_test t = plan_test_fine(text, "");
+        assert_string_equal(plan_test_words(&t, &t.plan->main), cases[i].words);
+        plan_test_free(&t);
+    }
+}
+
+/* A step after a phase that writes part of what it reads waits for the barrier, even if the first part was made long before. */
+static void the_last_part_counts(void **state)
+{
+    (void)state;
+    plan_test t = plan_test_fine("graph g(%x: f32[1,6,8]) {\n"
+                                 "  %w: f32[8,8] = const {bytes = noise 1 1}\n"
+                                 "  %a: f32[1,6,8] = linear(%x, %w)\n"
+                                 "  %s: f32[1,6,8] = softmax(%a) {axis = 1}\n"
+                                 "  %b: f32[1,6,8] = map(%s) {expr = neg(in0)}\n"
+                                 "  %c: f32[1,12,8] = concat(%a, %b) {axis = 1}\n"
+                                 "  %y: f32[1,12,8] = softmax(%c) {axis = 2}\n"
+                                 "  return \"y\" %y\n}\n", "");
+    assert_string_equal(plan_test_words(&t, &t.plan->main), "linear | softmax map | softmax");
+    plan_test_free(&t);
+}
+
+static void what_cannot_be_planned_is_refused(void **state)
+{
+    (void)state;
+    const char *call = "graph g(%x: f32[2,8]) {\n  %y: f32[2,8] = call(%x) {function = f}\n  return \"y\" %y\n}\n";
+    char text[1024];
+    snprintf(text, sizeof text, "function f(%%x: f32[2,8]) {\n  return \"y\" %%x\n}\n%s", call);
+    plan_test_refused(text, STATUS_CODEGEN, "result is a parameter");
+    snprintf(text, sizeof text, "function h(%%x: f32[2,8]) {\n  %%y: f32[2,8] = map(%%x) {expr = neg(in0)}\n  return \"y\" %%y\n}\n"
+                                "function f(%%x: f32[2,8]) {\n  %%y: f32[2,8] = call(%%x) {function = h}\n  return \"y\" %%y\n}\n%s", call);
+    plan_test_refused(text, STATUS_CODEGEN, "calls another");
+    plan_test_refused("function f(%x: f32[2,8]) {\n  %y: f32[2,8] = map(%x) {expr = neg(in0)}\n  return \"y\" %y, \"z\" %y\n}\n"
+                      "graph g(%x: f32[2,8]) {\n  %y: f32[2,8], %z: f32[2,8] = call(%x) {function = f}\n  return \"y\" %y\n}\n", STATUS_CODEGEN, "twice");
+    plan_test_refused("function f(%x: f32[8]) {\n  %y: f32[8] = map(%x) {expr = neg(in0)}\n  return \"y\" %y\n}\n"
+                      "graph g(%x: f32[8]) {\n  %c: f32[8] = const {bytes = noise 1 1}\n  %y: f32[8] = call(%x) {function = f}\n  %z: f32[8] = call(%c) {function = f}\n"
+                      "  %s: f32[8] = map(%y, %z) {expr = add(in0, in1)}\n  return \"s\" %s\n}\n", STATUS_CODEGEN, "some calls only");
+    plan_test_refused("graph g(%x: f32[0,8]) {\n  %y: f32[0,8] = map(%x) {expr = neg(in0)}\n  return \"y\" %y\n}\n", STATUS_CODEGEN, "without elements");
+    plan_test_refused("graph g(%x: f32[4611686018427387904,8]) {\n  %y: f32[4611686018427387904,8] = map(%x) {expr = neg(in0)}\n  return \"y\" %y\n}\n", STATUS_CODEGEN, "2^31");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blocks_take_one_phase_each), cmocka_unit_test(called_blocks_take_one_phase_each), cmocka_unit_test(panels_are_balanced),
+        cmocka_unit_test(packed_slices_cost_no_step), cmocka_unit_test(parts_of_a_concatenation_are_made_in_place), cmocka_unit_test(a_part_that_comes_twice_is_copied),
+        cmocka_unit_test(keys_are_transposed_in_the_phase_that_makes_them), cmocka_unit_test(a_fixed_batch_is_more_rows), cmocka_unit_test(broadcasting_decides_the_rows),
+        cmocka_unit_test(short_phases_do_not_take_long_steps), cmocka_unit_test(the_last_part_counts), cmocka_unit_test(what_cannot_be_planned_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
