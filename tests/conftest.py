@@ -18,6 +18,18 @@ def pytest_addoption(parser):
     parser.addoption("--full", action="store_true", help="full-size models and fresh exports too")
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "full_only: runs with --full")
+
+
+def pytest_collection_modifyitems(config, items):
+    """What only --full runs is left out, not skipped."""
+    if not config.getoption("--full"):
+        kept = [i for i in items if not i.get_closest_marker("full_only")]
+        config.hook.pytest_deselected(items=[i for i in items if i.get_closest_marker("full_only")])
+        items[:] = kept
+
+
 def small_models():
     """Folders of committed models: model.onnx with inputs and reference outputs."""
     return sorted(p.parent for p in (ROOT / "models/small").glob("*/model.onnx"))
@@ -32,7 +44,7 @@ def run(*command, status=0, **more):
 
 def build(model, folder, *options, name="model"):
     """Compiles a model and builds its program; returns the program's path."""
-    run(VITCC, "compile", model, "-o", folder / "out", "--name", name, "-q", *options)
+    run(VITCC, "compile", model, "-o", folder / "out", "--name", name, "-q", *shapes(model, 1)[2], *options)
     flags = ["-DCMAKE_C_FLAGS=-Wall -Wextra -Wpedantic -Wconversion -Werror"]
     run("cmake", "-S", folder / "out", "-B", folder / "build", *flags)
     run("cmake", "--build", folder / "build", "--target", name)
@@ -47,10 +59,17 @@ def session(model):
 
 
 def shapes(model, batch):
-    """Input shapes by name, symbolic dimensions as `batch`; and whether there are any."""
-    inputs = {i.name: [d if isinstance(d, int) else batch for d in i.shape] for i in session(model).get_inputs()}
-    dynamic = any(not isinstance(d, int) for i in session(model).get_inputs() for d in i.shape)
-    return inputs, dynamic
+    """Input shapes by name with symbolic first dimensions as `batch`; whether there are any; and the --shape options that fix what else is symbolic, as the committed input has it."""
+    inputs, options, dynamic = {}, [], False
+    for i in session(model).get_inputs():
+        shape = list(i.shape)
+        if any(not isinstance(d, int) for d in shape[1:]):
+            shape[1:] = np.load(pathlib.Path(model).parent / f"input_{safe(i.name)}.npy").shape[1:]
+            options += ["--shape", f"{i.name}={','.join(map(str, shape))}"]
+        if not isinstance(shape[0], int):
+            dynamic, shape[0] = True, batch
+        inputs[i.name] = shape
+    return inputs, dynamic, options
 
 
 def random_inputs(model, seed, batch=1):
@@ -83,7 +102,7 @@ def run_program(program, folder, inputs, names, *options):
 
 def evaluate(model, folder, inputs, names, *options):
     """The model in double precision, by the compiler's evaluator."""
-    run(VITCC, "evaluate", model, "-o", folder / "double", *save_inputs(folder, inputs), *options)
+    run(VITCC, "evaluate", model, "-o", folder / "double", *save_inputs(folder, inputs), *shapes(model, 1)[2], *options)
     return load_outputs(folder / "double", names)
 
 

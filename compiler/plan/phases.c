@@ -3,7 +3,8 @@
 
 enum {
     PANEL_ROWS = 100,  /* about so many token rows a panel: on Zen 3 ten per cent faster than 50, which reads the weights twice as often */
-    SHARED_ROWS = 16   /* a phase of fewer rows cannot be shared out well: a step of many rows had better not join it */
+    SHARED_ROWS = 16,  /* a phase of fewer rows cannot be shared out well: a step of many rows had better not join it… */
+    FEW_ROWS = 48      /* …but one of so few is not worth a barrier */
 };
 
 static bool has_work(const plan_scope *s, const ir_node *n)
@@ -18,7 +19,7 @@ static bool rows_suit(const plan_phase *f, const plan_step *t)
 {
     if (t->rows == f->rows) return true;
     if (t->unit || t->scattered || t->node->op == IR_ATTENTION || t->rows % f->rows) return false;
-    return f->rows >= SHARED_ROWS || t->rows <= PANEL_ROWS;
+    return f->rows >= SHARED_ROWS || t->rows <= FEW_ROWS;
 }
 
 /* May the step run in the phase, which so far makes the values whose item is `item`? */
