@@ -1,5 +1,5 @@
 /* The public functions of a generated library, the same for every model. <name>.c includes this last, having defined
- * MODEL(x), STATUS(x), API; FRAME_BYTES, SCRATCH_BYTES, SECTIONS, GEMMS, FIXED_BATCH; model_digest, packing_digest; struct MODEL(model) and struct MODEL(session);
+ * MODEL(x), STATUS(x), API; FRAME_BYTES, SCRATCH_BYTES, SECTIONS, GEMMS, FIXED_BATCH (0: any); model_digest, packing_digest; struct MODEL(model) and struct MODEL(session);
  * run_image, fill, kernels_of, inputs_of, outputs_of; and, for weights in the binary, EMBEDDED. */
 
 typedef enum weights_status weights_result;
@@ -98,7 +98,7 @@ static int threads_of(const MODEL(options) *o)
 /* Frames: one an image in flight. */
 static size_t frames_of(const MODEL(options) *o)
 {
-    const int64_t batch = o && o->max_batch > 1 ? o->max_batch : 1;
+    const int64_t batch = !FIXED_BATCH && o && o->max_batch > 1 ? o->max_batch : 1;
     return batch < threads_of(o) ? (size_t)batch : (size_t)threads_of(o);
 }
 
@@ -112,12 +112,12 @@ API MODEL(status) MODEL(start)(MODEL(session) **session, const MODEL(model) *mod
     if (!session) return STATUS(ARGUMENT);
     *session = NULL;
     if (!model || (options && (options->threads < 0 || options->threads > TEAM_MAX || options->max_batch < 0)) || (options && (uintptr_t)options->memory % 64)) return STATUS(ARGUMENT);
-    if (FIXED_BATCH && options && options->max_batch > 1) return STATUS(BATCH);
+    if (FIXED_BATCH && options && options->max_batch > FIXED_BATCH) return STATUS(BATCH);
     MODEL(session) *s = NULL;
     if (posix_memalign((void **)&s, 64, sizeof *s)) return STATUS(MEMORY);
     memset(s, 0, sizeof *s);
     s->model = model;
-    s->max_batch = options && options->max_batch > 0 ? options->max_batch : 1;
+    s->max_batch = FIXED_BATCH ? FIXED_BATCH : options && options->max_batch > 0 ? options->max_batch : 1;
     s->frame = options ? options->memory : NULL;
     if (!s->frame && posix_memalign(&s->owned, 4096, MODEL(memory)(options))) {
         free(s);
@@ -168,7 +168,8 @@ static void work(void *context, worker *w)
 API MODEL(status) MODEL(run)(MODEL(session) *session, int64_t batch, const MODEL(inputs) *inputs, const MODEL(outputs) *outputs)
 {
     if (!session || !inputs || !outputs || !inputs_complete(inputs)) return STATUS(ARGUMENT);
-    if (batch < 1 || batch > session->max_batch) return STATUS(BATCH);
+    if (batch < 1 || batch > session->max_batch || (FIXED_BATCH && batch != FIXED_BATCH)) return STATUS(BATCH);
+    if (FIXED_BATCH) batch = 1;   /* the plan is for all of it */
     int idle = 0;
     if (!atomic_compare_exchange_strong(&session->busy, &idle, 1)) return STATUS(BUSY);
     session->in = *inputs;

@@ -10,7 +10,7 @@ import onnxruntime as ort
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-VITCC = os.environ.get("VITCC", str(ROOT / "build/vitcc/compiler/vitcc"))
+VITCC = os.environ.get("VITCC", str(ROOT / "build/tests/compiler/vitcc"))
 PASSES = [line.split("(")[1].split(",")[0] for line in (ROOT / "compiler/passes/passes.def").read_text().splitlines() if line.startswith("PASS(")]
 
 

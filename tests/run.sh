@@ -21,7 +21,7 @@ venv=$ROOT/.venv
 }
 
 mkdir -p "$ROOT/build"
-build_vitcc "$ROOT/build/vitcc" -DVITCC_WERROR=ON
+build_vitcc "$ROOT/build/tests" -DVITCC_WERROR=ON
 build_vitcc "$ROOT/build/sanitize" -DVITCC_SANITIZE=ON
 
 passed=0 failed=0
@@ -30,7 +30,7 @@ count() {   # adds the numbers of a runner's closing line: count PASSED FAILED
     failed=$((failed + ${2:-0}))
 }
 
-for folder in vitcc sanitize; do
+for folder in tests sanitize; do
     log=$ROOT/build/ctest-$folder.log
     ctest --test-dir "$ROOT/build/$folder" --output-on-failure -j "$(nproc)" | tee "$log" || true
     total=$(sed -nE 's/.*tests failed out of ([0-9]+)/\1/p' "$log")
@@ -40,7 +40,7 @@ done
 
 options=()
 [ $full -eq 1 ] && options+=(--full)
-VITCC=$ROOT/build/vitcc/compiler/vitcc VITCC_SANITIZED=$ROOT/build/sanitize/compiler/vitcc \
+VITCC=$ROOT/build/tests/compiler/vitcc VITCC_SANITIZED=$ROOT/build/sanitize/compiler/vitcc \
     "$venv/bin/pytest" -q -n 2 -p no:cacheprovider "${options[@]}" "$ROOT/tests" | tee "$ROOT/build/pytest.log" || true
 last=$(tail -n 1 "$ROOT/build/pytest.log")
 good=$(grep -oE '[0-9]+ passed' <<<"$last" | cut -d' ' -f1 || true)

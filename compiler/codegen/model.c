@@ -403,8 +403,8 @@ void codegen_model(codegen *g, strbuf *to)
     print_digest(to, "model_digest", g->options->model);
     print_digest(to, "packing_digest", g->packing);
     const char *N = codegen_upper(g->arena, n);
-    strbuf_printf(to, "\n#define MODEL(name) %s_##name\n#define STATUS(name) %s_##name\n#define API %s_API\nenum {\n    FRAME_BYTES = %lld,\n    SCRATCH_BYTES = %lld,\n    SECTIONS = %d,\n    GEMMS = %d,\n    FIXED_BATCH = %d   /* 1: a static model */\n};\n",
-                  n, N, N, (long long)plan_round_up(p->frame_bytes, 4096), (long long)plan_round_up(p->scratch_bytes, 4096), g->sections, p->gemms, p->batch_symbol < 0);
+    strbuf_printf(to, "\n#define MODEL(name) %s_##name\n#define STATUS(name) %s_##name\n#define API %s_API\nenum {\n    FRAME_BYTES = %lld,\n    SCRATCH_BYTES = %lld,\n    SECTIONS = %d,\n    GEMMS = %d,\n    FIXED_BATCH = %lld   /* 0: any */\n};\n",
+                  n, N, N, (long long)plan_round_up(p->frame_bytes, 4096), (long long)plan_round_up(p->scratch_bytes, 4096), g->sections, p->gemms, codegen_fixed_batch(g));
     if (g->options->embed_weights) strbuf_printf(to, "#define EMBEDDED %s_weights_range\n", n);
     strbuf_add(to, "#include \"runtime/interface.h\"\n");
 }

@@ -75,8 +75,8 @@ static void print_adapter(codegen *g, strbuf *to)
     strbuf_printf(to, "    };\n    return message(%s_run(session, batch, &in, &out));\n}\n\n", n);
 }
 
-/* The static model's one batch, for the program's messages: the first dimension of its first input. */
-static long long fixed_batch(const codegen *g)
+/* The static model's one batch, the first dimension of its first input; 0: any. */
+long long codegen_fixed_batch(const codegen *g)
 {
     const ir_graph *graph = g->plan->graph;
     if (g->plan->batch_symbol >= 0) return 0;
@@ -96,7 +96,7 @@ void codegen_main(codegen *g, strbuf *to)
     strbuf_printf(to, "static const program_model model = {\n    .name = \"%s\", .version = \"vitcc\",\n", o->name);
     if (o->embed_weights) strbuf_add(to, "    .weights = NULL,   /* in the binary */\n");
     else strbuf_printf(to, "    .weights = \"%s.weights\",\n", o->name);
-    strbuf_printf(to, "    .inputs = %d, .outputs = %d, .input = inputs, .output = outputs,\n    .batch = %lld,\n", graph->parameters, graph->results, fixed_batch(g));
+    strbuf_printf(to, "    .inputs = %d, .outputs = %d, .input = inputs, .output = outputs,\n    .batch = %lld,\n", graph->parameters, graph->results, codegen_fixed_batch(g));
     if (o->preprocess.present) strbuf_add(to, "    .preprocess = &preprocess,\n");
     if (o->labels) strbuf_printf(to, "    .labels = %d, .label = labels,\n", o->labels);
     strbuf_printf(to, "    .logits = %d,\n    .open = open_model, .verify = verify_model, .close = close_model, .start = start_session, .stop = stop_session, .run = run_session,\n};\n\n", logits_output(g));

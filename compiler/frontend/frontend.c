@@ -48,7 +48,9 @@ static void describe(arena *a, const Onnx__ModelProto *p, frontend_model *m)
     count_operators(a, g, m);
     for (size_t i = 0; i < g->n_initializer; i++) {
         const int64_t elements = tensor_elements(g->initializer[i]);
-        if (elem_is_float(elem_from_onnx(g->initializer[i]->data_type)) && elements > 0 && elements < INT64_MAX - m->parameters) m->parameters += elements;
+        if (elem_is_float(elem_from_onnx(g->initializer[i]->data_type)) && elements > 0 && elements < INT64_MAX - m->parameters) {
+            m->parameters += elements;
+        }
     }
 }
 
@@ -76,7 +78,8 @@ static bool check_model(const frontend_model *m, const Onnx__ModelProto *p, diag
 static void import_model(arena *a, mapping *files, const loaded *l, const frontend_options *options, frontend_model *model, diag *d)
 {
     dim_symbols *symbols = arena_alloc(a, sizeof *symbols);
-    importer im = { .arena = a, .diag = d, .reader = { a, files, l, d }, .source = l->model->graph, .options = options, .opset = model->opset, .symbols = symbols };
+    importer im = { .arena = a, .diag = d, .reader = { a, files, l, d }, .source = l->model->graph, .options = options, .opset = model->opset,
+        .symbols = symbols };
     im.graph = ir_graph_new(a, "model", symbols);
     import_graph(&im);
     if (diag_first(d) == STATUS_OK) model->graph = im.graph;

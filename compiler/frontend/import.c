@@ -148,7 +148,8 @@ static void visit(sorter *s, int root)
         const import_value *v = f->next < n->inputs ? n->in[f->next] : n->capture[f->next - n->inputs];
         f->next++;
         if (!v || v->owner != s->im || v->producer < 0 || s->state[v->producer] == DONE) continue;
-        if (s->state[v->producer] == OPEN) import_fail(s->im, n, STATUS_CYCLE, f->next <= n->inputs ? f->next - 1 : -1, "'%.200s' depends on this node", v->name);
+        if (s->state[v->producer] == OPEN) import_fail(s->im, n, STATUS_CYCLE, f->next <= n->inputs ? f->next - 1 : -1,
+            "'%.200s' depends on this node", v->name);
         else {
             s->state[v->producer] = OPEN;
             s->stack[depth++] = (struct frame){ v->producer, 0 };
@@ -160,7 +161,8 @@ static int *sort(importer *im, import_node *node, int nodes)
 {
     arena *a = im->arena;
     const size_t room = (size_t)nodes + 1;
-    sorter s = { im, node, nodes, arena_array(a, room, sizeof *s.state), arena_array(a, room, sizeof *s.stack), arena_array(a, room, sizeof *s.order), 0 };
+    sorter s = { im, node, nodes, arena_array(a, room, sizeof *s.state), arena_array(a, room, sizeof *s.stack), arena_array(a, room, sizeof *s.order),
+        0 };
     for (int i = 0; i < nodes; i++)
         if (s.state[i] == UNSEEN) visit(&s, i);
     return s.order;
@@ -246,7 +248,9 @@ static bool names_function(const importer *im, const Onnx__NodeProto *p)
 {
     const Onnx__ModelProto *m = im->reader.loaded->model;
     for (size_t i = 0; i < m->n_functions; i++)
-        if (!strcmp(or_empty(m->functions[i]->name), or_empty(p->op_type)) && !strcmp(or_empty(m->functions[i]->domain), or_empty(p->domain))) return true;
+        if (!strcmp(or_empty(m->functions[i]->name), or_empty(p->op_type)) && !strcmp(or_empty(m->functions[i]->domain), or_empty(p->domain))) {
+            return true;
+        }
     return false;
 }
 
@@ -295,7 +299,8 @@ static void import_results(importer *im)
         if (!v->defined) diag_error(im->diag, STATUS_DANGLING, NULL, "output '%.200s'", name);
         read_initializer(im, v, NULL);
         if (!v->known) continue;
-        const diag_place place = { .node = arena_printf(im->arena, "output '%.200s'", name), .input = -1, .shape = ir_type_text(im->arena, im->symbols, &v->type) };
+        const diag_place place = { .node = arena_printf(im->arena, "output '%.200s'", name), .input = -1,
+            .shape = ir_type_text(im->arena, im->symbols, &v->type) };
         ir_value *t = import_tensor_of(im, v, &place);
         if (t) ir_add_result(im->graph, name, t);
     }

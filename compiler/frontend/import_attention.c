@@ -25,7 +25,9 @@ static bool check_supported(importer *im, import_node *n)
     if (import_has(n, 4) || import_has(n, 5) || import_has(n, 6)) return import_fail(im, n, STATUS_OPERATOR, 4, "a cache of keys and values");
     if (import_float(im, n, "softcap", 0) != 0) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "softcap");
     for (int i = 0; i < 3; i++)
-        if (!elem_is_float(import_type(n, i)->elem) || import_type(n, i)->elem != import_type(n, 0)->elem) return import_fail(im, n, STATUS_TYPE, i, "floats of one type are needed");
+        if (!elem_is_float(import_type(n, i)->elem) || import_type(n, i)->elem != import_type(n, 0)->elem) {
+            return import_fail(im, n, STATUS_TYPE, i, "floats of one type are needed");
+        }
     if (!import_has(n, 3)) return true;
     const elem mask = import_type(n, 3)->elem;
     return mask == ELEM_BOOL || mask == import_type(n, 0)->elem || import_fail(im, n, STATUS_TYPE, 3, "a mask is bool or of the scores' type");
@@ -42,7 +44,9 @@ bool import_attention(importer *im, import_node *n)
     if (!dim_is_constant(q->type.dim[3], &size) || size < 1) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "the size of a head");
     const bool causal = import_int(im, n, "is_causal", 0) != 0;
     /* ONNX aligns the triangle with the first key, the graph's operator with the last. */
-    if (causal && !dim_equal(q->type.dim[1], k->type.dim[1])) return import_fail(im, n, STATUS_ATTRIBUTE, 1, "is_causal with other numbers of queries and keys");
+    if (causal && !dim_equal(q->type.dim[1], k->type.dim[1])) {
+        return import_fail(im, n, STATUS_ATTRIBUTE, 1, "is_causal with other numbers of queries and keys");
+    }
     ir_node *node = import_begin(im, n, IR_ATTENTION);
     ir_value *const input[4] = { q, k, v, mask };
     for (int i = 0; i < (mask ? 4 : 3); i++) ir_input(node, input[i]);

@@ -19,7 +19,8 @@ static bool put_list(importer *im, import_node *n, elem e, int rank, const void 
     const size_t size = count * elem_size(e);
     void *data = arena_alloc(im->arena, size);
     if (size) memcpy(data, from, size);
-    return import_put(im, n, 0, ir_constant(im->graph, (ir_type){ .elem = e, .rank = rank, .dim = { dim_of(rank ? (int64_t)count : 0) } }, data, size, NULL));
+    return import_put(im, n, 0, ir_constant(im->graph, (ir_type){ .elem = e, .rank = rank, .dim = { dim_of(rank ? (int64_t)count : 0) } }, data, size,
+        NULL));
 }
 
 bool import_constant(importer *im, import_node *n)
@@ -93,7 +94,9 @@ bool import_range(importer *im, import_node *n)
     const elem e = import_type(n, 0)->elem;
     double bound[3];
     static const double exact = 9007199254740992;   /* whole numbers beyond 2^53 are none in double */
-    if (e != ELEM_F32 && e != ELEM_F64 && e != ELEM_I64 && e != ELEM_I32 && e != ELEM_I16) return import_fail(im, n, STATUS_TYPE, 0, "%s", elem_name(e));
+    if (e != ELEM_F32 && e != ELEM_F64 && e != ELEM_I64 && e != ELEM_I32 && e != ELEM_I16) {
+        return import_fail(im, n, STATUS_TYPE, 0, "%s", elem_name(e));
+    }
     for (int i = 0; i < 3; i++) {
         if (import_type(n, i)->elem != e) return import_fail(im, n, STATUS_TYPE, i, "not the type of input 0");
         if (!import_scalar(im, n, i, &bound[i])) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, i, "a range's bounds must be known");

@@ -96,7 +96,8 @@ static bool fits(elem e, dim d)
 
 static bool result_type(const import_node *n, expr_op op, ir_type *out)
 {
-    const bool is_bool = op == EXPR_EQUAL || op == EXPR_LESS || op == EXPR_LESS_EQUAL || op == EXPR_NOT || op == EXPR_AND || op == EXPR_OR || op == EXPR_XOR;
+    const bool is_bool = op == EXPR_EQUAL || op == EXPR_LESS || op == EXPR_LESS_EQUAL || op == EXPR_NOT || op == EXPR_AND || op == EXPR_OR ||
+        op == EXPR_XOR;
     *out = (ir_type){ .elem = is_bool ? ELEM_BOOL : n->in[n->inputs - 1]->type.elem };
     if (out->elem != ELEM_I64 && out->elem != ELEM_I32 && out->elem != ELEM_BOOL) return false;
     for (int i = 0; i < n->inputs; i++)

@@ -51,10 +51,14 @@ static bool read_kernel(importer *im, import_node *n, windows *w)
 {
     const ir_type *x = import_type(n, 0), *weight = import_type(n, 1);
     int64_t declared[IR_RANK_MAX];
-    if (x->rank < 3 || weight->rank != x->rank) return import_fail(im, n, STATUS_SHAPE, 1, "weights and input need the same number of axes, three or more");
+    if (x->rank < 3 || weight->rank != x->rank) {
+        return import_fail(im, n, STATUS_SHAPE, 1, "weights and input need the same number of axes, three or more");
+    }
     w->axes = x->rank - 2;
     for (int i = 0; i < w->axes; i++) {
-        if (!dim_is_constant(weight->dim[i + 2], &w->kernel[i]) || w->kernel[i] < 1 || w->kernel[i] > 1 << 24) return import_fail(im, n, STATUS_SHAPE, 1, "weights of no window");
+        if (!dim_is_constant(weight->dim[i + 2], &w->kernel[i]) || w->kernel[i] < 1 || w->kernel[i] > 1 << 24) {
+            return import_fail(im, n, STATUS_SHAPE, 1, "weights of no window");
+        }
     }
     if (!windows_list(im, n, "kernel_shape", w->axes, 1, 1, declared)) return false;
     const bool same = !import_attribute(n, "kernel_shape") || !memcmp(declared, w->kernel, (size_t)w->axes * sizeof *declared);
@@ -67,8 +71,12 @@ bool import_conv(importer *im, import_node *n)
     const int64_t group = import_int(im, n, "group", 1);
     int64_t features;
     if (!import_check_floats(im, n) || !read_kernel(im, n, &w) || !windows_read(im, n, &w)) return false;
-    if (group < 1 || !dim_is_constant(import_type(n, 1)->dim[0], &features) || features % group) return import_fail(im, n, STATUS_ATTRIBUTE, 1, "group = %" PRId64, group);
-    if (import_has(n, 2) && (import_type(n, 2)->rank != 1 || !dim_equal(import_type(n, 2)->dim[0], import_type(n, 1)->dim[0]))) return import_fail(im, n, STATUS_SHAPE, 2, "the bias does not fit the weights");
+    if (group < 1 || !dim_is_constant(import_type(n, 1)->dim[0], &features) || features % group) {
+        return import_fail(im, n, STATUS_ATTRIBUTE, 1, "group = %" PRId64, group);
+    }
+    if (import_has(n, 2) && (import_type(n, 2)->rank != 1 || !dim_equal(import_type(n, 2)->dim[0], import_type(n, 1)->dim[0]))) {
+        return import_fail(im, n, STATUS_SHAPE, 2, "the bias does not fit the weights");
+    }
     ir_node *node = import_begin(im, n, IR_CONV);
     for (int i = 0; i < n->inputs; i++) {
         ir_value *v = import_tensor(im, n, i);

@@ -167,7 +167,8 @@ static bool put_sizes(const equation *q, const term *t, bool merged, dim *shape,
 }
 
 /* x as [batch…, first, second]; the batch axes stay apart. */
-static ir_value *as_matrix(importer *im, const import_node *n, ir_value *x, const equation *q, int k, const term *batch, const term *first, bool apart, const term *second)
+static ir_value *as_matrix(importer *im, const import_node *n, ir_value *x, const equation *q, int k, const term *batch, const term *first, bool apart,
+    const term *second)
 {
     term wanted = *batch;
     dim shape[IR_RANK_MAX];
@@ -175,7 +176,9 @@ static ir_value *as_matrix(importer *im, const import_node *n, ir_value *x, cons
     append(&wanted, first);
     append(&wanted, second);
     ir_value *v = arrange(im, n, x, &q->operand[k], &wanted);
-    if (put_sizes(q, batch, false, shape, &rank) && put_sizes(q, first, !apart, shape, &rank) && put_sizes(q, second, true, shape, &rank)) return import_reshape(im, n, v, shape, rank);
+    if (put_sizes(q, batch, false, shape, &rank) && put_sizes(q, first, !apart, shape, &rank) && put_sizes(q, second, true, shape, &rank)) {
+        return import_reshape(im, n, v, shape, rank);
+    }
     import_fail(im, n, STATUS_SHAPE, k, "its merged axes are not affine, or too many");
     return NULL;
 }

@@ -74,7 +74,9 @@ bool import_swapped(importer *im, import_node *n)
 bool import_mod(importer *im, import_node *n)
 {
     const bool truncated = import_int(im, n, "fmod", 0) != 0;
-    if (!truncated && elem_is_float(import_type(n, 0)->elem)) return import_fail(im, n, STATUS_ATTRIBUTE, 0, "fmod = 0 on %s", elem_name(import_type(n, 0)->elem));
+    if (!truncated && elem_is_float(import_type(n, 0)->elem)) {
+        return import_fail(im, n, STATUS_ATTRIBUTE, 0, "fmod = 0 on %s", elem_name(import_type(n, 0)->elem));
+    }
     return binary(im, n, truncated ? EXPR_FMOD : EXPR_MOD);
 }
 
@@ -315,6 +317,8 @@ bool import_identity(importer *im, import_node *n)
 bool import_dropout(importer *im, import_node *n)
 {
     double training = 0;
-    if (import_has(n, 2) && (!import_scalar(im, n, 2, &training) || training != 0)) return import_fail(im, n, STATUS_ATTRIBUTE, 2, "it is in training mode");
+    if (import_has(n, 2) && (!import_scalar(im, n, 2, &training) || training != 0)) {
+        return import_fail(im, n, STATUS_ATTRIBUTE, 2, "it is in training mode");
+    }
     return import_put_same(im, n, 0, 0);
 }

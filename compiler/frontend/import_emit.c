@@ -127,7 +127,8 @@ ir_value *import_number(importer *im, elem e, double number)
     const float narrow = (float)number;
     const uint16_t half = e == ELEM_F16 ? eval_to_f16(number) : eval_to_bf16(number);
     const int64_t whole = elem_is_float(e) ? 0 : (int64_t)number;
-    const void *from = e == ELEM_F32 ? (const void *)&narrow : e == ELEM_F64 ? (const void *)&number : elem_is_float(e) ? (const void *)&half : (const void *)&whole;
+    const void *from = e == ELEM_F32 ? (const void *)&narrow : e == ELEM_F64 ? (const void *)&number : elem_is_float(e) ? (const void *)&half
+        : (const void *)&whole;
     void *data = arena_alloc(im->arena, 8);
     memcpy(data, from, elem_size(e));
     return ir_constant(im->graph, (ir_type){ .elem = e }, data, elem_size(e), NULL);

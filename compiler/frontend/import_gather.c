@@ -33,7 +33,9 @@ static bool read_indices(importer *im, import_node *n, int axis, int64_t **list,
             *count = -1;
             return true;
         }
-        if (sized && (index < -size || index >= size)) return import_fail(im, n, STATUS_SHAPE, 1, "index %" PRId64 " of an axis of %" PRId64, index, size);
+        if (sized && (index < -size || index >= size)) {
+            return import_fail(im, n, STATUS_SHAPE, 1, "index %" PRId64 " of an axis of %" PRId64, index, size);
+        }
         if (!sized && index < 0) {
             *count = -1;
             return true;
@@ -98,7 +100,9 @@ static bool flat_indices(importer *im, import_node *n, const ir_type *x, int dep
     int64_t all;
     const dim *content = import_contents(im, n->in[1], &all);
     const ir_bytes *b = n->in[1]->tensor ? ir_bytes_of(n->in[1]->tensor) : NULL;
-    if (!content && (!b || import_type(n, 1)->elem != ELEM_I64)) return import_fail(im, n, STATUS_OPERATOR, 1, "GatherND by indices that only a run knows");
+    if (!content && (!b || import_type(n, 1)->elem != ELEM_I64)) {
+        return import_fail(im, n, STATUS_OPERATOR, 1, "GatherND by indices that only a run knows");
+    }
     for (int64_t i = 0; i < count; i++) {
         flat[i] = 0;
         for (int k = 0; k < depth; k++) {
@@ -120,7 +124,9 @@ bool import_gather_nd(importer *im, import_node *n)
     if (!import_flag(im, n, "batch_dims", 0)) return false;
     if (!indices->rank || !ir_dims_constant(indices, shape, &elements)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "the number of indices");
     depth = shape[indices->rank - 1];
-    if (depth < 1 || depth > x->rank || indices->rank - 1 + x->rank - (int)depth > IR_RANK_MAX) return import_fail(im, n, STATUS_SHAPE, 1, "indices of %" PRId64 " axes", depth);
+    if (depth < 1 || depth > x->rank || indices->rank - 1 + x->rank - (int)depth > IR_RANK_MAX) {
+        return import_fail(im, n, STATUS_SHAPE, 1, "indices of %" PRId64 " axes", depth);
+    }
     int64_t *flat = arena_array(im->arena, (size_t)(elements / depth) + 1, sizeof *flat);
     if (!flat_indices(im, n, x, (int)depth, elements / depth, flat)) return false;
     dim joined[IR_RANK_MAX + 1], result[IR_RANK_MAX];
@@ -155,7 +161,9 @@ static bool read_pads(importer *im, import_node *n, int64_t *pads)
         if (!import_axis(im, n, axes ? axes[i] : i, rank, &axis)) return false;
         pads[axis] = list[i];
         pads[axis + rank] = list[i + axes_count];
-        if (pads[axis] < -most || pads[axis] > most || pads[axis + rank] < -most || pads[axis + rank] > most) return import_fail(im, n, STATUS_ATTRIBUTE, 1, "a pad is out of range");
+        if (pads[axis] < -most || pads[axis] > most || pads[axis + rank] < -most || pads[axis + rank] > most) {
+            return import_fail(im, n, STATUS_ATTRIBUTE, 1, "a pad is out of range");
+        }
     }
     return true;
 }
@@ -255,7 +263,9 @@ bool import_trilu(importer *im, import_node *n)
         if (count != 1) return import_fail(im, n, STATUS_SHAPE, 1, "one number is needed");
         k = diagonal[0];
     }
-    if (t->rank < 2 || !dim_is_constant(t->dim[t->rank - 2], &rows) || !dim_is_constant(t->dim[t->rank - 1], &columns)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "the last two axes");
+    if (t->rank < 2 || !dim_is_constant(t->dim[t->rank - 2], &rows) || !dim_is_constant(t->dim[t->rank - 1], &columns)) {
+        return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "the last two axes");
+    }
     if (rows > 1 << 15 || columns > 1 << 15) return import_fail(im, n, STATUS_TOO_LARGE, 0, "a triangle of this size");
     if (k > columns) k = columns;
     if (k < -rows) k = -rows;

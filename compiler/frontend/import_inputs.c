@@ -96,7 +96,8 @@ static bool fail_open(inputs *in, const Onnx__ValueInfoProto *v)
         if (is_fixed) strbuf_printf(&example, "%s%" PRId64, a ? "," : "", shape->dim[a]->dim_value);
         else strbuf_printf(&example, "%s%.60s", a ? "," : "", a ? param ? param : "?" : "N");
     }
-    return fail(in, STATUS_SHAPE_UNKNOWN, v, arena_printf(in->im->arena, "no fixed size for axis %s; give them all as numbers in --shape '%.200s=%s'", open.text, v->name, example.text));
+    return fail(in, STATUS_SHAPE_UNKNOWN, v,
+        arena_printf(in->im->arena, "no fixed size for axis %s; give them all as numbers in --shape '%.200s=%s'", open.text, v->name, example.text));
 }
 
 /* One word or number of --shape. */
@@ -108,8 +109,12 @@ static bool given_dim(inputs *in, const Onnx__ValueInfoProto *v, int axis, const
     const char *param = param_of(d);
     const bool is_number = end != text && !*end;
     if (is_number && (number < 1 || number > INT32_MAX)) return fail(in, STATUS_BIND, v, arena_printf(a, "axis %d cannot be %.30s", axis, text));
-    if (!is_number && !((*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') || *text == '_')) return fail(in, STATUS_BIND, v, arena_printf(a, "'%.60s' is neither a number nor a word", text));
-    if (fixed(d) && (!is_number || number != d->dim_value)) return fail(in, STATUS_BIND, v, arena_printf(a, "axis %d is %" PRId64 " in the model, not %.60s", axis, d->dim_value, text));
+    if (!is_number && !((*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') || *text == '_')) {
+        return fail(in, STATUS_BIND, v, arena_printf(a, "'%.60s' is neither a number nor a word", text));
+    }
+    if (fixed(d) && (!is_number || number != d->dim_value)) {
+        return fail(in, STATUS_BIND, v, arena_printf(a, "axis %d is %" PRId64 " in the model, not %.60s", axis, d->dim_value, text));
+    }
     if (is_number) *out = dim_of(number);
     else {
         const dim *known = find_binding(in, arena_printf(a, "--shape %s", text));   /* the same word is the same symbol */
@@ -117,7 +122,9 @@ static bool given_dim(inputs *in, const Onnx__ValueInfoProto *v, int axis, const
         if (!known) bind(in, arena_printf(a, "--shape %s", text), *out);
     }
     const dim *before = param ? find_binding(in, param) : NULL;
-    if (before && !dim_equal(*before, *out)) return fail(in, STATUS_BIND, v, arena_printf(a, "axis %d, '%.100s' in the model, is bound twice", axis, param));
+    if (before && !dim_equal(*before, *out)) {
+        return fail(in, STATUS_BIND, v, arena_printf(a, "axis %d, '%.100s' in the model, is bound twice", axis, param));
+    }
     if (param && !before) bind(in, param, *out);
     return true;
 }
@@ -131,7 +138,8 @@ static const char *given_for(inputs *in, const Onnx__ValueInfoProto *v, int inpu
     const char *found = NULL;
     for (int i = 0; i < o->shapes; i++) {
         const char *equals = strrchr(o->shape[i], '=');
-        const bool mine = equals ? strlen(v->name) == (size_t)(equals - o->shape[i]) && !strncmp(o->shape[i], v->name, strlen(v->name)) : inputs_count == 1;
+        const bool mine = equals ? strlen(v->name) == (size_t)(equals - o->shape[i]) && !strncmp(o->shape[i], v->name, strlen(v->name))
+            : inputs_count == 1;
         if (!mine) continue;
         used[i] = true;
         if (found) fail(in, STATUS_BIND, v, "its shape is given twice");
@@ -177,7 +185,9 @@ static bool file_type(inputs *in, const Onnx__ValueInfoProto *v, ir_type *type)
     for (int a = 0; a < type->rank; a++) {
         int64_t size;
         fine &= file_dim(in, a, v->type->tensor_type->shape->dim[a], &type->dim[a]);
-        if (fine && dim_is_constant(type->dim[a], &size) && __builtin_mul_overflow(elements, size, &elements)) return fail(in, STATUS_TOO_LARGE, v, "its size overflows");
+        if (fine && dim_is_constant(type->dim[a], &size) && __builtin_mul_overflow(elements, size, &elements)) {
+            return fail(in, STATUS_TOO_LARGE, v, "its size overflows");
+        }
     }
     return fine || fail_open(in, v);
 }
@@ -221,5 +231,8 @@ void import_inputs(importer *im)
         else import_value_named(im, v->name, true)->failed = true;
     }
     for (int i = 0; i < im->options->shapes; i++)
-        if (!used[i]) diag_error(im->diag, STATUS_BIND, NULL, "--shape %.200s: %s", im->options->shape[i], strchr(im->options->shape[i], '=') ? "no input of this name" : "which input it means must be said, as in name=N,3,224,224");
+        if (!used[i]) {
+            diag_error(im->diag, STATUS_BIND, NULL, "--shape %.200s: %s", im->options->shape[i], strchr(im->options->shape[i], '=')
+                ? "no input of this name" : "which input it means must be said, as in name=N,3,224,224");
+        }
 }

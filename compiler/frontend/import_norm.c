@@ -92,7 +92,9 @@ bool import_group_normalization(importer *im, import_node *n)
     const int64_t groups = import_int(im, n, "num_groups", 0);
     dim shape[IR_RANK_MAX];
     if (!import_check_floats(im, n)) return false;
-    if (t->rank < 3 || t->rank == IR_RANK_MAX || groups < 1 || !dim_div_exact(t->dim[1], dim_of(groups), &shape[2])) return import_fail(im, n, STATUS_ATTRIBUTE, 0, "num_groups = %" PRId64, groups);
+    if (t->rank < 3 || t->rank == IR_RANK_MAX || groups < 1 || !dim_div_exact(t->dim[1], dim_of(groups), &shape[2])) {
+        return import_fail(im, n, STATUS_ATTRIBUTE, 0, "num_groups = %" PRId64, groups);
+    }
     shape[0] = t->dim[0];
     shape[1] = dim_of(groups);
     memcpy(&shape[3], &t->dim[2], (size_t)(t->rank - 2) * sizeof *shape);
@@ -171,7 +173,9 @@ static bool reduce_contents(importer *im, import_node *n, const int64_t *axes, i
     int64_t elements;
     const dim *content = import_contents(im, n->in[0], &elements);
     dim all = dim_of(n->row->detail == REDUCE_PROD);
-    if (!content || count != 1 || axes[0] != 0 || import_type(n, 0)->rank != 1 || (n->row->detail != REDUCE_PROD && n->row->detail != REDUCE_SUM)) return false;
+    if (!content || count != 1 || axes[0] != 0 || import_type(n, 0)->rank != 1 || (n->row->detail != REDUCE_PROD && n->row->detail != REDUCE_SUM)) {
+        return false;
+    }
     for (int64_t i = 0; i < elements; i++)
         if (n->row->detail == REDUCE_PROD ? !dim_mul(all, content[i], &all) : !dim_add(all, content[i], &all)) return false;
     dim *out = arena_alloc(im->arena, sizeof *out);

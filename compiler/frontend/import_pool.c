@@ -54,7 +54,9 @@ static ir_value *divisors(importer *im, const import_node *n, const pool *p, boo
     int64_t elements = 1;
     for (int i = 0; i < p->w.axes; i++) {
         type.dim[i] = dim_of(p->count[i]);
-        if (__builtin_mul_overflow(elements, p->count[i], &elements) || elements > 1 << 24) return import_fail(im, n, STATUS_TOO_LARGE, 0, "its windows"), NULL;
+        if (__builtin_mul_overflow(elements, p->count[i], &elements) || elements > 1 << 24) {
+            return import_fail(im, n, STATUS_TOO_LARGE, 0, "its windows"), NULL;
+        }
     }
     float *data = arena_array(im->arena, (size_t)elements, sizeof *data);
     bool same = true;
@@ -133,7 +135,9 @@ static ir_value *largest(importer *im, const import_node *n, ir_value *x, const 
     for (int k = 0; k < (int)w->kernel[i]; k++) {
         move m;
         ir_type to;
-        if (!move_slice(&x->type, i + 2, k * w->dilations[i], w->strides[i], dim_of(p->count[i]), &m, &to)) return import_fail(im, n, STATUS_SHAPE, 0, "the window does not fit"), NULL;
+        if (!move_slice(&x->type, i + 2, k * w->dilations[i], w->strides[i], dim_of(p->count[i]), &m, &to)) {
+            return import_fail(im, n, STATUS_SHAPE, 0, "the window does not fit"), NULL;
+        }
         if (!(part[k] = import_move(im, n, x, &m, &to))) return NULL;
         const int item = expr_input(&b, k, x->type.elem);
         all = k ? expr_apply(&b, EXPR_MAX, all, item, -1) : item;

@@ -20,7 +20,8 @@ static ir_value *spread(importer *im, import_node *n, int i, elem e)
         return import_reshape(im, n, v, shape, x->rank - axis);
     }
     dim size;
-    const bool fits = block > 0 && t->rank == x->rank && x->rank < IR_RANK_MAX && dim_mul(t->dim[axis], dim_of(block), &size) && dim_equal(size, x->dim[axis]);
+    const bool fits = block > 0 && t->rank == x->rank && x->rank < IR_RANK_MAX && dim_mul(t->dim[axis], dim_of(block), &size) &&
+        dim_equal(size, x->dim[axis]);
     if (!fits) return import_fail(im, n, STATUS_SHAPE, i, "does not fit the axis"), NULL;
     for (int a = 0, to = 0; a < x->rank; a++, to++) {
         shape[to] = wide[to] = t->dim[a];
@@ -39,7 +40,9 @@ static ir_value *spread(importer *im, import_node *n, int i, elem e)
 bool import_dequantize(importer *im, import_node *n)
 {
     const elem e = import_type(n, 1)->elem;
-    if (!elem_is_float(e) || !elem_is_integer(import_type(n, 0)->elem)) return import_fail(im, n, STATUS_TYPE, 0, "whole numbers and a float scale are needed");
+    if (!elem_is_float(e) || !elem_is_integer(import_type(n, 0)->elem)) {
+        return import_fail(im, n, STATUS_TYPE, 0, "whole numbers and a float scale are needed");
+    }
     ir_value *scale = spread(im, n, 1, e), *v = scale ? import_convert(im, n, import_tensor(im, n, 0), e) : NULL;
     if (v && import_has(n, 2)) v = import_map2(im, n, EXPR_SUB, v, spread(im, n, 2, e));
     return import_put(im, n, 0, import_map2(im, n, EXPR_MUL, v, scale));
@@ -56,7 +59,9 @@ static elem quantized_type(importer *im, import_node *n)
 bool import_quantize(importer *im, import_node *n)
 {
     const elem e = import_type(n, 0)->elem, to = quantized_type(im, n);
-    if (!elem_is_float(e) || !elem_is_integer(to) || elem_size(to) > 2) return import_fail(im, n, STATUS_TYPE, 0, "floats to whole numbers of 8 or 16 bits are needed");
+    if (!elem_is_float(e) || !elem_is_integer(to) || elem_size(to) > 2) {
+        return import_fail(im, n, STATUS_TYPE, 0, "floats to whole numbers of 8 or 16 bits are needed");
+    }
     const double range = elem_size(to) == 1 ? 256 : 65536, lowest = elem_is_signed(to) ? -range / 2 : 0, highest = lowest + range - 1;
     ir_value *const input[3] = { import_tensor(im, n, 0), spread(im, n, 1, e), import_has(n, 2) ? spread(im, n, 2, e) : NULL };
     expr_builder b = expr_begin(im->arena);

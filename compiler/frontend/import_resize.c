@@ -29,7 +29,9 @@ static bool read_modes(importer *im, import_node *n, resize *r)
     int known = 0;
     while (known < COORDINATES && strcmp(names[known], transformation)) known++;
     if (known == COORDINATES) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "coordinate_transformation_mode = '%.60s'", transformation);
-    if (strcmp(mode, "nearest") && strcmp(mode, "linear") && strcmp(mode, "cubic")) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "mode = '%.60s'", mode);
+    if (strcmp(mode, "nearest") && strcmp(mode, "linear") && strcmp(mode, "cubic")) {
+        return import_fail(im, n, STATUS_ATTRIBUTE, -1, "mode = '%.60s'", mode);
+    }
     if (strcmp(policy, "stretch")) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "keep_aspect_ratio_policy = '%.60s'", policy);
     r->mode = mode[0];
     r->coordinates = (coordinates)known;
@@ -37,7 +39,8 @@ static bool read_modes(importer *im, import_node *n, resize *r)
     r->cubic = import_float(im, n, "cubic_coeff_a", -0.75);
     r->antialias = import_int(im, n, "antialias", 0) != 0;
     r->exclude_outside = import_int(im, n, "exclude_outside", 0) != 0;
-    const bool known_nearest = !strcmp(r->nearest, "round_prefer_floor") || !strcmp(r->nearest, "round_prefer_ceil") || !strcmp(r->nearest, "floor") || !strcmp(r->nearest, "ceil");
+    const bool known_nearest = !strcmp(r->nearest, "round_prefer_floor") || !strcmp(r->nearest, "round_prefer_ceil") || !strcmp(r->nearest, "floor") ||
+        !strcmp(r->nearest, "ceil");
     return known_nearest || import_fail(im, n, STATUS_ATTRIBUTE, -1, "nearest_mode = '%.60s'", r->nearest);
 }
 
@@ -62,7 +65,8 @@ static bool set_size(importer *im, import_node *n, resize *r, int axis, double s
     a->by_sizes = out > 0;
     a->out = out > 0 ? out : (int64_t)floor((double)a->in * scale);
     a->scale = out > 0 ? (double)out / (double)a->in : scale;
-    return (a->in > 0 && a->out > 0 && a->out <= most && a->in <= most) || import_fail(im, n, STATUS_SHAPE, 0, "axis %d from %lld to %lld", axis, (long long)a->in, (long long)a->out);
+    return (a->in > 0 && a->out > 0 && a->out <= most && a->in <= most) ||
+        import_fail(im, n, STATUS_SHAPE, 0, "axis %d from %lld to %lld", axis, (long long)a->in, (long long)a->out);
 }
 
 static bool read_scales(importer *im, import_node *n, resize *r)
@@ -123,7 +127,8 @@ static int64_t clamp(int64_t i, int64_t size)
 static int64_t nearest(const resize *r, const resized *a, int64_t x)
 {
     const double at = source(r, a, x);
-    const double i = !strcmp(r->nearest, "floor") ? floor(at) : !strcmp(r->nearest, "ceil") ? ceil(at) : !strcmp(r->nearest, "round_prefer_ceil") ? floor(at + 0.5) : ceil(at - 0.5);
+    const double i = !strcmp(r->nearest, "floor") ? floor(at) : !strcmp(r->nearest, "ceil") ? ceil(at) : !strcmp(r->nearest, "round_prefer_ceil")
+        ? floor(at + 0.5) : ceil(at - 0.5);
     return clamp((int64_t)i, a->in);
 }
 
@@ -190,7 +195,9 @@ static ir_value *interpolate(importer *im, const import_node *n, ir_value *x, co
     const size_t elements = (size_t)a->in * (size_t)a->out;
     if (elements > (size_t)1 << 26) return import_fail(im, n, STATUS_TOO_LARGE, 0, "axis %d", axis), NULL;
     float *weights = arena_array(im->arena, elements, sizeof *weights);
-    if (!fill_weights(r, a, weights, arena_array(im->arena, (size_t)a->in, sizeof(double)))) return import_fail(im, n, STATUS_ATTRIBUTE, 0, "no weights on axis %d", axis), NULL;
+    if (!fill_weights(r, a, weights, arena_array(im->arena, (size_t)a->in, sizeof(double)))) {
+        return import_fail(im, n, STATUS_ATTRIBUTE, 0, "no weights on axis %d", axis), NULL;
+    }
     const ir_type type = { .elem = ELEM_F32, .rank = 2, .dim = { dim_of(a->in), dim_of(a->out) } };
     ir_value *w = import_convert(im, n, ir_constant(im->graph, type, weights, elements * sizeof *weights, NULL), x->type.elem);
     return exchange(im, n, import_product(im, n, exchange(im, n, x, axis), w, NULL), axis);

@@ -41,7 +41,9 @@ bool import_scatter_nd(importer *im, import_node *n)
     int64_t shape[IR_RANK_MAX], index_shape[IR_RANK_MAX], update_shape[IR_RANK_MAX], elements, indices, updates;
     const char *reduction = import_string(im, n, "reduction", "none");
     if (strcmp(reduction, "none")) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "reduction = '%.60s'", reduction);
-    if (import_type(n, 1)->elem != ELEM_I64 || import_type(n, 2)->elem != import_type(n, 0)->elem) return import_fail(im, n, STATUS_TYPE, 1, "types do not fit");
+    if (import_type(n, 1)->elem != ELEM_I64 || import_type(n, 2)->elem != import_type(n, 0)->elem) {
+        return import_fail(im, n, STATUS_TYPE, 1, "types do not fit");
+    }
     const uint8_t *data = constant(im, n, 0, shape, &elements), *index = data ? constant(im, n, 1, index_shape, &indices) : NULL;
     const uint8_t *update = index ? constant(im, n, 2, update_shape, &updates) : NULL;
     const int rank = import_type(n, 0)->rank, index_rank = import_type(n, 1)->rank;

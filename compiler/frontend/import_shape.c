@@ -32,7 +32,9 @@ bool import_size(importer *im, import_node *n)
 {
     const ir_type type = { .elem = ELEM_I64 };
     dim *content = arena_alloc(im->arena, sizeof *content);
-    if (!product(import_type(n, 0)->dim, import_type(n, 0)->rank, content)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "its size is not affine");
+    if (!product(import_type(n, 0)->dim, import_type(n, 0)->rank, content)) {
+        return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "its size is not affine");
+    }
     return import_put_contents(im, n, 0, &type, content);
 }
 
@@ -71,7 +73,8 @@ static bool complete(importer *im, import_node *n, const dim *wanted, int rank, 
     if (open < 0) return true;
     if (!product(x->dim, x->rank, &all)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "its size is not affine");
     if (dim_div_exact(all, known, &shape[open])) return true;
-    return import_fail(im, n, STATUS_SHAPE, 0, "its size %s is no multiple of %s", dim_text(im->arena, im->symbols, all), dim_text(im->arena, im->symbols, known));
+    return import_fail(im, n, STATUS_SHAPE, 0, "its size %s is no multiple of %s", dim_text(im->arena, im->symbols, all),
+        dim_text(im->arena, im->symbols, known));
 }
 
 bool import_reshape_to(importer *im, import_node *n)
@@ -91,7 +94,9 @@ bool import_flatten(importer *im, import_node *n)
     dim shape[2];
     if (axis < -x->rank || axis > x->rank) return import_fail(im, n, STATUS_SHAPE, 0, "axis %" PRId64, axis);
     const int first = (int)(axis < 0 ? axis + x->rank : axis);
-    if (!product(x->dim, first, &shape[0]) || !product(x->dim + first, x->rank - first, &shape[1])) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "its size is not affine");
+    if (!product(x->dim, first, &shape[0]) || !product(x->dim + first, x->rank - first, &shape[1])) {
+        return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "its size is not affine");
+    }
     return reshape(im, n, shape, 2);
 }
 
@@ -131,7 +136,9 @@ bool import_unsqueeze(importer *im, import_node *n)
     bool marked[IR_RANK_MAX] = { false };
     dim shape[IR_RANK_MAX];
     int64_t added = 0;
-    if (!ir_dims_constant(import_type(n, 1), NULL, &added) || x->rank + added > IR_RANK_MAX) return import_fail(im, n, STATUS_TOO_LARGE, 0, "more than 8 axes");
+    if (!ir_dims_constant(import_type(n, 1), NULL, &added) || x->rank + added > IR_RANK_MAX) {
+        return import_fail(im, n, STATUS_TOO_LARGE, 0, "more than 8 axes");
+    }
     const int rank = x->rank + (int)added;
     if (!mark_axes(im, n, rank, marked)) return false;
     for (int i = 0, from = 0; i < rank; i++) shape[i] = marked[i] ? dim_of(1) : x->dim[from++];
@@ -173,7 +180,8 @@ bool import_depth_to_space(importer *im, import_node *n)
     dim c, h, w;
     const dim b = dim_of(size);
     if (!columns_first && strcmp(mode, "DCR")) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "mode = '%.60s'", mode);
-    const bool fits = x->rank == 4 && size > 0 && size < 1 << 15 && dim_div_exact(x->dim[1], dim_of(size * size), &c) && dim_mul(x->dim[2], b, &h) && dim_mul(x->dim[3], b, &w);
+    const bool fits = x->rank == 4 && size > 0 && size < 1 << 15 && dim_div_exact(x->dim[1], dim_of(size * size), &c) && dim_mul(x->dim[2], b, &h) &&
+        dim_mul(x->dim[3], b, &w);
     if (!fits) return import_fail(im, n, STATUS_SHAPE, 0, "blocksize = %" PRId64, size);
     const dim shape[] = { x->dim[0], c, h, w };
     if (columns_first) return shuffle(im, n, (const dim[]){ x->dim[0], c, b, b, x->dim[2], x->dim[3] }, (const int[]){ 0, 1, 4, 2, 5, 3 }, shape);
@@ -186,7 +194,8 @@ bool import_space_to_depth(importer *im, import_node *n)
     const int64_t size = import_int(im, n, "blocksize", 0);
     const dim b = dim_of(size);
     dim c, h, w;
-    const bool fits = x->rank == 4 && size > 0 && size < 1 << 15 && dim_mul(x->dim[1], dim_of(size * size), &c) && dim_div_exact(x->dim[2], b, &h) && dim_div_exact(x->dim[3], b, &w);
+    const bool fits = x->rank == 4 && size > 0 && size < 1 << 15 && dim_mul(x->dim[1], dim_of(size * size), &c) && dim_div_exact(x->dim[2], b, &h) &&
+        dim_div_exact(x->dim[3], b, &w);
     if (!fits) return import_fail(im, n, STATUS_SHAPE, 0, "blocksize = %" PRId64, size);
     return shuffle(im, n, (const dim[]){ x->dim[0], x->dim[1], h, b, w, b }, (const int[]){ 0, 3, 5, 1, 2, 4 }, (const dim[]){ x->dim[0], c, h, w });
 }
@@ -211,7 +220,9 @@ bool import_expand(importer *im, import_node *n)
     for (int i = 0; i < rank; i++) {
         const int own = i - (rank - x->rank), other = i - (rank - count);
         const dim a = own >= 0 ? x->dim[own] : dim_of(1), b = other >= 0 ? wanted[other] : dim_of(1);
-        if (!is_one(a) && !is_one(b) && !dim_equal(a, b)) return import_fail(im, n, STATUS_SHAPE, 0, "axis %d does not become %s", own, dim_text(im->arena, im->symbols, b));
+        if (!is_one(a) && !is_one(b) && !dim_equal(a, b)) {
+            return import_fail(im, n, STATUS_SHAPE, 0, "axis %d does not become %s", own, dim_text(im->arena, im->symbols, b));
+        }
         if (dim_compare(im->symbols, b, dim_of(0)) == -1) return import_fail(im, n, STATUS_SHAPE, 1, "entry %d is negative", other);
         shape[i] = is_one(b) ? a : b;
     }
@@ -233,7 +244,9 @@ bool import_tile(importer *im, import_node *n)
     for (int i = 0; i < x->rank; i++) {   /* the repetition is the upper digit of each axis, and stands still */
         m.digit[m.digits++] = (move_digit){ repeats[i], -1, 0 };
         m.digit[m.digits++] = (move_digit){ x->dim[i], i, 1 };
-        if (dim_compare(im->symbols, repeats[i], dim_of(0)) == -1 || !dim_mul(x->dim[i], repeats[i], &to.dim[i])) return import_fail(im, n, STATUS_SHAPE, 1, "repetition %d", i);
+        if (dim_compare(im->symbols, repeats[i], dim_of(0)) == -1 || !dim_mul(x->dim[i], repeats[i], &to.dim[i])) {
+            return import_fail(im, n, STATUS_SHAPE, 1, "repetition %d", i);
+        }
     }
     return import_put_move(im, n, 0, 0, &m, &to);
 }

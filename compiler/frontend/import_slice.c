@@ -65,13 +65,17 @@ static bool read_cuts(importer *im, import_node *n, cut *cuts)
     if (!import_dims(im, n, 1, "starts", &starts, &count) || !import_dims(im, n, 2, "ends", &ends, &ends_count)) return false;
     if (import_has(n, 3) && !import_numbers(im, n, 3, "axes", &axes, &axes_count)) return false;
     if (import_has(n, 4) && !import_numbers(im, n, 4, "steps", &steps, &steps_count)) return false;
-    if (count != ends_count || (axes && axes_count != count) || (steps && steps_count != count) || (!axes && count > rank)) return import_fail(im, n, STATUS_SHAPE, 1, "starts, ends, axes and steps differ in number");
+    if (count != ends_count || (axes && axes_count != count) || (steps && steps_count != count) || (!axes && count > rank)) {
+        return import_fail(im, n, STATUS_SHAPE, 1, "starts, ends, axes and steps differ in number");
+    }
     for (int i = 0; i < count; i++) {
         int axis;
         if (!import_axis(im, n, axes ? axes[i] : i, rank, &axis)) return false;
         if (cuts[axis].step) return import_fail(im, n, STATUS_SHAPE, 3, "axis %d is named twice", axis);
         cuts[axis] = (cut){ starts[i], ends[i], steps ? steps[i] : 1 };
-        if (!cuts[axis].step || cuts[axis].step < -INT32_MAX || cuts[axis].step > INT32_MAX) return import_fail(im, n, STATUS_SHAPE, 4, "step %" PRId64, cuts[axis].step);
+        if (!cuts[axis].step || cuts[axis].step < -INT32_MAX || cuts[axis].step > INT32_MAX) {
+            return import_fail(im, n, STATUS_SHAPE, 4, "step %" PRId64, cuts[axis].step);
+        }
     }
     return true;
 }
@@ -132,8 +136,12 @@ bool import_split(importer *im, import_node *n)
     for (int i = 0; i < n->outputs; i++) {
         move m;
         ir_type to;
-        if (sizes[i] < 0 || sizes[i] > size - start) return import_fail(im, n, STATUS_SHAPE, 0, "part %d of axis %d has size %" PRId64, i, axis, sizes[i]);
-        if (!move_slice(x, axis, sizes[i] ? start : 0, 1, dim_of(sizes[i]), &m, &to)) return import_fail(im, n, STATUS_SHAPE, 0, "part %d of axis %d", i, axis);
+        if (sizes[i] < 0 || sizes[i] > size - start) {
+            return import_fail(im, n, STATUS_SHAPE, 0, "part %d of axis %d has size %" PRId64, i, axis, sizes[i]);
+        }
+        if (!move_slice(x, axis, sizes[i] ? start : 0, 1, dim_of(sizes[i]), &m, &to)) {
+            return import_fail(im, n, STATUS_SHAPE, 0, "part %d of axis %d", i, axis);
+        }
         if (import_is_wanted(n, i) && !import_put_move(im, n, i, 0, &m, &to)) return false;
         start += sizes[i];
     }

@@ -74,7 +74,8 @@ ir_value *import_tensor_of(importer *im, import_value *v, const diag_place *plac
     dim symbolic = dim_of(0);
     v->tensor = constant_of(im, v, &symbolic);
     if (v->tensor) v->tensor->name = v->name;
-    else diag_error(im->diag, STATUS_SHAPE_UNKNOWN, place, "its element %s is needed as a number: %s", dim_text(im->arena, im->symbols, symbolic), symbol_source(im, symbolic));
+    else diag_error(im->diag, STATUS_SHAPE_UNKNOWN, place, "its element %s is needed as a number: %s", dim_text(im->arena, im->symbols, symbolic),
+        symbol_source(im, symbolic));
     return v->tensor;
 }
 
@@ -118,7 +119,8 @@ bool import_numbers(importer *im, import_node *n, int i, const char *what, const
     int64_t *numbers = arena_array(im->arena, (size_t)*count + 1, sizeof *numbers);
     for (int j = 0; j < *count; j++) {
         if (dim_is_constant(dims[j], &numbers[j])) continue;
-        return import_fail(im, n, STATUS_SHAPE_UNKNOWN, i, "%s: %s is not known; %s", what, dim_text(im->arena, im->symbols, dims[j]), symbol_source(im, dims[j]));
+        return import_fail(im, n, STATUS_SHAPE_UNKNOWN, i, "%s: %s is not known; %s", what, dim_text(im->arena, im->symbols, dims[j]),
+            symbol_source(im, dims[j]));
     }
     *list = numbers;
     return true;

@@ -20,7 +20,8 @@ typedef struct mapping {
 mapping *map_new(arena *a);
 /* Maps the model and notes its folder. */
 status map_model(mapping *m, const char *path, diag *d);
-/* Maps an external data file, once however often it is named. `location` is relative to the model's folder and must not leave it, through symbolic links neither. */
+/* Maps an external data file, once however often it is named. `location` is relative to the model's folder and must not leave it, through
+ * symbolic links neither. */
 status map_external(mapping *m, const char *location, const diag_place *place, diag *d, const mapped_file **out);
 void map_close(mapping *m);        /* NULL is fine */
 

@@ -70,11 +70,14 @@ static bool read_external(const tensor_reader *r, const Onnx__TensorProto *t, co
     if ((offset_text && !read_number(offset_text, &offset)) || (length_text && !read_number(length_text, &length))) {
         return fail(r, t, place, STATUS_BAD_FIELD, "the offset or length of its external data is no number");
     }
-    if (length != size) return fail(r, t, place, STATUS_BAD_FIELD, arena_printf(r->arena, "its shape takes %zu bytes, its external data %" PRIu64, size, length));
+    if (length != size) {
+        return fail(r, t, place, STATUS_BAD_FIELD, arena_printf(r->arena, "its shape takes %zu bytes, its external data %" PRIu64, size, length));
+    }
     const mapped_file *file;
     if (map_external(r->mapping, location, place, r->diag, &file) != STATUS_OK) return false;
     if (offset > file->size || size > file->size - offset) {
-        return fail(r, t, place, STATUS_EXTERNAL_RANGE, arena_printf(r->arena, "%zu bytes at %" PRIu64 " of '%.200s', which has %zu", size, offset, location, file->size));
+        return fail(r, t, place, STATUS_EXTERNAL_RANGE,
+            arena_printf(r->arena, "%zu bytes at %" PRIu64 " of '%.200s', which has %zu", size, offset, location, file->size));
     }
     *bytes = (scan_bytes){ file->data + offset, size };
     return true;
@@ -108,7 +111,9 @@ static void copy_typed(const Onnx__TensorProto *t, elem e, uint8_t *to)
 static bool read_typed(const tensor_reader *r, const Onnx__TensorProto *t, const diag_place *place, elem e, size_t size, scan_bytes *bytes)
 {
     const size_t count = typed_count(t, e);
-    if (count * elem_size(e) != size) return fail(r, t, place, STATUS_BAD_FIELD, arena_printf(r->arena, "its shape takes %zu elements, it holds %zu", size / elem_size(e), count));
+    if (count * elem_size(e) != size) {
+        return fail(r, t, place, STATUS_BAD_FIELD, arena_printf(r->arena, "its shape takes %zu elements, it holds %zu", size / elem_size(e), count));
+    }
     uint8_t *data = arena_alloc(r->arena, size);
     copy_typed(t, e, data);
     *bytes = (scan_bytes){ data, size };
@@ -130,12 +135,16 @@ bool tensor_read(const tensor_reader *r, const Onnx__TensorProto *t, const diag_
 {
     if (!read_type(r, t, place, type)) return false;
     int64_t elements = tensor_elements(t), size;
-    if (elements < 0 || !checked_mul(elements, (int64_t)elem_size(type->elem), &size)) return fail(r, t, place, STATUS_BAD_FIELD, "its dimensions are negative or overflow");
+    if (elements < 0 || !checked_mul(elements, (int64_t)elem_size(type->elem), &size)) {
+        return fail(r, t, place, STATUS_BAD_FIELD, "its dimensions are negative or overflow");
+    }
     scan_bytes raw;
     if (is_external(t)) {
         if (!read_external(r, t, place, (size_t)size, bytes)) return false;
     } else if (load_raw(r->loaded, t, &raw)) {
-        if (raw.size != (size_t)size) return fail(r, t, place, STATUS_BAD_FIELD, arena_printf(r->arena, "its shape takes %" PRId64 " bytes, it holds %zu", size, raw.size));
+        if (raw.size != (size_t)size) {
+            return fail(r, t, place, STATUS_BAD_FIELD, arena_printf(r->arena, "its shape takes %" PRId64 " bytes, it holds %zu", size, raw.size));
+        }
         *bytes = raw;
     } else if (!read_typed(r, t, place, type->elem, (size_t)size, bytes)) {
         return false;

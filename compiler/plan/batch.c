@@ -90,7 +90,8 @@ static bool join(batch_state *b, const ir_node *n, int i, int axis, int64_t step
     return true;
 }
 
-/* Each input's axis, aligned at the right as broadcasting does, holds the batch of the output, unless the operator works along it. Inputs from the `inputs`-th on are weights. */
+/* Each input's axis, aligned at the right as broadcasting does, holds the batch of the output, unless the operator works along it.
+ * Inputs from the `inputs`-th on are weights. */
 static bool check_aligned(batch_state *b, const ir_node *n, int inputs, bool (*works_along)(const ir_node *, int input, int axis))
 {
     int64_t inner = 0;

@@ -53,7 +53,8 @@ static bool check_size(const plan *p, const ir_value *v, diag *d)
     int64_t elements = 1;
     if (ir_is_constant(v)) return true;
     for (int i = 0; i < v->type.rank; i++)
-        if (!checked_mul(elements, plan_dim(p, v->type.dim[i]), &elements) || elements > INT32_MAX) return refuse(d, v->def, "a value of more than 2^31 - 1 elements an image");
+        if (!checked_mul(elements, plan_dim(p, v->type.dim[i]), &elements) || elements > INT32_MAX)
+            return refuse(d, v->def, "a value of more than 2^31 - 1 elements an image");
     return elements > 0 || refuse(d, v->def, "a value without elements");
 }
 
@@ -75,4 +76,30 @@ bool plan_check_graph(const plan *p, diag *d)
         for (int i = 0; n->op == IR_CALL && i < n->inputs; i++)
             if (!n->input[i]) return refuse(d, n, "a call without one of its arguments");
     return check_sizes(p, p->graph, d);
+}
+
+/* An epilogue follows an operand row by row, repeats it for every row of the step, or has one row for all. */
+static bool check_epilogue(const plan_step *t, int first, diag *d)
+{
+    const plan_value *out = plan_value_of(t->scope, t->node->output[0]);
+    const int64_t rows = out->elements / out->shape[out->value->type.rank - 1];
+    for (int i = first; i < t->node->inputs; i++) {
+        const plan_value *x = plan_value_of(t->scope, t->node->input[i]);
+        const int rank = x ? x->value->type.rank : 0;
+        const int64_t own = rank ? x->elements / x->shape[rank - 1] : 1;
+        if (!t->aligned[i] && own != 1 && own != rows / t->rows) return refuse(d, t->node, "an operand that repeats along rows in the middle");
+    }
+    return true;
+}
+
+bool plan_check_steps(const plan_scope *s, diag *d)
+{
+    for (int i = 0; i < s->items; i++) {
+        const plan_phase *f = s->item[i].phase;
+        for (int j = 0; f && j < f->steps; j++) {
+            const ir_op op = f->step[j]->node->op;
+            if ((op == IR_LINEAR || op == IR_MLP) && !check_epilogue(f->step[j], op == IR_LINEAR ? 3 : 5, d)) return false;
+        }
+    }
+    return true;
 }

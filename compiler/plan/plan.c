@@ -75,6 +75,9 @@ plan *plan_make(arena *a, const ir_graph *g, const plan_options *o, diag *d)
         plan_make_phases(p, &p->function[i], o);
         plan_choose_kernels(p, &p->function[i], o);
     }
+    for (int i = 0; i < g->functions; i++)
+        if (!plan_check_steps(&p->function[i], d)) return NULL;
+    if (!plan_check_steps(&p->main, d)) return NULL;
     plan_assign_memory(p);
     count_flop(p, &p->main, 1);
     return p;

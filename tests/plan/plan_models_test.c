@@ -36,7 +36,8 @@ static void check_model(const char *path)
     if (plan_model(path, &t)) {
         const plan *p = t.plan;
         if (p->frame_bytes != p->frame_bound || p->scratch_bytes != p->scratch_bound)
-            fail_msg("%s: frame %lld, bound %lld; scratch %lld, bound %lld", path, (long long)p->frame_bytes, (long long)p->frame_bound, (long long)p->scratch_bytes, (long long)p->scratch_bound);
+            fail_msg("%s: frame %lld, bound %lld; scratch %lld, bound %lld", path,
+                     (long long)p->frame_bytes, (long long)p->frame_bound, (long long)p->scratch_bytes, (long long)p->scratch_bound);
         for (int f = 0; f < p->functions; f++) assert_in_range(p->function[f].items, 1, 2);
     }
     plan_test_free(&t);
@@ -71,7 +72,7 @@ static double planning(const char *text, const char *names)
     return (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
 }
 
-/* Twenty-four blocks, rolled up or not. Ten times the time they take, lest a busy machine fail the test. */
+/* Twenty-four blocks, rolled up or not: 50 ms are too long; ten times as long is refused, lest a busy machine fail the test. */
 static void planning_is_quick(void **state)
 {
     (void)state;

@@ -19,7 +19,9 @@ static void assert_computes(fixture *f, const float *const *inputs, const float 
     assert_int_equal(out.elements, count);
     for (int64_t i = 0; i < count; i++) {
         const float got = ((const float *)out.data)[i];
-        if (!(fabsf(got - wanted[i]) <= 1e-6f * fmaxf(1, fabsf(wanted[i])))) fail_msg("element %d is %g, not %g", (int)i, (double)got, (double)wanted[i]);
+        if (!(fabsf(got - wanted[i]) <= 1e-6f * fmaxf(1, fabsf(wanted[i])))) {
+            fail_msg("element %d is %g, not %g", (int)i, (double)got, (double)wanted[i]);
+        }
     }
     eval_free(&out);
 }
@@ -27,7 +29,8 @@ static void assert_computes(fixture *f, const float *const *inputs, const float 
 #define LIST(...) (const float[]){ __VA_ARGS__ }, (int64_t)(sizeof((const float[]){ __VA_ARGS__ }) / sizeof(float))
 
 /* x of these sizes -> op -> y; further inputs are initializers made before. */
-static void run(fixture *f, const char *op, const char *sizes, const char *inputs, const strbuf *attributes, const float *x, const float *wanted, int64_t count)
+static void run(fixture *f, const char *op, const char *sizes, const char *inputs, const strbuf *attributes, const float *x, const float *wanted,
+    int64_t count)
 {
     onnx_input(f->file, "x", ONNX_F32, sizes);
     onnx_node(f->file, "n", op, inputs, "y", attributes);

@@ -170,7 +170,7 @@ static void confines_external_data(void **state)
     assert_int_equal(load_external(f, path_of(f, "w.bin"), NULL, NULL), STATUS_EXTERNAL_PATH);
     assert_int_equal(load_external(f, "../w.bin", NULL, NULL), STATUS_EXTERNAL_PATH);
     assert_int_equal(load_external(f, "a/../w.bin", NULL, NULL), STATUS_EXTERNAL_PATH);
-    assert_int_equal(symlink("/etc/passwd", path_of(f, "out")), 0);
+    assert_int_equal(symlink("/dev/null", path_of(f, "out")), 0);
     assert_int_equal(load_external(f, "out", NULL, NULL), STATUS_EXTERNAL_PATH);
     assert_int_equal(symlink("w.bin", path_of(f, "in")), 0);
     assert_int_equal(load_external(f, "in", NULL, NULL), STATUS_OK);

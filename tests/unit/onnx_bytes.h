@@ -21,7 +21,8 @@ typedef struct onnx_file {
     int64_t opset;             /* 0: none is imported */
 } onnx_file;
 
-enum { ONNX_F32 = 1, ONNX_U8, ONNX_I8, ONNX_U16, ONNX_I16, ONNX_I32, ONNX_I64, ONNX_STRING, ONNX_BOOL, ONNX_F16, ONNX_F64, ONNX_U32, ONNX_U64, ONNX_BF16 = 16 };
+enum { ONNX_F32 = 1, ONNX_U8, ONNX_I8, ONNX_U16, ONNX_I16, ONNX_I32, ONNX_I64, ONNX_STRING, ONNX_BOOL, ONNX_F16, ONNX_F64, ONNX_U32, ONNX_U64,
+    ONNX_BF16 = 16 };
 
 /* ---- the wire format ---- */
 

@@ -256,11 +256,44 @@ static void mutations_never_crash(void **unused)
     if (accepted < 150 || refused < 1000) fail_msg("%d accepted, %d refused", accepted, refused);
 }
 
+/* Reads, verifies, clones and prints; false: memory ran out on the way. */
+static bool work_within(arena *a, long allocations)
+{
+    jmp_buf handler;
+    bool volatile done = false;
+    arena_on_exhaustion(&handler);
+    if (setjmp(handler) == 0) {
+        int asked = 0;
+        arena_fail_after(allocations);
+        diag *d = diag_new(a, "t.ir");
+        ir_graph *g = ir_parse(a, whole, zeros, &asked, d);
+        assert_true(g && ir_verify(g, d));
+        assert_string_equal(printed(ir_clone(g, a)), whole);
+        done = true;
+    }
+    arena_fail_after(-1);
+    arena_on_exhaustion(NULL);
+    return done;
+}
+
+/* Whichever allocation fails, control comes back and nothing is lost. */
+static void memory_may_run_out_anywhere(void **unused)
+{
+    (void)unused;
+    long allocations = 0;
+    for (bool done = false; !done; allocations++) {
+        arena *a = arena_new();
+        done = work_within(a, allocations);
+        arena_free(a);
+    }
+    assert_true(allocations > 500);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_printed_is_read_back), cmocka_unit_test(words_are_names), cmocka_unit_test(constants_for_tests),
-        cmocka_unit_test(digests_resolve), cmocka_unit_test(errors_name_their_line), cmocka_unit_test(mutations_never_crash),
+        cmocka_unit_test(digests_resolve), cmocka_unit_test(errors_name_their_line), cmocka_unit_test(mutations_never_crash), cmocka_unit_test(memory_may_run_out_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,19 @@
+"""Writes docs/operators.md from compiler/frontend/operators.def: python3 docs/make_operators.py"""
+import pathlib
+import re
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def text():
+    rows = re.findall(r"^OPERATOR\((\w+), (\d+), (\d+), (\d+), (-?\d+), (\w+),", (ROOT / "compiler/frontend/operators.def").read_text(), re.M)
+    lines = ["# Operators", "", "Made from compiler/frontend/operators.def by docs/make_operators.py: the ONNX operators that are read, with the opsets they are read at.",
+             "All other operators are refused by name (E300); attribute values that are not supported are refused with the node and the value (E301).", "",
+             "At run time values are float32; integers and booleans must fold into constants while compiling, except the indices of a Gather.", "",
+             "| operator | opsets | inputs |", "|---|---|---|"]
+    lines += [f"| {name} | {low} to {high} | {least}{'' if least == most else ' or more' if most == '-1' else f' to {most}'} |" for name, low, high, least, most, handler in sorted(rows)]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    (ROOT / "docs/operators.md").write_text(text())
