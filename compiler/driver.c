@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "codegen/codegen.h"
@@ -95,6 +96,16 @@ static const char *model_name(const driver *d)
     return codegen_identifier(d->arena, arena_strndup(d->arena, base, dot ? (size_t)(dot - base) : strlen(base)));
 }
 
+/* The stored test of the generated program, where running the model in the evaluator takes no time worth mentioning. */
+static status write_selftest(driver *d, const plan *p, const char *folder)
+{
+    const double flop_max = 1e9;
+    if (p->flop > flop_max) return STATUS_OK;
+    const char *path = arena_printf(d->arena, "%s/selftest", folder);
+    if (mkdir(path, 0777)) return diag_error(d->diag, STATUS_WRITE, NULL, "%s", path);
+    return validate_selftest(d->graph, path, d->diag);
+}
+
 static status write_code(driver *d, plan *p)
 {
     codegen_options o = { .name = model_name(d), .kernels = d->options->portable ? KERNELS_PORTABLE : KERNELS_JIT, .embed_weights = d->options->embed_weights, .model = d->model.digest };
@@ -105,6 +116,7 @@ static status write_code(driver *d, plan *p)
     if ((s = output_begin(&folder, d->arena, d->options->out, d->diag)) != STATUS_OK) return s;
     o.folder = folder.temporary;
     s = codegen_write(p, &o, &result, d->diag);
+    if (s == STATUS_OK) s = write_selftest(d, p, folder.temporary);
     if (s == STATUS_OK) s = output_commit(&folder, d->diag);
     else output_abandon(&folder);
     if (s == STATUS_OK && !d->options->quiet) summary_print(d->options, &d->model, &d->report, p, &result, o.name, now() - d->started);

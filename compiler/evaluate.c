@@ -9,11 +9,19 @@
 #include "ir/eval.h"
 #include "validate.h"
 
-static const char *numpy_type(elem e)
+const char *validate_numpy_type(elem e)
 {
     static const char *const names[ELEM_COUNT] = { [ELEM_F32] = "<f4", [ELEM_F64] = "<f8", [ELEM_F16] = "<f2", [ELEM_BF16] = "<V2", [ELEM_I8] = "|i1", [ELEM_I16] = "<i2", [ELEM_I32] = "<i4",
                                                    [ELEM_I64] = "<i8", [ELEM_U8] = "|u1", [ELEM_U16] = "<u2", [ELEM_U32] = "<u4", [ELEM_U64] = "<u8", [ELEM_BOOL] = "|b1" };
     return names[e];
+}
+
+const char *validate_file_name(arena *a, const char *name)
+{
+    char *safe = arena_strdup(a, name);
+    for (char *c = safe; *c; c++)
+        if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-", *c)) *c = '_';
+    return safe;
 }
 
 /* Moves the array's data into a tensor; floats become doubles where the mode stores them so. */
@@ -47,9 +55,9 @@ static status read_input(const ir_graph *g, int i, const char *path, eval_mode m
     const elem e = g->parameter[i].value->type.elem;
     if (!path) return diag_error(d, STATUS_READ, NULL, "input '%s': no --input names it", g->parameter[i].name);
     if (!npy_read(path, &a, message, sizeof message)) return diag_error(d, STATUS_READ, NULL, "%s", message);
-    if (strcmp(a.type, numpy_type(e))) {
+    if (strcmp(a.type, validate_numpy_type(e))) {
         free(a.data);
-        return diag_error(d, STATUS_TYPE, NULL, "%s holds %s, input '%s' is %s", path, a.type, g->parameter[i].name, numpy_type(e));
+        return diag_error(d, STATUS_TYPE, NULL, "%s holds %s, input '%s' is %s", path, a.type, g->parameter[i].name, validate_numpy_type(e));
     }
     return to_tensor(&a, mode, e, t) ? STATUS_OK : diag_error(d, STATUS_MEMORY, NULL, "%s", path);
 }
@@ -57,12 +65,10 @@ static status read_input(const ir_graph *g, int i, const char *path, eval_mode m
 static status write_output(const ir_graph *g, int i, const char *folder, eval_mode mode, const eval_tensor *t, diag *d)
 {
     char message[512];
-    char *name = arena_strdup(g->arena, g->result[i].name);
-    for (char *c = name; *c; c++)
-        if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-", *c)) *c = '_';
+    const char *name = validate_file_name(g->arena, g->result[i].name);
     const bool wide = mode == EVAL_DOUBLE && elem_is_float(t->elem);
     const char *path = arena_printf(g->arena, "%s/%s.npy", folder, name);
-    if (npy_write(path, wide ? "<f8" : numpy_type(t->elem), eval_size(mode, t->elem), t->rank, t->shape, t->data, message, sizeof message)) return STATUS_OK;
+    if (npy_write(path, wide ? "<f8" : validate_numpy_type(t->elem), eval_size(mode, t->elem), t->rank, t->shape, t->data, message, sizeof message)) return STATUS_OK;
     return diag_error(d, STATUS_WRITE, NULL, "%s", message);
 }
 

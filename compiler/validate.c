@@ -21,10 +21,10 @@ static uint64_t next_random(uint64_t *seed)
 }
 
 /* Floats uniform in ±2, integers 0 to 3, in double-mode storage. */
-static bool random_tensor(const ir_graph *g, const ir_type *t, uint64_t seed, eval_tensor *out)
+static bool random_tensor(const ir_graph *g, const ir_type *t, uint64_t seed, int64_t images, eval_tensor *out)
 {
     int64_t batch[64];
-    for (int i = 0; i < 64; i++) batch[i] = i < g->symbols->count && g->symbols->symbol[i].max >= 2 ? 2 : 1;
+    for (int i = 0; i < 64; i++) batch[i] = i < g->symbols->count && g->symbols->symbol[i].max >= images ? images : 1;
     *out = (eval_tensor){ .elem = t->elem, .rank = t->rank, .elements = 1 };
     for (int i = 0; i < t->rank; i++) {
         out->shape[i] = dim_evaluate(t->dim[i], batch);
@@ -41,6 +41,22 @@ static bool random_tensor(const ir_graph *g, const ir_type *t, uint64_t seed, ev
     return true;
 }
 
+/* Runs g on seeded random input of so many images; the caller ends it. */
+static validation *run_on_random(const ir_graph *g, int64_t images, diag *d)
+{
+    validation *v = calloc(1, sizeof *v);
+    if (!v) return NULL;
+    v->inputs = g->parameters;
+    v->outputs = g->results;
+    v->input = calloc((size_t)g->parameters + 1, sizeof *v->input);
+    v->output = calloc((size_t)g->results + 1, sizeof *v->output);
+    bool fine = v->input && v->output && g->symbols->count < 64;
+    for (int i = 0; fine && i < g->parameters; i++) fine = random_tensor(g, &g->parameter[i].value->type, 17u + (uint64_t)i, images, &v->input[i]);
+    if (fine && eval_run(g, EVAL_DOUBLE, v->input, v->output, NULL, NULL, d) == STATUS_OK) return v;
+    validate_end(v);
+    return NULL;
+}
+
 void validate_end(validation *v)
 {
     if (!v) return;
@@ -53,17 +69,7 @@ void validate_end(validation *v)
 
 validation *validate_begin(const ir_graph *g, diag *d)
 {
-    validation *v = calloc(1, sizeof *v);
-    if (!v) return NULL;
-    v->inputs = g->parameters;
-    v->outputs = g->results;
-    v->input = calloc((size_t)g->parameters + 1, sizeof *v->input);
-    v->output = calloc((size_t)g->results + 1, sizeof *v->output);
-    bool fine = v->input && v->output && g->symbols->count < 64;
-    for (int i = 0; fine && i < g->parameters; i++) fine = random_tensor(g, &g->parameter[i].value->type, 17u + (uint64_t)i, &v->input[i]);
-    if (fine && eval_run(g, EVAL_DOUBLE, v->input, v->output, NULL, NULL, d) == STATUS_OK) return v;
-    validate_end(v);
-    return NULL;
+    return run_on_random(g, 2, d);
 }
 
 /* Largest difference of two outputs, relative to the scale of the first; infinite where only one is NaN. */
@@ -96,4 +102,31 @@ status validate_after(validation *v, const ir_graph *g, const char *pass, diag *
     for (int i = 0; i < g->results; i++) eval_free(&output[i]);
     free(output);
     return s;
+}
+
+static bool write_tensor(const ir_graph *g, const char *folder, const char *what, const char *name, const eval_tensor *t, diag *d)
+{
+    char message[512];
+    const char *path = arena_printf(g->arena, "%s/%s_%s.npy", folder, what, validate_file_name(g->arena, name));
+    float *narrow = t->elem == ELEM_F32 ? malloc(((size_t)t->elements + 1) * sizeof *narrow) : NULL;
+    for (int64_t i = 0; narrow && i < t->elements; i++) narrow[i] = (float)((const double *)t->data)[i];
+    const bool fine = npy_write(path, validate_numpy_type(t->elem), elem_size(t->elem), t->rank, t->shape, narrow ? (const void *)narrow : t->data, message, sizeof message);
+    free(narrow);
+    if (!fine) diag_error(d, STATUS_WRITE, NULL, "%s", message);
+    return fine;
+}
+
+status validate_selftest(const ir_graph *g, const char *folder, diag *d)
+{
+    for (int i = 0; i < g->parameters + g->results; i++) {
+        const elem e = (i < g->parameters ? g->parameter[i] : g->result[i - g->parameters]).value->type.elem;
+        if (elem_is_float(e) && e != ELEM_F32) return STATUS_OK;   /* stored as double in this mode: no self-test for those types */
+    }
+    validation *v = run_on_random(g, 1, d);
+    if (!v) return diag_errors(d) ? diag_first(d) : STATUS_MEMORY;
+    bool fine = true;
+    for (int i = 0; fine && i < v->inputs; i++) fine = write_tensor(g, folder, "input", g->parameter[i].name, &v->input[i], d);
+    for (int i = 0; fine && i < v->outputs; i++) fine = write_tensor(g, folder, "output", g->result[i].name, &v->output[i], d);
+    validate_end(v);
+    return fine ? STATUS_OK : STATUS_WRITE;
 }

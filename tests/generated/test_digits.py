@@ -83,6 +83,11 @@ def test_refused_executable_memory_falls_back(project, inputs, tmp_path):
     assert np.abs(np.load(tmp_path / "got/logits.npy") - best).max() <= 1e-5
 
 
+def test_the_stored_self_test(project):
+    run(project[1], "--selftest", project[0] / "out/selftest")
+    run(project[1], "--selftest", project[0] / "out/selftest", "--threads", 3)
+
+
 def test_bench_prints_one_line_of_json(project):
     figures = json.loads(run(project[1], "--bench", 3, "--json").stdout)
     assert {"min_ms", "median_ms", "first_ms", "load_ms"} <= set(figures)
