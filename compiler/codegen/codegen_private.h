@@ -31,6 +31,8 @@ typedef struct codegen {
 } codegen;
 
 /* expr.c: the statements that compute e, each line indented by four, then "return …;". Inputs are named by `input`. */
+/* Can it be printed? Integers inside cannot. */
+bool codegen_expr_runs(const expr *e);
 void codegen_expr(strbuf *to, const expr *e, const char *const *input);
 
 /* kernels.c: the instance that runs a step; the call's arguments follow `arguments`. */

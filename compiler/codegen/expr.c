@@ -32,14 +32,26 @@ static const char *print_item(printer *p, int i)
     arena *a = p->to->arena;
     const expr_item *t = &p->e->item[i];
     if (p->name[i]) return p->name[i];
-    if (t->op == EXPR_INPUT) return p->name[i] = p->input[t->index];
+    if (t->op == EXPR_INPUT) return p->name[i] = t->elem == ELEM_BOOL ? arena_printf(a, "vf_to_bool(%s)", p->input[t->index]) : p->input[t->index];
+    if (t->op == EXPR_CONSTANT && t->elem == ELEM_BOOL) return p->name[i] = arena_printf(a, "vi_splat(%d)", t->integer ? -1 : 0);
     if (t->op == EXPR_CONSTANT) return p->name[i] = arena_printf(a, "vf_splat(%s)", codegen_float(a, elem_is_float(t->elem) ? t->number : (double)t->integer));
-    if (t->op == EXPR_CONVERT) return p->name[i] = print_item(p, t->arg[0]);
+    if (t->op == EXPR_CONVERT) {
+        const bool from = p->e->item[t->arg[0]].elem == ELEM_BOOL, to = t->elem == ELEM_BOOL;
+        const char *x = print_item(p, t->arg[0]);
+        return p->name[i] = from == to ? x : arena_printf(a, "%s(%s)", from ? "vf_of_bool" : "vf_to_bool", x);
+    }
     const char *text = call(p, t);
     if (p->uses[i] < 2) return text;
     p->name[i] = arena_printf(a, "t%d", i);
     strbuf_printf(p->to, "    const %s t%d = %s;\n", t->elem == ELEM_BOOL ? "vi" : "vf", i, text);
     return p->name[i];
+}
+
+bool codegen_expr_runs(const expr *e)
+{
+    for (int i = 0; e && i < e->count; i++)
+        if (elem_is_integer(e->item[i].elem)) return false;
+    return true;
 }
 
 void codegen_expr(strbuf *to, const expr *e, const char *const *input)
@@ -50,5 +62,6 @@ void codegen_expr(strbuf *to, const expr *e, const char *const *input)
         for (int j = 0; j < expr_arity(e->item[i].op); j++) uses[e->item[i].arg[j]]++;
     printer p = { to, e, input, uses, arena_array(a, (size_t)e->count, sizeof *p.name) };
     const char *result = print_item(&p, e->count - 1);
-    strbuf_printf(to, "    return %s;\n", result);
+    const bool truth = e->item[e->count - 1].elem == ELEM_BOOL;   /* kept as 0 or 1 */
+    strbuf_printf(to, truth ? "    return vf_of_bool(%s);\n" : "    return %s;\n", result);
 }

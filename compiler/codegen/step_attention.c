@@ -35,8 +35,7 @@ static bool print_mask(codegen *g, strbuf *to, const step_site *at, const attent
     if (x && size[0] != 1) codegen_refuse(g, n, "a mask that differs from image to image");
     const int64_t row = size[2] > 1 ? size[3] : 0, head = size[1] > 1 ? size[2] * size[3] : 0;
     const bool boolean = x && !elem_is_float(mask->type.elem);
-    if (boolean) codegen_refuse(g, n, "a boolean mask at run time");
-    strbuf_printf(to, "    const attention_mask mask = { %s, NULL, %lld, %lld, %d, %d, %lld, %d };\n", x ? "add" : "NULL", (long long)head, (long long)row, size[3] > 1 || a->keys == 1, causal,
+    strbuf_printf(to, "    const attention_mask mask = { %s, %s, %lld, %lld, %d, %d, %lld, %d };\n", x && !boolean ? "mask_values" : "NULL", boolean ? "(const unsigned char *)mask_values" : "NULL", (long long)head, (long long)row, size[3] > 1 || a->keys == 1, causal,
                   (long long)(a->keys - a->queries), !zero);
     return true;
 }
@@ -50,10 +49,13 @@ void codegen_attention(codegen *g, strbuf *to, const step_site *at)
     const plan_value *k = plan_value_of(at->scope, n->input[1]), *v = plan_value_of(at->scope, n->input[2]);
     const bool has_mask = n->inputs > 3 && n->input[3], probabilities = n->outputs > 1;
     strbuf parameters = strbuf_in(a), arguments = strbuf_in(a), body = strbuf_in(a);
-    strbuf_printf(&parameters, "gemm_code *const *code, const float *q, const float *k, const float *v, %s%sfloat *out, float *scratch, int64_t row, int64_t rows", has_mask ? "const float *add, " : "",
+    strbuf_printf(&parameters, "gemm_code *const *code, const float *q, const float *k, const float *v, %s%sfloat *out, float *scratch, int64_t row, int64_t rows", has_mask ? "const float *mask_values, " : "",
                   probabilities ? "float *probabilities, " : "");
     strbuf_printf(&arguments, "m->code, %s, %s, %s, ", codegen_input(g, at, 0, true), of_image(g, at, codegen_input(g, at, 1, false), k, s.batch), of_image(g, at, codegen_input(g, at, 2, false), v, s.batch));
-    if (has_mask) strbuf_printf(&arguments, "%s, ", codegen_input(g, at, 3, false));
+    if (has_mask) {
+        const bool raw = !elem_is_float(n->input[3]->type.elem);
+        strbuf_printf(&arguments, "%s, ", raw ? codegen_weight(g, at->scope, at->index, n->input[3], LAYOUT_RAW, 0, "mask") : codegen_input(g, at, 3, false));
+    }
     if (probabilities) strbuf_printf(&arguments, "%s, ", of_image(g, at, codegen_output(g, at, 1, false), plan_value_of(at->scope, n->output[1]), s.batch));
     strbuf_printf(&arguments, "%s, (float *)(scratch + %lld), %s, %s", codegen_output(g, at, 0, true), (long long)at->step->scratch, s.batch == 1 ? "row" : "0",
                   s.batch == 1 ? "rows" : arena_printf(a, "%lld", (long long)s.queries));

@@ -41,17 +41,29 @@ void codegen_call(codegen *g, strbuf *to, const step_site *at, const char *insta
     strbuf_add(to, "\n");
 }
 
+/* Floats run everywhere; truth values, as floats, where they are only moved or mapped; a constant mask of an attention and the indices of a gather as they are. */
+static bool type_runs(const step_site *at, int input, const ir_value *v)
+{
+    const ir_node *n = at->step->node;
+    if (elem_is_float(v->type.elem)) return true;
+    if (n->op == IR_GATHER && input == 1) return true;
+    if (v->type.elem != ELEM_BOOL) return false;
+    return n->op == IR_MAP || n->op == IR_MOVE || n->op == IR_CONCAT || (n->op == IR_ATTENTION && input == 3 && plan_value_of(at->scope, v)->space == SPACE_CONSTANT);
+}
+
 static bool types_run(codegen *g, const step_site *at)
 {
     const ir_node *n = at->step->node;
-    for (int i = 0; i < n->inputs + n->outputs; i++) {
+    bool fine = codegen_expr_runs(ir_expr(n, KEY_EXPR)) && codegen_expr_runs(ir_expr(n, KEY_EPILOGUE));
+    const char *type = "integers";
+    for (int i = 0; fine && i < n->inputs + n->outputs; i++) {
         const ir_value *v = i < n->inputs ? n->input[i] : n->output[i - n->inputs];
-        if (!v || elem_is_float(v->type.elem)) continue;
-        if (n->op == IR_GATHER && i == 1) continue;
-        codegen_refuse(g, n, "%s on %s at run time is not supported yet", ir_op_name(n->op), elem_name(v->type.elem));
-        return false;
+        if (!v || type_runs(at, i, v)) continue;
+        type = elem_name(v->type.elem);
+        fine = false;
     }
-    return true;
+    if (!fine) codegen_refuse(g, n, "%s on %s at run time is not supported yet", ir_op_name(n->op), type);
+    return fine;
 }
 
 void codegen_step(codegen *g, strbuf *to, const plan_scope *s, int scope, const plan_phase *f, const plan_step *t)

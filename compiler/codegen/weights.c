@@ -41,18 +41,18 @@ static void pack(const float *w, float *to, int64_t k, int64_t n, int64_t block)
     }
 }
 
-/* The section's bytes in malloc'ed memory; floats of other types become f32. */
+/* The section's bytes in malloc'ed memory; floats of other types and truth values become f32, unless raw. */
 static status section_bytes(codegen *g, const section *s, void **bytes, size_t *size)
 {
     eval_tensor t;
     const status fine = eval_constant(s->value, &t, g->diag);
     if (fine != STATUS_OK) return fine;
-    const bool is_float = elem_is_float(t.elem);
-    *size = (size_t)t.elements * (is_float ? sizeof(float) : elem_size(t.elem));
+    const bool as_float = s->layout != LAYOUT_RAW && (elem_is_float(t.elem) || t.elem == ELEM_BOOL);
+    *size = (size_t)t.elements * (as_float ? sizeof(float) : elem_size(t.elem));
     *bytes = t.data;
-    if (is_float && t.elem != ELEM_F32) {
+    if (as_float && t.elem != ELEM_F32) {
         float *wide = malloc(*size + 1);
-        for (int64_t i = 0; wide && i < t.elements; i++) wide[i] = (float)eval_number(EVAL_TYPED, &t, i);
+        for (int64_t i = 0; wide && i < t.elements; i++) wide[i] = t.elem == ELEM_BOOL ? (float)(eval_integer(EVAL_TYPED, &t, i) != 0) : (float)eval_number(EVAL_TYPED, &t, i);
         free(t.data);
         *bytes = wide;
     }

@@ -7,6 +7,11 @@ int64_t plan_round_up(int64_t n, int64_t to)
     return (n + to - 1) / to * to;
 }
 
+size_t plan_element_size(elem e)
+{
+    return e == ELEM_BOOL ? sizeof(float) : elem_size(e);
+}
+
 int64_t plan_dim(const plan *p, dim d)
 {
     return dim_evaluate(d, p->symbol);
@@ -34,12 +39,11 @@ static int64_t product(const int64_t *shape, int from, int to)
     return n;
 }
 
-/* Is v evaluated when weights are packed? Constants of symbolic size (a class token for every image of the batch) are made at run time instead. */
-static bool packs_as_constant(const plan_scope *s, const ir_value *v)
+bool plan_packs_as_constant(const ir_value *v)
 {
     if (!ir_is_constant(v) || !ir_dims_constant(&v->type, NULL, NULL)) return false;
     for (int i = 0; i < v->def->inputs; i++)
-        if (v->def->input[i] && s->value[v->def->input[i]->id].space != SPACE_CONSTANT) return false;
+        if (v->def->input[i] && !plan_packs_as_constant(v->def->input[i])) return false;
     return true;
 }
 
@@ -51,8 +55,8 @@ static void place(const plan *p, plan_scope *s, const ir_value *v)
     x->elements = product(x->shape, 0, v->type.rank);
     x->base = x;
     x->row_elements = x->row_stride = x->elements;
-    x->space = packs_as_constant(s, v) ? SPACE_CONSTANT : v->def ? SPACE_FRAME : SPACE_ARGUMENT;
-    x->bytes = x->elements * (int64_t)elem_size(v->type.elem);
+    x->space = plan_packs_as_constant(v) ? SPACE_CONSTANT : v->def ? SPACE_FRAME : SPACE_ARGUMENT;
+    x->bytes = x->elements * (int64_t)plan_element_size(v->type.elem);
 }
 
 /* Strides as runs: all axes but the trailing contiguous ones must merge into one stride. */

@@ -13,21 +13,23 @@ def ids(model):
     return model.parent.name
 
 
-def compare(model, program, folder, seed, batch, *options):
+def answer(model, program, folder, seed, batch, *options):
+    """What the program, ONNX Runtime and the evaluator say of one seeded input."""
     inputs = random_inputs(model, seed, batch)
     names = [o.name for o in session(model).get_outputs()]
     reference = dict(zip(names, session(model).run(None, inputs)))
-    truth = evaluate(model, folder, inputs, names)
-    got = run_program(program, folder, inputs, names, *options)
-    return check(got, reference, truth)
+    return run_program(program, folder, inputs, names, *options), reference, evaluate(model, folder, inputs, names)
+
+
+def compare(model, program, folder, inputs=4):
+    """Several inputs, on 1, 2 and 3 threads in turn, batches of 3 where the batch is dynamic."""
+    dynamic = shapes(model, 1)[1]
+    return check([answer(model, program, folder / str(i), i, 3 if dynamic and i else 1, "--threads", 1 + i % 3) for i in range(inputs)])
 
 
 @pytest.mark.parametrize("model", MODELS, ids=ids)
 def test_equals_onnx_runtime(model, tmp_path):
-    program = build(model, tmp_path)
-    dynamic = shapes(model, 1)[1]
-    for seed, threads in enumerate((1, 2, 3)):
-        compare(model, program, tmp_path / str(seed), seed, 3 if dynamic and seed else 1, "--threads", threads)
+    compare(model, build(model, tmp_path), tmp_path, 6)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=ids)
@@ -50,17 +52,17 @@ def some(models, every):
 @pytest.mark.parametrize("model", some(MODELS, 3), ids=lambda m: m.parent.name)
 def test_all_passes_left_out(model, tmp_path):
     """No pass is needed for correctness."""
-    compare(model, build(model, tmp_path, "--no-pass", "all"), tmp_path, 1, 1, "--threads", "2")
+    compare(model, build(model, tmp_path, "--no-pass", "all"), tmp_path)
 
 
 @pytest.mark.parametrize("model", some(MODELS, 4), ids=lambda m: m.parent.name)
 def test_a_pass_left_out(model, tmp_path):
     """Each model without one pass, spread so that every pass is left out for several."""
     left_out = PASSES[zlib.crc32(model.parent.name.encode()) // 12 % len(PASSES)]
-    compare(model, build(model, tmp_path, "--no-pass", left_out), tmp_path, 1, 1, "--threads", "2")
+    compare(model, build(model, tmp_path, "--no-pass", left_out), tmp_path)
 
 
 @pytest.mark.parametrize("left_out", PASSES)
 def test_every_pass_left_out_of_digits(left_out, tmp_path):
     model = ROOT / "models/digits/digits.onnx"
-    compare(model, build(model, tmp_path, "--no-pass", left_out), tmp_path, 1, 3, "--threads", "2")
+    compare(model, build(model, tmp_path, "--no-pass", left_out), tmp_path)
