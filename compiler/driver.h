@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/status.h"
+#include "codegen/codegen.h"
 
 typedef struct driver_options {
     const char *model;                  /* path of the .onnx file */
@@ -16,7 +17,8 @@ typedef struct driver_options {
     int no_passes;
     const char **no_pass;               /* "all": every pass */
     const char *dump_after;             /* a pass's name, "load" or "all"; NULL: none */
-    bool validate, portable, embed_weights, quiet;
+    codegen_kernels kernels;
+    bool validate, embed_weights, quiet;
     int panel_rows, tile_rows;          /* 0: the planner's choice */
 } driver_options;
 

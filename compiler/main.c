@@ -20,7 +20,8 @@ static const char help[] =
     "      --name NAME          prefix of every symbol and file (default: from the model's file name)\n"
     "      --shape [NAME=]D,…   bind an input's dimensions: a number fixes one, a word is decided at run time\n"
     "      --config FOLDER      where config.json and preprocessor_config.json are (default: beside the model)\n"
-    "      --kernels KIND       jit: libxsmm makes the matrix kernels when the model opens (default); portable: C alone\n"
+    "      --kernels KIND       jit: libxsmm makes the matrix kernels when the model opens (default);\n"
+    "                           aot: it makes them now, and their machine code goes into the folder; portable: C alone\n"
     "      --embed-weights      put the weights into the binary\n"
     "      --panel-rows N, --tile-rows N   rows a panel and a tile (default: chosen)\n"
     "      --no-pass NAME       leave a pass out; `all` leaves out every one\n"
@@ -36,8 +37,16 @@ typedef struct command_line { driver_options options; const char *shape[LIST_MAX
 
 static int usage(const char *what, const char *detail)
 {
-    fprintf(stderr, "vitcc: %s%s%s; see vitcc --help\n", what, *detail ? " " : "", detail);
+    fprintf(stderr, "vitcc: error E%d: %s: %s%s%s; %s\n", STATUS_USAGE, status_sentence(STATUS_USAGE), what, *detail ? " " : "", detail,
+        status_remedy(STATUS_USAGE));
     return EXIT_USAGE;
+}
+
+/* What getopt did not take: by its letter where it has one. */
+static int bad_option(char **argv)
+{
+    const char letter[] = { '-', (char)optopt, 0 };
+    return usage("no such option, or its value is missing or not wanted:", optopt > 0 && optopt < 128 ? letter : argv[optind - 1]);
 }
 
 static bool known_pass(const char *name, const char *extra)
@@ -67,6 +76,16 @@ static const struct option long_options[] = {
     { "typed", no_argument, NULL, TYPED }, { "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
 };
 
+static bool take_kernels(const char *value, codegen_kernels *kernels)
+{
+    for (int i = 0; i < KERNELS_KINDS; i++) {
+        if (strcmp(value, codegen_kernels_name[i])) continue;
+        *kernels = (codegen_kernels)i;
+        return true;
+    }
+    return false;
+}
+
 /* One option; 0: fine, else the exit status. */
 static int take_option(command_line *c, int option, const char *value)
 {
@@ -88,9 +107,7 @@ static int take_option(command_line *c, int option, const char *value)
         c->input[c->inputs++] = value;
         return 0;
     case KERNELS:
-        if (strcmp(value, "jit") && strcmp(value, "portable")) return usage("--kernels is jit or portable, not", value);
-        o->portable = !strcmp(value, "portable");
-        return 0;
+        return take_kernels(value, &o->kernels) ? 0 : usage("--kernels is jit, aot or portable, not", value);
     case PANEL: return positive(value, &o->panel_rows) ? 0 : usage("--panel-rows wants a number from 1 to 65536, not", value);
     case TILE: return positive(value, &o->tile_rows) ? 0 : usage("--tile-rows wants a number from 1 to 65536, not", value);
     case NO_PASS:
@@ -102,7 +119,7 @@ static int take_option(command_line *c, int option, const char *value)
         if (!known_pass(value, "load")) return usage("--dump-after: there is no pass", value);
         o->dump_after = value;
         return 0;
-    default: return EXIT_USAGE;
+    default: return EXIT_USAGE;   /* not reached: main takes what getopt refuses */
     }
 }
 
@@ -126,7 +143,10 @@ static int run(command_line *c, const char *command)
     } else {
         return usage("there is no command", command);
     }
-    if (fflush(stdout)) s = STATUS_WRITE;
+    if (fflush(stdout) || ferror(stdout)) {
+        s = STATUS_WRITE;
+        fprintf(stderr, "vitcc: error E%d: %s: standard output; %s\n", s, status_sentence(s), status_remedy(s));
+    }
     return s == STATUS_OK ? 0 : EXIT_BAD_INPUT;
 }
 
@@ -138,9 +158,10 @@ int main(int argc, char **argv)
     if (!strcmp(argv[1], "--version")) return printf("vitcc %s\n", VITCC_VERSION) < 0;
     const char *command = argv[1];
     optind = 2;
+    opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "o:qh", long_options, NULL)) != -1;) {
         if (option == 'h') return fputs(help, stdout) < 0;
-        const int wrong = take_option(&c, option, optarg);
+        const int wrong = option == '?' ? bad_option(argv) : take_option(&c, option, optarg);
         if (wrong) return wrong;
     }
     if (optind < argc) c.options.model = argv[optind++];

@@ -1,6 +1,6 @@
 /* The public functions of a generated library, the same for every model. <name>.c includes this last, having defined
  * MODEL(x), STATUS(x), API; FRAME_BYTES, SCRATCH_BYTES, SECTIONS, GEMMS, FIXED_BATCH (0: any); model_digest, packing_digest; struct MODEL(model) and struct MODEL(session);
- * run_image, fill, kernels_of, inputs_of, outputs_of; and, for weights in the binary, EMBEDDED. */
+ * run_image, fill, kernels_of, inputs_of, outputs_of; TRACE_IMAGE; for kernels made ahead of time, AOT_TABLE; for weights in the binary, EMBEDDED; with tracing, TRACE_OF. */
 
 typedef enum weights_status weights_result;
 
@@ -25,6 +25,9 @@ static void prepare(MODEL(model) *m)
     m->kernels = kernels_of(cpu_level());
 #if defined(VITCC_RUNTIME_JIT_H)
     m->generated = jit_dispatch(gemm_shapes, GEMMS, m->code);
+#elif defined(AOT_TABLE)
+    m->generated = aot_kernels(AOT_TABLE, GEMMS, cpu_level(), m->code);
+    (void)gemm_shapes;
 #else
     (void)gemm_shapes;
 #endif
@@ -152,6 +155,7 @@ static void work(void *context, worker *w)
         worker alone;
         team_alone(&alone, w);
         for (int64_t i; (i = atomic_fetch_add(&s->next, 1)) < s->alone;) {
+            TRACE_IMAGE(w, s->batch > 1 ? i : -1);
             const MODEL(inputs) in = inputs_of(&s->in, i);
             const MODEL(outputs) out = outputs_of(&s->out, i);
             run_image(&alone, s->model, s->frame + (size_t)w->id * FRAME_BYTES, scratch, &in, &out);
@@ -159,6 +163,7 @@ static void work(void *context, worker *w)
         team_barrier(w);
     }
     for (int64_t i = s->alone; i < s->batch; i++) {
+        TRACE_IMAGE(w, s->batch > 1 ? i : -1);
         const MODEL(inputs) in = inputs_of(&s->in, i);
         const MODEL(outputs) out = outputs_of(&s->out, i);
         run_image(w, s->model, s->frame, scratch, &in, &out);
@@ -180,9 +185,24 @@ API MODEL(status) MODEL(run)(MODEL(session) *session, int64_t batch, const MODEL
     if (batch < session->team.threads) session->alone = 0;
     atomic_store(&session->next, 0);
     team_run(&session->team, work, session);
+#if defined(TRACE_OF)
+    const int failed = atomic_exchange(&session->trace.failed, 0);
+    atomic_store(&session->busy, 0);
+    return failed ? STATUS(NOT_WRITTEN) : STATUS(OK);
+#else
     atomic_store(&session->busy, 0);
     return STATUS(OK);
+#endif
 }
+
+#if defined(TRACE_OF)
+API MODEL(status) MODEL(trace)(MODEL(session) *session, const char *folder)
+{
+    if (!session) return STATUS(ARGUMENT);
+    session->trace.folder = folder;
+    return STATUS(OK);
+}
+#endif
 
 API const char *MODEL(status_text)(MODEL(status) status)
 {
@@ -200,6 +220,9 @@ API const char *MODEL(status_text)(MODEL(status) status)
         [STATUS(BATCH)] = "this batch is not possible: larger than the session's, or not the model's one",
         [STATUS(BUSY)] = "the session is running another call",
         [STATUS(THREADS)] = "a thread could not be started",
+#if defined(TRACE_OF)
+        [STATUS(NOT_WRITTEN)] = "a trace could not be written",
+#endif
     };
     return (unsigned)status < sizeof text / sizeof *text && text[status] ? text[status] : "not a status";
 }

@@ -210,7 +210,8 @@ bool npy_read(const char *path, npy_array *a, char *message, size_t message_size
 static size_t write_header(char *out, size_t size, const char *type, int rank, const int64_t *shape)
 {
     size_t n = 10 + (size_t)snprintf(out + 10, size - 10, "{'descr': '%s', 'fortran_order': False, 'shape': (", type);
-    for (int i = 0; i < rank; i++) n += (size_t)snprintf(out + n, size - n, "%" PRId64 "%s", shape[i], i == 0 && rank == 1 ? "," : i + 1 < rank ? ", " : "");
+    for (int i = 0; i < rank; i++)
+        n += (size_t)snprintf(out + n, size - n, "%" PRId64 "%s", shape[i], i == 0 && rank == 1 ? "," : i + 1 < rank ? ", " : "");
     n += (size_t)snprintf(out + n, size - n, "), }");
     const size_t total = (n + 1 + NPY_ALIGN - 1) / NPY_ALIGN * NPY_ALIGN;
     memset(out + n, ' ', total - n);

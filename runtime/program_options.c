@@ -25,9 +25,9 @@ void program_usage(const program_model *m)
           "  --verify           checks the weights file whole\n"
           "  --selftest DIR     runs DIR/input_<name>.npy, compares with DIR/output_<name>.npy\n"
           "  --tolerance X      largest error of --selftest, relative to the output's largest magnitude\n"
-          "                     (1e-4; 2e-2 where elements have two bytes)\n"
-          "  --trace DIR        writes each step's result to DIR, if built with tracing\n"
-          "  --help, --version\n\n"
+          "                     (1e-4; 2e-2 where elements have two bytes)\n", stdout);
+    if (m->trace != NULL) puts("  --trace DIR        writes what each step makes to DIR/<number>_<node>.npy; of a batch .<image>.npy");
+    fputs("  --help, --version\n\n"
           "exit status: 0 done, 1 something failed, 2 the command line is not understood\n", stdout);
     if (m->inputs > 0) puts("\ninputs:");
     for (int i = 0; i < m->inputs; i++) printf("  %s %s\n", m->input[i].name, m->input[i].type);

@@ -21,21 +21,27 @@ TEMPLATE int tile_height(int rows, int tiles, int i)
     return rows / tiles + (i < rows % tiles);
 }
 
+/* The outputs of one block, [k][width], the first of which is y's `column`. rest: 1: it is the last, narrower one. */
+TEMPLATE void linear_block_f32(gemm_code *const *code, const float *x, int ldx, const float *block, float *y, int ldy, int rows, size_t first_row,
+                               int k, int width, int rest, int tile, int low, int add, int column, epilogue_f32 *epilogue, const void *operands)
+{
+    const int tiles = tile_count(rows, tile);
+    for (int i = 0, r = 0; i < tiles; i++) {
+        const int height = tile_height(rows, tiles, i);
+        float *out = y + (ptrdiff_t)r * ldy;
+        gemm_f32(code ? code[(height - low) * 2 + rest] : NULL, block, x + (ptrdiff_t)r * ldx, out, width, height, k, width, ldx, ldy, add);
+        epilogue(out, ldy, height, width, first_row + (size_t)r, column, operands);
+        r += height;
+    }
+}
+
 TEMPLATE void linear_f32(gemm_code *const *code, const float *x, int ldx, const float *w, float *y, int ldy, int rows, size_t first_row, int n,
                          int k, int bn, int tile, int low, int add, epilogue_f32 *epilogue, const void *operands)
 {
-    const int tiles = tile_count(rows, tile);
     for (int column = 0; column < n; column += bn) {
         const int width = n - column < bn ? n - column : bn;
-        const float *block = w + (ptrdiff_t)column * k;
-        for (int i = 0, r = 0; i < tiles; i++) {
-            const int height = tile_height(rows, tiles, i);
-            float *out = y + (ptrdiff_t)r * ldy + column;
-            gemm_code *const kernel = code ? code[(height - low) * 2 + (width != bn)] : NULL;
-            gemm_f32(kernel, block, x + (ptrdiff_t)r * ldx, out, width, height, k, width, ldx, ldy, add);
-            epilogue(out, ldy, height, width, first_row + (size_t)r, column, operands);
-            r += height;
-        }
+        linear_block_f32(code, x, ldx, w + (ptrdiff_t)column * k, y + column, ldy, rows, first_row, k, width, width != bn, tile, low, add, column,
+                         epilogue, operands);
     }
 }
 

@@ -16,6 +16,7 @@ PASSES = [line.split("(")[1].split(",")[0] for line in (ROOT / "compiler/passes/
 
 def pytest_addoption(parser):
     parser.addoption("--full", action="store_true", help="full-size models and fresh exports too")
+    parser.addoption("--renew-golden", action="store_true", help="store the generated code of tests/golden anew")
 
 
 def pytest_configure(config):
@@ -45,6 +46,11 @@ def run(*command, status=0, **more):
 def build(model, folder, *options, name="model"):
     """Compiles a model and builds its program; returns the program's path."""
     run(VITCC, "compile", model, "-o", folder / "out", "--name", name, "-q", *shapes(model, 1)[2], *options)
+    return build_project(folder, name)
+
+
+def build_project(folder, name="model"):
+    """Builds the generated project folder/out; returns the program's path."""
     flags = ["-DCMAKE_C_FLAGS=-Wall -Wextra -Wpedantic -Wconversion -Werror"]
     run("cmake", "-S", folder / "out", "-B", folder / "build", *flags)
     run("cmake", "--build", folder / "build", "--target", name)
@@ -101,8 +107,8 @@ def run_program(program, folder, inputs, names, *options):
 
 
 def evaluate(model, folder, inputs, names, *options):
-    """The model in double precision, by the compiler's evaluator."""
-    run(VITCC, "evaluate", model, "-o", folder / "double", *save_inputs(folder, inputs), *shapes(model, 1)[2], *options)
+    """The model in double precision, by the compiler's evaluator: as the file says it, since passes round what they fold, and a wrong one would be wrong here too."""
+    run(VITCC, "evaluate", model, "-o", folder / "double", *save_inputs(folder, inputs), *shapes(model, 1)[2], *(options or ["--no-pass", "all"]))
     return load_outputs(folder / "double", names)
 
 
@@ -126,3 +132,17 @@ def check(answers):
             scale = max(scale, float(np.nanmax(np.abs(true), initial=0)))
     assert ours <= max(2 * theirs, 1e-6 * scale), f"largest error {ours:.3g}, ONNX Runtime's {theirs:.3g}, scale {scale:.3g}"
     return ours, theirs
+
+
+def answer(model, program, folder, seed, batch, *options):
+    """What the program, ONNX Runtime and the evaluator say of one seeded input."""
+    inputs = random_inputs(model, seed, batch)
+    names = [o.name for o in session(model).get_outputs()]
+    reference = dict(zip(names, session(model).run(None, inputs)))
+    return run_program(program, folder, inputs, names, *options), reference, evaluate(model, folder, inputs, names)
+
+
+def compare(model, program, folder, inputs=4):
+    """Several inputs, on 1, 2 and 3 threads in turn, batches of 3 where the batch is dynamic."""
+    dynamic = shapes(model, 1)[1]
+    return check([answer(model, program, folder / str(i), i, 3 if dynamic and i else 1, "--threads", 1 + i % 3) for i in range(inputs)])

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *const codegen_kernels_name[KERNELS_KINDS] = { [KERNELS_JIT] = "jit", [KERNELS_AOT] = "aot", [KERNELS_PORTABLE] = "portable" };
+
 status codegen_refuse(codegen *g, const ir_node *n, const char *format, ...)
 {
     va_list args;
@@ -83,14 +85,16 @@ status codegen_write(plan *p, const codegen_options *o, codegen_result *result, 
     if ((fine = write_levels(&g)) != STATUS_OK) return fine;
     if ((fine = write_text(&g, arena_printf(g.arena, "%s.h", n), codegen_header)) != STATUS_OK) return fine;
     if ((fine = write_text(&g, arena_printf(g.arena, "%s_kernels.h", n), codegen_kernels_header)) != STATUS_OK) return fine;
+    if ((fine = write_text(&g, arena_printf(g.arena, "%s_trace.h", n), codegen_trace_header)) != STATUS_OK) return fine;
     if ((fine = write_text(&g, "main.c", codegen_main)) != STATUS_OK) return fine;
     if ((fine = write_text(&g, "CMakeLists.txt", codegen_cmake)) != STATUS_OK) return fine;
     if ((fine = write_text(&g, arena_printf(g.arena, "%s.json", n), codegen_report)) != STATUS_OK) return fine;
     if (o->embed_weights && (fine = write_embedding(&g)) != STATUS_OK) return fine;
+    if (o->kernels == KERNELS_AOT && (fine = codegen_aot(&g, &result->code_bytes)) != STATUS_OK) return fine;
     if ((fine = codegen_copy_embedded(&g)) != STATUS_OK) return fine;
     result->sections = g.sections;
     result->instances = g.instances;
-    result->kernels = p->gemms;
+    for (int i = 0; i < p->gemms; i++) result->kernels += p->gemm[i].m > 0;
     result->source_lines = lines(&model) + lines(&kernels);
     return STATUS_OK;
 }

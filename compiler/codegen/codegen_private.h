@@ -41,8 +41,14 @@ const char *codegen_instance(codegen *g, const char *wish, const char *parameter
 /* steps.c: prints the statement that runs one step of a phase. */
 void codegen_step(codegen *g, strbuf *to, const plan_scope *s, int scope, const plan_phase *f, const plan_step *t);
 
+/* trace.c: the lines that hand over what a step makes (of panel p), and what is complete behind a phase's barrier. */
+void codegen_trace_step(codegen *g, strbuf *to, const plan_scope *s, int scope, const plan_phase *f, const plan_step *t, bool panel);
+void codegen_trace_phase(codegen *g, strbuf *to, const plan_scope *s, int scope, const plan_phase *f);
+
 /* How a value is spelled in C inside the function of a phase: a pointer to what the step reads or writes. by_panel: at the panel's first row. */
 const char *codegen_pointer(codegen *g, const plan_scope *s, int scope, const plan_phase *f, const ir_value *v, bool by_panel);
+/* The struct of a scope's weights, and the model's field of that name. */
+const char *codegen_scope_name(const codegen *g, int scope);
 /* A constant through its field of the scope's weights. */
 const char *codegen_weight(codegen *g, const plan_scope *s, int scope, const ir_value *v, plan_layout layout, int block, const char *name);
 const char *codegen_value_name(codegen *g, const plan_scope *s, const ir_value *v);
@@ -58,6 +64,7 @@ void codegen_header(codegen *g, strbuf *to);
 void codegen_kernels_source(codegen *g, strbuf *to);
 void codegen_kernels_header(codegen *g, strbuf *to);
 void codegen_model(codegen *g, strbuf *to);
+void codegen_trace_header(codegen *g, strbuf *to);
 void codegen_main(codegen *g, strbuf *to);
 void codegen_cmake(codegen *g, strbuf *to);
 void codegen_report(codegen *g, strbuf *to);
@@ -65,6 +72,9 @@ void codegen_level_source(codegen *g, strbuf *to, const char *level, int number)
 /* weights.c: lists the sections; then writes the file. */
 void codegen_list_sections(codegen *g);
 status codegen_weights(codegen *g, const char *path, int64_t *bytes);
+
+/* aot.c: <name>_gemm.S. */
+status codegen_aot(codegen *g, int64_t *bytes);
 
 /* files.c */
 status codegen_file(codegen *g, const char *name, const char *text, size_t length);

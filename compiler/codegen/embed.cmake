@@ -1,5 +1,5 @@
 # Writes embedded.c: cmake -DROOT=… -DOUT=… -P embed.cmake
-file(GLOB files RELATIVE ${ROOT} ${ROOT}/runtime/*.h ${ROOT}/runtime/*.c ${ROOT}/templates/*.h)
+file(GLOB files RELATIVE ${ROOT} ${ROOT}/runtime/*.h ${ROOT}/runtime/*.c ${ROOT}/templates/*.h ${ROOT}/LICENSE.libxsmm)
 list(SORT files)
 set(arrays "")
 set(table "")

@@ -1,4 +1,4 @@
-/* The files that the compiler carries: runtime/ and templates/, put into embedded.c at build time. */
+/* The files that the compiler carries: runtime/, templates/ and libxsmm's notice, put into embedded.c at build time. */
 #ifndef VITCC_CODEGEN_EMBEDDED_H
 #define VITCC_CODEGEN_EMBEDDED_H
 

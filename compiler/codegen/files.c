@@ -19,11 +19,13 @@ status codegen_file(codegen *g, const char *name, const char *text, size_t lengt
     return fine ? STATUS_OK : diag_error(g->diag, STATUS_WRITE, NULL, "%s: %s", path, strerror(errno));
 }
 
-/* Is this file part of the output? jit.h only where kernels come that way; reference twins are for tests. */
+/* Is this file part of the output? jit.h, aot.h and libxsmm's notice only where kernels come that way; reference twins are for tests. */
 static bool wanted(const codegen *g, const char *name)
 {
     if (strstr(name, "_reference.h")) return false;
-    return strcmp(name, "runtime/jit.h") != 0 || g->options->kernels == KERNELS_JIT;
+    if (!strcmp(name, "runtime/jit.h")) return g->options->kernels == KERNELS_JIT;
+    if (!strcmp(name, "runtime/aot.h") || !strcmp(name, "LICENSE.libxsmm")) return g->options->kernels == KERNELS_AOT;
+    return true;
 }
 
 status codegen_copy_embedded(codegen *g)

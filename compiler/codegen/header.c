@@ -96,7 +96,7 @@ void codegen_header(codegen *g, strbuf *to)
     };
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
         strbuf_printf(to, "    %s_%s,%s%s%s\n", N, statuses[i][0], *statuses[i][1] ? "   /* " : "", statuses[i][1], *statuses[i][1] ? " */" : "");
-    strbuf_printf(to, "} %s_status;\n\n", n);
+    strbuf_printf(to, "#ifdef %s_TRACE\n    %s_NOT_WRITTEN,   /* a trace could not be written */\n#endif\n} %s_status;\n\n", N, N, n);
     strbuf_printf(to, "typedef struct %s_model %s_model;       /* the weights, and kernels for this CPU */\ntypedef struct %s_session %s_session;   /* threads and memory of one running inference */\n\n", n, n, n, n);
     strbuf_printf(to, "typedef struct %s_options {\n    int threads;         /* 0: one */\n    int64_t max_batch;   /* 0: one, or the model's one */\n    void *memory;        /* NULL: allocated; else of %s_memory() bytes, aligned to 64 */\n} %s_options;\n\n", n, n, n);
     strbuf_printf(to, "typedef struct %s_inputs {\n", n);
@@ -115,5 +115,7 @@ void codegen_header(codegen *g, strbuf *to)
     strbuf_printf(to, "%s_API void %s_stop(%s_session *session);\n\n", N, n, n);
     strbuf_printf(to, "/* Inputs, then outputs; NULL past the last. */\n%s_API const %s_tensor *%s_tensor_info(int i);\n", N, n, n);
     strbuf_printf(to, "/* What a status means, and how many of the model's matrix kernels this CPU runs as generated code. */\n%s_API const char *%s_status_text(%s_status status);\n%s_API int %s_generated_kernels(const %s_model *model);\n\n", N, n, n, N, n, n);
+    strbuf_printf(to, "#ifdef %s_TRACE   /* built with tracing */\n/* Each run from now on writes what each step makes to a .npy file in the folder, which must exist; the text must stay. NULL: no more. */\n", N);
+    strbuf_printf(to, "%s_API %s_status %s_trace(%s_session *session, const char *folder);\n#endif\n\n", N, n, n, n);
     strbuf_add(to, "#ifdef __cplusplus\n}\n#endif\n#endif\n");
 }

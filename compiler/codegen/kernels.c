@@ -30,7 +30,7 @@ static void print_instance(strbuf *to, const kernel_instance *k)
 
 void codegen_kernels_source(codegen *g, strbuf *to)
 {
-    static const char *const templates[] = { "attention_f32", "concat", "conv_f32", "epilogue_f32", "gather", "gemm_f32", "linear_f32", "map_f32", "math_f32", "matmul_f32", "move",
+    static const char *const templates[] = { "attention_f32", "concat", "conv_f32", "epilogue_f32", "gather", "gemm_f32", "linear_f32", "map_f32", "math_f32", "matmul_f32", "mlp_f32", "move",
                                              "norm_f32", "reduce_f32", "softmax_f32", "transpose_keys_f32" };
     const char *n = g->options->name;
     strbuf_printf(to, "/* %s: every kernel of the model, each a template with its sizes fixed. Compiled once for each instruction-set level: %s_kernels_avx2.c and %s_kernels_avx512.c include this file. */\n", n, n, n);

@@ -6,7 +6,7 @@
 
 /* ---- structs: fields of weights ---- */
 
-static const char *scope_name(const codegen *g, int scope)
+const char *codegen_scope_name(const codegen *g, int scope)
 {
     return scope ? codegen_identifier(g->arena, g->plan->function[scope - 1].graph->name) : "constants";
 }
@@ -25,7 +25,7 @@ static void print_structs(codegen *g, strbuf *to)
     for (int s = 0; s <= p->functions; s++) {
         const plan_scope *scope = s ? &p->function[s - 1] : &p->main;
         if (s && !calls_of(p, s - 1)) continue;
-        if (s) strbuf_printf(to, "/* What one call of %s reads. Packed: [N/block][K][block], as the matrix kernels take them. */\nstruct %s {\n", scope_name(g, s), scope_name(g, s));
+        if (s) strbuf_printf(to, "/* What one call of %s reads. Packed: [N/block][K][block], as the matrix kernels take them. */\nstruct %s {\n", codegen_scope_name(g, s), codegen_scope_name(g, s));
         else strbuf_add(to, "/* The constants that are read outside the repeated blocks. */\nstruct constants {\n");
         for (int i = 0; i < p->fields[s].count; i++) {
             const plan_field *f = &p->fields[s].field[i];
@@ -38,9 +38,10 @@ static void print_structs(codegen *g, strbuf *to)
     strbuf_printf(to, "struct %s_model {\n    weights file;\n    const struct %s_kernels *kernels;   /* of the best instruction-set level of this CPU */\n", n, n);
     strbuf_printf(to, "    gemm_code *code[%d];   /* matrix kernels; NULL: the portable one runs */\n    int generated;\n    struct constants constants;\n", p->gemms ? p->gemms : 1);
     for (int f = 0; f < p->functions; f++)
-        if (calls_of(p, f)) strbuf_printf(to, "    struct %s %s[%d];\n", scope_name(g, f + 1), scope_name(g, f + 1), calls_of(p, f));
+        if (calls_of(p, f)) strbuf_printf(to, "    struct %s %s[%d];\n", codegen_scope_name(g, f + 1), codegen_scope_name(g, f + 1), calls_of(p, f));
     strbuf_add(to, "};\n\n");
-    strbuf_printf(to, "struct %s_session {\n    const %s_model *model;\n    team team;\n    int64_t max_batch;\n    unsigned char *frame, *scratch;   /* one of each a thread */\n    void *owned;                      /* freed when the session stops */\n    _Atomic int busy;\n    /* of the running call */\n    int64_t batch, alone;             /* images in all; those that a thread does by itself */\n    _Atomic int64_t next;\n    %s_inputs in;\n    %s_outputs out;\n};\n\n", n, n, n, n);
+    strbuf_printf(to, "struct %s_session {\n    const %s_model *model;\n    team team;\n    int64_t max_batch;\n    unsigned char *frame, *scratch;   /* one of each a thread */\n    void *owned;                      /* freed when the session stops */\n    _Atomic int busy;\n    /* of the running call */\n    int64_t batch, alone;             /* images in all; those that a thread does by itself */\n    _Atomic int64_t next;\n    %s_inputs in;\n    %s_outputs out;\n", n, n, n, n);
+    strbuf_printf(to, "#ifdef %s_TRACE\n    trace trace;\n#endif\n};\n\n", codegen_upper(g->arena, n));
 }
 
 /* ---- phases ---- */
@@ -109,14 +110,16 @@ static void print_locals(codegen *g, strbuf *to, const plan_scope *s, const loca
     }
 }
 
-/* Does the C text use this identifier? */
+/* Does the C text use this identifier? Comments, which hold names of the model's author, do not count. */
 static bool mentions(const char *text, const char *word)
 {
     const size_t length = strlen(word);
-    for (const char *at = strstr(text, word); at; at = strstr(at + 1, word)) {
-        const bool starts = at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
-        const bool ends = !(isalnum((unsigned char)at[length]) || at[length] == '_');
-        if (starts && ends) return true;
+    bool inside = false;   /* an identifier */
+    for (const char *at = text; *at; at++) {
+        const char *const end = !strncmp(at, "/*", 2) ? strstr(at + 2, "*/") : NULL;
+        if (end) at = end + 1;
+        else if (!inside && !strncmp(at, word, length) && !(isalnum((unsigned char)at[length]) || at[length] == '_')) return true;
+        inside = isalnum((unsigned char)*at) || *at == '_';
     }
     return false;
 }
@@ -125,20 +128,23 @@ static bool mentions(const char *text, const char *word)
 static void print_phase_body(codegen *g, strbuf *to, const plan_scope *s, int scope, const plan_phase *f)
 {
     const long long all = f->all_once ? 1 : f->rows;
-    const int panels = f->all_once ? 1 : f->panels;
+    const int panels = f->all_once ? 1 : f->tiles;
     strbuf steps = strbuf_in(g->arena);
-    for (int i = 0; i < f->steps; i++) codegen_step(g, &steps, s, scope, f, f->step[i]);
+    for (int i = 0; i < f->steps; i++) {
+        codegen_step(g, &steps, s, scope, f, f->step[i]);
+        codegen_trace_step(g, &steps, s, scope, f, f->step[i], panels > 1);
+    }
     const bool row = mentions(steps.text, "row"), rows = mentions(steps.text, "rows");
-    strbuf_printf(to, "    for (int64_t p; team_claim(w, %d, &p);) {", panels);
-    if (panels > 1) strbuf_printf(to, "   /* panels of %d of %lld rows */", f->panel_rows, all);
-    strbuf_add(to, "\n");
-    const char *from = panels > 1 ? arena_printf(g->arena, "%lld * p / %d", all, panels) : "0";
-    const char *count = panels > 1 ? arena_printf(g->arena, "%lld * (p + 1) / %d - %s", all, panels, row ? "row" : from) : arena_printf(g->arena, "%lld", all);
+    if (panels > 1) strbuf_printf(to, "    for (panel p; team_claim_rows(w, %lld, %d, %d, &p);) {   /* %lld rows in %d to %d panels */\n", all, f->tiles, f->panels, all, f->panels, f->tiles);
+    else strbuf_add(to, "    for (int64_t p; team_claim(w, 1, &p);) {\n");
+    const char *from = panels > 1 ? "p.row" : "0";
+    const char *count = panels > 1 ? "p.rows" : arena_printf(g->arena, "%lld", all);
     if (row && rows) strbuf_printf(to, "        const int64_t row = %s, rows = %s;\n", from, count);
     else if (row) strbuf_printf(to, "        const int64_t row = %s;\n", from);
     else if (rows) strbuf_printf(to, "        const int64_t rows = %s;\n", count);
     strbuf_addn(to, steps.text, steps.length);
     strbuf_add(to, "    }\n    team_barrier(w);\n");
+    codegen_trace_phase(g, to, s, scope, f);
 }
 
 /* "(void)c, (void)scratch;": the parameters that the body does not use. */
@@ -156,7 +162,7 @@ static void print_unused(strbuf *to, const char *body, const char *const *names,
 static void print_head(codegen *g, strbuf *to, const plan_scope *s, int scope, const char *name)
 {
     const char *n = g->options->name;
-    strbuf_printf(to, "static void %s(worker *w, const struct %s_model *m, const struct %s *c, unsigned char *frame, unsigned char *scratch", name, n, scope_name(g, scope));
+    strbuf_printf(to, "static void %s(worker *w, const struct %s_model *m, const struct %s *c, unsigned char *frame, unsigned char *scratch", name, n, codegen_scope_name(g, scope));
     if (!scope) strbuf_printf(to, ", const %s_inputs *in", n);
     else {
         for (int i = 0; i < s->graph->parameters; i++) {
@@ -210,7 +216,7 @@ static const char *argument(codegen *g, const ir_value *v)
 static void print_call(codegen *g, strbuf *to, const plan_item *t, int number)
 {
     const plan_scope *f = &g->plan->function[t->function];
-    const char *name = scope_name(g, t->function + 1);
+    const char *name = codegen_scope_name(g, t->function + 1);
     strbuf_printf(to, "    %s_run(w, m, &m->%s[%d], frame, scratch", name, name, number);
     for (int i = 0; i < t->call->inputs; i++)
         if (plan_value_of(f, f->graph->parameter[i].value)->space == SPACE_ARGUMENT) strbuf_printf(to, ", %s", argument(g, t->call->input[i]));
@@ -245,7 +251,7 @@ static void print_offsets(codegen *g, strbuf *to, const plan_item *t)
 static void print_loop(codegen *g, strbuf *to, const plan_item *t, int count, int number)
 {
     const plan_scope *f = &g->plan->function[t->function];
-    const char *name = scope_name(g, t->function + 1);
+    const char *name = codegen_scope_name(g, t->function + 1);
     int arguments = t->call->outputs;
     for (int i = 0; i < t->call->inputs; i++) arguments += plan_value_of(f, f->graph->parameter[i].value)->space == SPACE_ARGUMENT;
     strbuf_printf(to, "    static const size_t %s_at[%d][%d] = {   /* where each call reads, then writes: bytes in the frame */\n", name, count, arguments);
@@ -291,10 +297,10 @@ static void print_sequence(codegen *g, strbuf *to)
 static void print_gemms(codegen *g, strbuf *to)
 {
     const plan *p = g->plan;
-    strbuf_printf(to, "/* The matrix kernels: c[n][ldc] = b[n][ldb] a[k][lda], m features of a, n rows of b. m = 0: not needed. */\nstatic const gemm_shape gemm_shapes[%d] = {\n    /*  m,  n,    k,  lda,  ldb,  ldc, add */\n", p->gemms ? p->gemms : 1);
+    strbuf_printf(to, "/* The matrix kernels: c[n][ldc] = b[n][ldb] a[k][lda], m features of a, n rows of b. Heights that do not occur are left out. */\nstatic const gemm_shape gemm_shapes[%d] = {\n    /*   m,  n,    k,  lda,  ldb,  ldc, add */\n", p->gemms ? p->gemms : 1);
     for (int i = 0; i < p->gemms; i++) {
         const plan_gemm *s = &p->gemm[i];
-        strbuf_printf(to, "    { %3d, %2d, %4d, %4d, %4d, %4d, %d },\n", s->m, s->n, s->k, s->lda, s->ldb, s->ldc, s->add);
+        if (s->m) strbuf_printf(to, "    [%d] = { %3d, %2d, %4d, %4d, %4d, %4d, %d },\n", i, s->m, s->n, s->k, s->lda, s->ldb, s->ldc, s->add);
     }
     if (!p->gemms) strbuf_add(to, "    { 0, 0, 0, 0, 0, 0, 0 },\n");
     strbuf_add(to, "};\n\n");
@@ -363,7 +369,7 @@ static void print_fill(codegen *g, strbuf *to)
         for (count = 1; t->call && i + count < p->main.items && p->main.item[i + count].call && p->main.item[i + count].function == t->function;) count++;
         if (!t->call) continue;
         const plan_fields *f = &p->fields[1 + t->function];
-        const char *name = scope_name(g, t->function + 1);
+        const char *name = codegen_scope_name(g, t->function + 1);
         strbuf_printf(to, "    for (int i = %d; i < %d; i++) {\n", number[t->function], number[t->function] + count);
         for (int j = 0; j < f->count; j++) strbuf_printf(to, "        m->%s[i].%s = weights_section(&m->file, s++);\n", name, f->field[j].name);
         strbuf_add(to, "    }\n");
@@ -378,20 +384,26 @@ static void print_levels(codegen *g, strbuf *to)
     strbuf_printf(to, "/* The kernels' table for an instruction-set level. */\nstatic const struct %s_kernels *kernels_of(int level)\n{\n#if defined(__x86_64__)\n    if (level >= CPU_AVX512) return &%s_kernels_avx512;\n    if (level >= CPU_AVX2) return &%s_kernels_avx2;\n#endif\n    (void)level;\n    return &%s_kernels_base;\n}\n\n", n, n, n, n);
 }
 
+static const char *kernels_include(const codegen *g)
+{
+    static const char *const line[KERNELS_KINDS] = { "#include \"runtime/jit.h\"\n", "#include \"runtime/aot.h\"\n", "" };
+    return line[g->options->kernels];
+}
+
 void codegen_model(codegen *g, strbuf *to)
 {
     const plan *p = g->plan;
     const char *n = g->options->name;
     strbuf phases = strbuf_in(g->arena), sequence = strbuf_in(g->arena);
     for (int f = 0; f < p->functions; f++)
-        if (calls_of(p, f)) print_function(g, &phases, &p->function[f], f + 1, arena_printf(g->arena, "%s_run", scope_name(g, f + 1)), 0, p->function[f].items);
+        if (calls_of(p, f)) print_function(g, &phases, &p->function[f], f + 1, arena_printf(g->arena, "%s_run", codegen_scope_name(g, f + 1)), 0, p->function[f].items);
     for (int i = 0; i < p->main.items; i++)
         if (p->main.item[i].phase) print_function(g, &phases, &p->main, 0, arena_printf(g->arena, "phase_%d", i + 1), i, i + 1);
     print_sequence(g, &sequence);
 
     strbuf_printf(to, "/* %s: the model, phase by phase. Between phases all threads wait; within one they claim panels of rows. */\n", n);
-    strbuf_printf(to, "#include \"%s.h\"\n#include \"%s_kernels.h\"\n\n#include <stdatomic.h>\n#include <stdlib.h>\n#include <string.h>\n\n#include \"runtime/cpu.h\"\n%s#include \"runtime/team.h\"\n#include \"runtime/weights.h\"\n\n", n, n,
-                  g->options->kernels == KERNELS_JIT ? "#include \"runtime/jit.h\"\n" : "");
+    strbuf_printf(to, "#include \"%s.h\"\n#include \"%s_kernels.h\"\n#include \"%s_trace.h\"\n\n#include <stdatomic.h>\n#include <stdlib.h>\n#include <string.h>\n\n#include \"runtime/cpu.h\"\n%s#include \"runtime/team.h\"\n#include \"runtime/weights.h\"\n\n", n, n, n,
+                  kernels_include(g));
     print_structs(g, to);
     strbuf_addn(to, phases.text, phases.length);
     strbuf_addn(to, sequence.text, sequence.length);
@@ -406,5 +418,7 @@ void codegen_model(codegen *g, strbuf *to)
     strbuf_printf(to, "\n#define MODEL(name) %s_##name\n#define STATUS(name) %s_##name\n#define API %s_API\nenum {\n    FRAME_BYTES = %lld,\n    SCRATCH_BYTES = %lld,\n    SECTIONS = %d,\n    GEMMS = %d,\n    FIXED_BATCH = %lld   /* 0: any */\n};\n",
                   n, N, N, (long long)plan_round_up(p->frame_bytes, 4096), (long long)plan_round_up(p->scratch_bytes, 4096), g->sections, p->gemms, codegen_fixed_batch(g));
     if (g->options->embed_weights) strbuf_printf(to, "#define EMBEDDED %s_weights_range\n", n);
+    if (g->options->kernels == KERNELS_AOT && p->gemms)
+        strbuf_printf(to, "#if defined(AOT_HERE)   /* %s_gemm.S */\nextern const int32_t %s_gemm_table[AOT_LEVELS * GEMMS] __attribute__((visibility(\"hidden\")));\n#define AOT_TABLE %s_gemm_table\n#endif\n", n, n, n);
     strbuf_add(to, "#include \"runtime/interface.h\"\n");
 }

@@ -73,6 +73,7 @@ static void print_adapter(codegen *g, strbuf *to)
     name = codegen_port_names(g->arena, graph->result, graph->results);
     for (int i = 0; i < graph->results; i++) strbuf_printf(to, "        .%s = output[%d],\n", name[i], i);
     strbuf_printf(to, "    };\n    return message(%s_run(session, batch, &in, &out));\n}\n\n", n);
+    strbuf_printf(to, "#ifdef %s_TRACE\nstatic const char *trace_session(void *session, const char *folder)\n{\n    return message(%s_trace(session, folder));\n}\n#endif\n\n", N, n);
 }
 
 /* The static model's one batch, the first dimension of its first input; 0: any. */
@@ -99,12 +100,12 @@ void codegen_main(codegen *g, strbuf *to)
     strbuf_printf(to, "    .inputs = %d, .outputs = %d, .input = inputs, .output = outputs,\n    .batch = %lld,\n", graph->parameters, graph->results, codegen_fixed_batch(g));
     if (o->preprocess.present) strbuf_add(to, "    .preprocess = &preprocess,\n");
     if (o->labels) strbuf_printf(to, "    .labels = %d, .label = labels,\n", o->labels);
-    strbuf_printf(to, "    .logits = %d,\n    .open = open_model, .verify = verify_model, .close = close_model, .start = start_session, .stop = stop_session, .run = run_session,\n};\n\n", logits_output(g));
+    strbuf_printf(to, "    .logits = %d,\n    .open = open_model, .verify = verify_model, .close = close_model, .start = start_session, .stop = stop_session, .run = run_session,\n#ifdef %s_TRACE\n    .trace = trace_session,\n#endif\n};\n\n", logits_output(g), codegen_upper(g->arena, o->name));
     strbuf_add(to, "int main(int argc, char **argv)\n{\n    return program_main(&model, argc, argv);\n}\n");
 }
 
-/* The project: $ is the model's name; sections between @jit … @end are for libxsmm kernels, @embed … @end for weights in the binary. */
-static const char cmake_template[] =
+/* The project: $ is the model's name, ^ the same in capitals; lines behind @jit and @aot are for kernels that come so, @embed for weights in the binary, @file for others, @asm for assembly. */
+static const char cmake_library[] =
     "# Builds the $ library (static and shared) and the $ program.\n"
     "cmake_minimum_required(VERSION 3.16)\n"
     "project($ C)\n"
@@ -123,13 +124,20 @@ static const char cmake_template[] =
     "# Products may be contracted and reordered in vectors; no errno, no traps. No instruction-set flags: the code chooses when it starts.\n"
     "set(math_flags -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math)\n"
     "set(sources $.c $_kernels.c $_kernels_avx2.c $_kernels_avx512.c)\n"
-    "@embed enable_language(ASM)\n"
+    "@aot # C computes products only where there is no machine code: one copy of that a level is enough.\n"
+    "@aot list(APPEND math_flags $<$<C_COMPILER_ID:GNU>:-fno-ipa-cp-clone>)\n"
+    "@asm enable_language(ASM)\n"
+    "@aot list(APPEND sources $_gemm.S)\n"
     "@embed list(APPEND sources $_weights.S)\n"
     "@embed set_source_files_properties($_weights.S PROPERTIES OBJECT_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/$.weights)\n"
     "\n"
     "add_library($_objects OBJECT ${sources})\n"
     "target_compile_options($_objects PRIVATE $<$<COMPILE_LANGUAGE:C>:${math_flags}>)\n"
     "target_include_directories($_objects PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})\n"
+    "option(^_TRACE \"the program can write what each step makes (--trace)\" OFF)\n"
+    "if(^_TRACE)\n"
+    "  target_compile_definitions($_objects PRIVATE ^_TRACE)\n"
+    "endif()\n"
     "add_library($_static STATIC $<TARGET_OBJECTS:$_objects>)\n"
     "add_library($_shared SHARED $<TARGET_OBJECTS:$_objects>)\n"
     "set_target_properties($_static $_shared PROPERTIES OUTPUT_NAME $)\n"
@@ -143,12 +151,17 @@ static const char cmake_template[] =
     "target_link_libraries($_static PUBLIC ${libraries})\n"
     "target_link_libraries($_shared PRIVATE ${libraries})\n"
     "target_link_options($_shared PRIVATE -Wl,--exclude-libs,ALL -Wl,-z,nodelete)\n"
-    "\n"
+    "\n";
+
+static const char cmake_program[] =
     "file(GLOB program_sources ${CMAKE_CURRENT_SOURCE_DIR}/runtime/*.c)\n"
     "add_executable($ main.c ${program_sources})\n"
     "target_compile_options($ PRIVATE -O2)\n"
     "target_link_libraries($ PRIVATE $_static -lm)\n"
     "target_link_options($ PRIVATE -Wl,--gc-sections)\n"
+    "if(^_TRACE)\n"
+    "  target_compile_definitions($ PRIVATE ^_TRACE)\n"
+    "endif()\n"
     "# Pictures: JPEG and PNG where their static libraries are there; without, the program still runs .npy files.\n"
     "find_library(JPEG_STATIC libjpeg.a)\n"
     "find_library(PNG_STATIC libpng16.a)\n"
@@ -165,8 +178,12 @@ static const char cmake_template[] =
     "@file add_custom_command(TARGET $ POST_BUILD COMMAND ${CMAKE_COMMAND} -E create_hardlink ${CMAKE_CURRENT_SOURCE_DIR}/$.weights $<TARGET_FILE_DIR:$>/$.weights\n"
     "@file   || ${CMAKE_COMMAND} -E copy_if_different ${CMAKE_CURRENT_SOURCE_DIR}/$.weights $<TARGET_FILE_DIR:$>/$.weights VERBATIM)\n"
     "\n"
+    "set(private_libraries \"-lpthread -lm\")\n"
+    "@jit string(PREPEND private_libraries \"-lxsmm -lxsmmnoblas -ldl \")\n"
+    "# What is installed may be moved, and installed elsewhere than was said when configuring.\n"
+    "file(RELATIVE_PATH up ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})\n"
     "file(CONFIGURE OUTPUT $.pc @ONLY CONTENT [[\n"
-    "prefix=@CMAKE_INSTALL_PREFIX@\n"
+    "prefix=${pcfiledir}/@up@\n"
     "libdir=${prefix}/@CMAKE_INSTALL_LIBDIR@\n"
     "includedir=${prefix}/@CMAKE_INSTALL_INCLUDEDIR@\n"
     "\n"
@@ -174,7 +191,7 @@ static const char cmake_template[] =
     "Description: A Vision Transformer as a C library\n"
     "Version: 1\n"
     "Libs: -L${libdir} -l$\n"
-    "Libs.private: -lm -lpthread\n"
+    "Libs.private: @private_libraries@\n"
     "Cflags: -I${includedir}\n"
     "]])\n"
     "install(TARGETS $ $_static $_shared)\n"
@@ -185,8 +202,8 @@ static const char cmake_template[] =
 /* Is this line of the template for the options at hand? *line moves past the mark. */
 static bool line_applies(const codegen_options *o, const char **line)
 {
-    static const char *const marks[] = { "@jit ", "@embed ", "@file " };
-    const bool on[] = { o->kernels == KERNELS_JIT, o->embed_weights, !o->embed_weights };
+    static const char *const marks[] = { "@jit ", "@aot ", "@embed ", "@file ", "@asm " };
+    const bool on[] = { o->kernels == KERNELS_JIT, o->kernels == KERNELS_AOT, o->embed_weights, !o->embed_weights, o->embed_weights || o->kernels == KERNELS_AOT };
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
         const size_t length = strlen(marks[i]);
         if (strncmp(*line, marks[i], length)) continue;
@@ -196,17 +213,24 @@ static bool line_applies(const codegen_options *o, const char **line)
     return true;
 }
 
-void codegen_cmake(codegen *g, strbuf *to)
+static void print_cmake(codegen *g, strbuf *to, const char *template)
 {
-    for (const char *line = cmake_template; *line;) {
+    for (const char *line = template; *line;) {
         const char *end = strchr(line, '\n');
         if (line_applies(g->options, &line))
             for (const char *c = line; c <= end; c++) {
                 if (*c == '$' && c[1] != '{' && c[1] != '<') strbuf_add(to, g->options->name);
+                else if (*c == '^') strbuf_add(to, codegen_upper(g->arena, g->options->name));
                 else strbuf_addn(to, c, 1);
             }
         line = end + 1;
     }
+}
+
+void codegen_cmake(codegen *g, strbuf *to)
+{
+    print_cmake(g, to, cmake_library);
+    print_cmake(g, to, cmake_program);
 }
 
 void codegen_level_source(codegen *g, strbuf *to, const char *level, int number)

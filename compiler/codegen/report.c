@@ -43,7 +43,7 @@ static void print_scope(strbuf *to, const plan_scope *s, const char *name, bool 
             strbuf_printf(to, "      {\"call\": %d}%s\n", t->function, i + 1 < s->items ? "," : "");
             continue;
         }
-        strbuf_printf(to, "      {\"rows\": %lld, \"panels\": %d, \"steps\": [\n", (long long)t->phase->rows, t->phase->panels);
+        strbuf_printf(to, "      {\"rows\": %lld, \"panels\": [%d, %d], \"steps\": [\n", (long long)t->phase->rows, t->phase->panels, t->phase->tiles);
         for (int j = 0; j < t->phase->steps; j++) print_step(to, s, t->phase->step[j], j + 1 == t->phase->steps);
         strbuf_printf(to, "      ]}%s\n", i + 1 < s->items ? "," : "");
     }
@@ -53,11 +53,11 @@ static void print_scope(strbuf *to, const plan_scope *s, const char *name, bool 
 void codegen_report(codegen *g, strbuf *to)
 {
     const plan *p = g->plan;
-    strbuf_printf(to, "{\n  \"name\": \"%s\",\n  \"kernels\": \"%s\",\n", g->options->name, g->options->kernels == KERNELS_JIT ? "jit" : "portable");
+    strbuf_printf(to, "{\n  \"name\": \"%s\",\n  \"kernels\": \"%s\",\n", g->options->name, codegen_kernels_name[g->options->kernels]);
     strbuf_printf(to, "  \"frame_bytes\": %lld, \"frame_lower_bound\": %lld,\n  \"scratch_bytes\": %lld, \"scratch_lower_bound\": %lld,\n", (long long)p->frame_bytes, (long long)p->frame_bound,
                   (long long)p->scratch_bytes, (long long)p->scratch_bound);
     strbuf_printf(to, "  \"flop\": %.0f, \"matrix_kernel_flop\": %.0f, \"linear_flop\": %.0f, \"linear_matrix_kernel_flop\": %.0f,\n", p->flop, p->gemm_flop, p->linear_flop,
-                  g->options->kernels == KERNELS_JIT ? p->linear_gemm_flop : 0.0);
+                  g->options->kernels == KERNELS_PORTABLE ? 0.0 : p->linear_gemm_flop);
     strbuf_add(to, "  \"frame\": [\n");
     for (int i = 0; i < p->buffers; i++)
         strbuf_printf(to, "    {\"value\": \"%s\", \"address\": %lld, \"bytes\": %lld}%s\n", codegen_value_name(g, p->buffer[i].scope, p->buffer[i].value->value), (long long)p->buffer[i].address,

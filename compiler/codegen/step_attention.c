@@ -68,8 +68,8 @@ void codegen_attention(codegen *g, strbuf *to, const step_site *at)
                       (int)s.groups, (int)s.d, ld, (int)s.ldk, (int)s.keys, (int)s.groups, (int)s.d, (long long)plan_round_up(s.groups * s.d * s.ldk, 16));
         keys = "keys";
     }
-    strbuf_printf(&body, "    attention_f32(&products, q, %d, %s, v, %d, out, %d, (int)rows, (size_t)row, %d, %d, %d, %d, %d, %d, %s, %s, %s, %d, scratch, %d, %d);\n}\n", scores->ldx, keys,
-                  (int)(v->row_elements == v->row_stride ? s.groups * s.e : v->row_stride), values->ldy, (int)s.heads, (int)s.groups, (int)s.keys, (int)s.ldk, (int)s.d, (int)s.e, codegen_float(a, ir_number(n, KEY_SCALE, 1)),
+    strbuf_printf(&body, "    attention_f32(&products, q, %d, %s, v, %d, out, %d, (int)rows, (size_t)row, %d, %d, %d, %d, %d, %d, %d, %s, %s, %s, %d, scratch, %d, %d);\n}\n", scores->ldx, keys,
+                  (int)(v->row_elements == v->row_stride ? s.groups * s.e : v->row_stride), values->ldy, (int)s.heads, (int)s.groups, (int)s.keys, (int)s.ldk, scores->width, (int)s.d, (int)s.e, codegen_float(a, ir_number(n, KEY_SCALE, 1)),
                   masked ? "&mask" : "NULL", probabilities ? "probabilities" : "NULL", (int)s.queries, scores->tile, scores->low);
     const char *wish = arena_printf(a, "attention_%dx%d_over_%d", (int)s.heads, (int)s.d, (int)s.keys);
     codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text), arguments.text);

@@ -17,6 +17,12 @@ static const char *suffix(arena *a, const expr *e)
     return text;
 }
 
+static void print_tile(strbuf *to, const char *part)
+{
+    strbuf_printf(to, "static inline void $_%s_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)\n{\n"
+                      "    tile_map_f32(y, ldy, rows, columns, row, column, operands, $_%s_value);\n}\n\n", part, part);
+}
+
 /* Defines $_<part>_value and $_<part>_tile: bias (if any) is operand 0, then the extras; the expression has in0 = the product with its bias. */
 static void print_epilogue(codegen *g, strbuf *to, const char *part, const expr *e, bool bias, int extras)
 {
@@ -33,8 +39,8 @@ static void print_epilogue(codegen *g, strbuf *to, const char *part, const expr 
     if (!bias && !extras) strbuf_add(to, "    (void)operands, (void)row, (void)column, (void)count;\n");
     if (e) codegen_expr(to, e, input);
     else strbuf_add(to, "    return in0;\n");
-    strbuf_printf(to, "}\n\nstatic inline void $_%s_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)\n{\n"
-                      "    tile_map_f32(y, ldy, rows, columns, row, column, operands, $_%s_value);\n}\n\n", part, part);
+    strbuf_add(to, "}\n\n");
+    print_tile(to, part);
 }
 
 const char *codegen_operand(codegen *g, const char *pointer, const plan_value *x, const plan_value *out)
@@ -43,13 +49,6 @@ const char *codegen_operand(codegen *g, const char *pointer, const plan_value *x
     const int64_t columns = rank ? x->shape[rank - 1] : 1, rows = columns ? x->elements / columns : 0;
     const int64_t width = out->value->type.rank ? out->shape[out->value->type.rank - 1] : 1;
     return arena_printf(g->arena, "{ %s, %lld, %d }", pointer, (long long)(rows > 1 ? columns : 0), columns == width && width > 1);
-}
-
-/* One product: the call of linear_f32. */
-static void print_linear(codegen *g, strbuf *to, const plan_tiles *t, const char *x, const char *w, const char *y, bool epilogue, const char *part, const char *operands)
-{
-    strbuf_printf(to, "    linear_f32(code + %d, %s, %d, %s, %s, %d, (int)rows, 0, %d, %d, %d, %d, %d, 0, %s, %s);\n", t->gemm, x, t->ldx, w, y, t->ldy, t->n, t->k, t->width, t->tile, t->low,
-                  epilogue ? arena_printf(g->arena, "$_%s_tile", part) : "tile_as_is_f32", operands);
 }
 
 /* Parameters "const float *e1, …", operand rows "{ e1, 768, 1 }, …" and arguments of the extra inputs from the first-th on. */
@@ -85,10 +84,36 @@ void codegen_linear(codegen *g, strbuf *to, const step_site *at)
     print_epilogue(g, &body, "out", e, bias, n->inputs > 3 ? n->inputs - 3 : 0);
     strbuf_printf(&body, "static void $(%s)\n{\n", parameters.text);
     if (operands.length) strbuf_printf(&body, "    const operand_f32 operands[] = { %s };\n", operands.text);
-    print_linear(g, &body, t, "x", "w", "y", e || bias, "out", operands.length ? "operands" : "NULL");
-    strbuf_add(&body, "}\n");
+    strbuf_printf(&body, "    linear_f32(code + %d, x, %d, w, y, %d, (int)rows, 0, %d, %d, %d, %d, %d, 0, %s, %s);\n}\n", t->gemm, t->ldx, t->ldy, t->n, t->k, t->width, t->tile, t->low,
+                  e || bias ? "$_out_tile" : "tile_as_is_f32", operands.length ? "operands" : "NULL");
     const char *wish = arena_printf(a, "linear_%d_to_%d%s", t->k, t->n, suffix(a, e));
     codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text), arena_printf(a, "%s%s, %s", arguments.text, codegen_output(g, at, 0, true), codegen_rows(g, at, true)));
+}
+
+/* Defines $_up_value and $_up_tile of a gated MLP: in0 is the first half with its bias, in1 the second, which operand 0 points at. */
+static void print_gate(strbuf *to, const expr *e, bool bias)
+{
+    const char *const input[] = { "in0", "in1" };
+    strbuf_add(to, "static inline vf $_up_value(vf y, const operand_f32 *operands, size_t row, int column, int count)\n{\n");
+    strbuf_printf(to, "    const vf in0 = %s;\n", bias ? "vf_add(y, operand_load(&operands[1], row, column, count))" : "y");
+    strbuf_add(to, "    const vf in1 = ");
+    strbuf_add(to, bias ? "vf_add(operand_load(&operands[0], row, column, count), operand_load(&operands[2], row, column, count));\n"
+                        : "operand_load(&operands[0], row, column, count);\n");
+    codegen_expr(to, e, input);
+    strbuf_add(to, "}\n\n");
+    print_tile(to, "up");
+}
+
+/* The body of an MLP's instance: which kernels, and the template's call. */
+static void print_mlp(strbuf *to, const plan_step *step, bool gated, bool finish, const char *up_operands, const char *down_operands)
+{
+    const plan_tiles *up = &step->tiles[0], *down = &step->tiles[1];
+    strbuf_printf(to, "    const mlp_code products = { code + %d, code + %d, ", up->gemm, down->gemm);
+    strbuf_printf(to, down->gemm_add < 0 ? "NULL };\n" : "code + %d };\n", down->gemm_add);
+    strbuf_printf(to, "    %s(&products, x, %d, w1, hidden, w2, y, %d, (int)rows, %d, %d, ", gated ? "gated_mlp_f32" : "mlp_f32", up->ldx, down->ldy, up->k, down->k);
+    if (!gated) strbuf_printf(to, "%d, ", up->chunk);
+    strbuf_printf(to, "%d, %d, %d, %d, %d, $_up_tile, %s, %s, %s);\n", down->n, up->width, down->width, up->tile, up->low, up_operands,
+                  finish ? "$_down_tile" : "tile_as_is_f32", down_operands);
 }
 
 void codegen_mlp(codegen *g, strbuf *to, const step_site *at)
@@ -97,27 +122,27 @@ void codegen_mlp(codegen *g, strbuf *to, const step_site *at)
     const ir_node *n = at->step->node;
     const plan_tiles *up = &at->step->tiles[0], *down = &at->step->tiles[1];
     const expr *activation = ir_expr(n, KEY_EXPR), *e = ir_expr(n, KEY_EPILOGUE);
-    const bool b1 = n->input[2] != NULL, b2 = n->input[4] != NULL;
-    if (expr_inputs(activation) > 1) {
-        codegen_refuse(g, n, "gated MLPs cannot be emitted yet; leave them unfused with --no-pass fuse_mlp");
-        return;
-    }
-    strbuf parameters = strbuf_in(a), operands = strbuf_in(a), arguments = strbuf_in(a), body = strbuf_in(a);
-    strbuf_printf(&parameters, "gemm_code *const *code, const float *x, const float *w1, %sconst float *w2, %s", b1 ? "const float *b1, " : "", b2 ? "const float *b2, " : "");
+    const bool b1 = n->input[2] != NULL, b2 = n->input[4] != NULL, gated = down->k != up->n;
+    strbuf parameters = strbuf_in(a), up_operands = strbuf_in(a), operands = strbuf_in(a), arguments = strbuf_in(a), body = strbuf_in(a);
+    strbuf_printf(&parameters, "gemm_code *const *code, const float *x, const float *w1, %sconst float *w2, %s", b1 ? "const float *b1, " : "",
+                  b2 ? "const float *b2, " : "");
     strbuf_printf(&arguments, "m->code, %s, %s, ", codegen_input(g, at, 0, true), codegen_weight(g, at->scope, at->index, n->input[1], LAYOUT_PACKED, up->width, "up_w"));
     if (b1) strbuf_printf(&arguments, "%s, ", codegen_weight(g, at->scope, at->index, n->input[2], LAYOUT_PLAIN, 0, "up_b"));
     strbuf_printf(&arguments, "%s, ", codegen_weight(g, at->scope, at->index, n->input[3], LAYOUT_PACKED, down->width, "down_w"));
     if (b2) strbuf_printf(&arguments, "%s, ", codegen_weight(g, at->scope, at->index, n->input[4], LAYOUT_PLAIN, 0, "down_b"));
+    if (gated) strbuf_printf(&up_operands, "{ hidden + %d, %d, 1 }", down->k, up->n);
+    if (b1) strbuf_printf(&up_operands, "%s{ b1, 0, 1 }", gated ? ", " : "");
+    if (b1 && gated) strbuf_printf(&up_operands, ", { b1 + %d, 0, 1 }", down->k);
     if (b2) strbuf_add(&operands, "{ b2, 0, 1 }");
     collect_extras(g, at, 5, &parameters, &operands, &arguments);
     strbuf_add(&parameters, "float *hidden, float *y, int64_t rows");
-    print_epilogue(g, &body, "up", activation, b1, 0);
+    if (gated) print_gate(&body, activation, b1);
+    else print_epilogue(g, &body, "up", activation, b1, 0);
     print_epilogue(g, &body, "down", e, b2, n->inputs > 5 ? n->inputs - 5 : 0);
     strbuf_printf(&body, "static void $(%s)\n{\n", parameters.text);
-    if (b1) strbuf_add(&body, "    const operand_f32 up[] = { { b1, 0, 1 } };\n");
+    if (up_operands.length) strbuf_printf(&body, "    const operand_f32 up[] = { %s };\n", up_operands.text);
     if (operands.length) strbuf_printf(&body, "    const operand_f32 down[] = { %s };\n", operands.text);
-    print_linear(g, &body, up, "x", "w1", "hidden", true, "up", b1 ? "up" : "NULL");
-    print_linear(g, &body, down, "hidden", "w2", "y", e || b2, "down", operands.length ? "down" : "NULL");
+    print_mlp(&body, at->step, gated, e || b2, up_operands.length ? "up" : "NULL", operands.length ? "down" : "NULL");
     strbuf_add(&body, "}\n");
     const char *wish = arena_printf(a, "mlp_%d_%d_%d%s%s", up->k, up->n, down->n, suffix(a, activation), suffix(a, e));
     codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text),

@@ -35,7 +35,7 @@ static const char *origins(codegen *g, const ir_node *n)
 
 void codegen_call(codegen *g, strbuf *to, const step_site *at, const char *instance, const char *arguments)
 {
-    const char *line = arena_printf(g->arena, "        %s%sk->%s(%s);", at->step->once ? "if (p == 0) " : "", "", instance, arguments);
+    const char *line = arena_printf(g->arena, "        %s%sk->%s(%s);", at->step->once ? "if (row == 0) " : "", "", instance, arguments);
     strbuf_printf(to, "%s", line);
     if (at->step->node->origins) strbuf_printf(to, "   /* %s */", origins(g, at->step->node));
     strbuf_add(to, "\n");

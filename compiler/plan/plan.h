@@ -1,8 +1,8 @@
 /* The plan: which steps run in which phase, over which rows, with which data where. Everything is planned for one image (N = 1): a batch runs the plan
  * image by image (batch.c shows that no operator mixes images).
  *
- * A *scope* is the main graph or one of its functions. A scope is a list of *items*: phases and calls. A *phase* has one space of rows, cut into panels that
- * threads claim; its *steps* run one after another on a panel, reading only rows of that panel of what the phase itself makes. Between phases stands a barrier.
+ * A *scope* is the main graph or one of its functions. A scope is a list of *items*: phases and calls. A *phase* has one space of rows, cut into tiles; a few
+ * neighbouring tiles are a panel, which a thread claims (the more threads, the fewer tiles a panel); its *steps* run one after another on a panel, reading only rows of that panel of what the phase itself makes. Between phases stands a barrier.
  * A value lives in one place: a graph's parameter or result (the caller's pointer), the frame (one an image in flight), or the scratch (one a thread: values
  * that live within one phase, a panel of rows at a time). */
 #ifndef VITCC_PLAN_PLAN_H
@@ -45,12 +45,15 @@ typedef struct plan_value {
 /* A product of fixed shape: c[n][ldc] (+)= b[n][ldb] a[k][lda], as in runtime/gemm.h. */
 typedef struct plan_gemm { int m, n, k, lda, ldb, ldc, add; } plan_gemm;
 
-/* How rows are cut into tiles for products: ceil(rows / tile) tiles of low or low + 1 rows, whatever panel it is. gemm: index of the first of the kernels
- * [height - low][remainder block]; -1: none. */
+/* How rows are cut into tiles for products: a panel into ceil(rows / tile) of nearly equal height. gemm: index of the first of the kernels
+ * [height - low][remainder block]; -1: none. gemm_add: the same, adding to the result. */
 typedef struct plan_tiles {
-    int tile, low, heights, gemm;
+    int tile, low, heights;
+    const bool *occurs;              /* [heights] */
+    int gemm, gemm_add;
     int width;                       /* features a block */
     int n, k, ldx, ldy;              /* features, products summed, row strides of source and result */
+    int chunk;                       /* mlp: hidden features at a time */
 } plan_tiles;
 
 struct plan_step {
@@ -67,7 +70,9 @@ struct plan_step {
 
 typedef struct plan_phase {
     int64_t rows;
-    int panels, panel_rows;          /* panel_rows: of the largest */
+    int tiles;                       /* as many panels there may be */
+    int panels;                      /* as few */
+    int64_t panel_rows;              /* of the largest panel that may occur */
     int steps;
     plan_step **step;
     int64_t scratch_bytes, scratch_bound;
@@ -136,7 +141,7 @@ const plan_value *plan_value_of(const plan_scope *s, const ir_value *v);   /* NU
 size_t plan_element_size(elem e);
 int64_t plan_round_up(int64_t n, int64_t to);
 int64_t plan_dim(const plan *p, dim d);                                    /* with N = 1 */
-/* First row of panel i of a phase; i = panels: the row after the last. Panels differ by at most one row. */
+/* First row of panel i, if the phase is cut into f->panels of them; i = panels: the row after the last. */
 int64_t plan_panel_row(const plan_phase *f, int i);
 /* The field through which scope s reads constant v in this layout; added if it is new. index: 0 main, 1 + f function f. */
 int plan_field_of(plan *p, int index, const ir_value *v, plan_layout layout, int block, const char *name);

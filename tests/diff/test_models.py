@@ -4,27 +4,13 @@ import zlib
 import numpy as np
 import pytest
 
-from conftest import PASSES, ROOT, build, check, evaluate, random_inputs, run_program, session, shapes, small_models
+from conftest import PASSES, ROOT, build, compare, evaluate, largest_error, random_inputs, session, shapes, small_models
 
 MODELS = [ROOT / "models/digits/digits.onnx"] + [m / "model.onnx" for m in small_models()]
 
 
 def ids(model):
     return model.parent.name
-
-
-def answer(model, program, folder, seed, batch, *options):
-    """What the program, ONNX Runtime and the evaluator say of one seeded input."""
-    inputs = random_inputs(model, seed, batch)
-    names = [o.name for o in session(model).get_outputs()]
-    reference = dict(zip(names, session(model).run(None, inputs)))
-    return run_program(program, folder, inputs, names, *options), reference, evaluate(model, folder, inputs, names)
-
-
-def compare(model, program, folder, inputs=4):
-    """Several inputs, on 1, 2 and 3 threads in turn, batches of 3 where the batch is dynamic."""
-    dynamic = shapes(model, 1)[1]
-    return check([answer(model, program, folder / str(i), i, 3 if dynamic and i else 1, "--threads", 1 + i % 3) for i in range(inputs)])
 
 
 @pytest.mark.parametrize("model", MODELS, ids=ids)
@@ -42,6 +28,18 @@ def test_evaluator_equals_onnx_runtime(model, tmp_path):
     for name in names:
         scale = float(np.abs(truth[name]).max())
         assert np.abs(reference[name] - truth[name]).max() <= 2e-5 * max(scale, 1e-3)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=ids)
+def test_every_pass_left_out_in_the_evaluator(model, tmp_path):
+    """Each pass alone left out, in double: the outputs move by what passes round when they fold constants, and no more."""
+    inputs = random_inputs(model, 7, shapes(model, 2)[1] and 2 or 1)
+    names = [o.name for o in session(model).get_outputs()]
+    truth = evaluate(model, tmp_path, inputs, names)
+    for left_out in PASSES:
+        got = evaluate(model, tmp_path, inputs, names, "--no-pass", left_out)
+        for name in names:
+            assert largest_error(got[name], truth[name]) <= 2e-6 * max(float(np.abs(truth[name]).max()), 1e-3), (left_out, name)
 
 
 def some(models, every):

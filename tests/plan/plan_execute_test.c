@@ -120,11 +120,13 @@ static void run_step(machine *m, const walk_site *at, const plan_step *t, int pa
     for (int i = 1; i < inputs; i++) free(in[i].data);
 }
 
-/* Threads claim panels, and at every turn one of them runs one step. Which panel comes when is left to chance too. */
+/* Threads claim panels, and at every turn one of them runs one step. How many panels there are, and which comes when, is left to chance too. */
 static void run_phase(void *context, const walk_site *phase)
 {
     machine *m = context;
-    const plan_phase *f = phase->phase;
+    plan_phase cut = *phase->phase;
+    cut.panels += below(m, cut.tiles - cut.panels + 1);
+    const plan_phase *f = &cut;
     int *order = arena_array(m->arena, (size_t)f->panels, sizeof *order), next = 0, busy = 0;
     int panel[THREADS], step[THREADS];
     for (int i = 0; i < f->panels; i++) {
@@ -136,6 +138,7 @@ static void run_phase(void *context, const walk_site *phase)
     while (next < f->panels || busy) {
         const int i = below(m, THREADS);
         walk_site at = *phase;
+        at.phase = f;
         at.scratch = m->scratch + i * m->scratch_size;
         if (panel[i] < 0) {
             if (next == f->panels) continue;

@@ -22,6 +22,31 @@ static void check_panels(const plan_scope *s, int height)
     }
 }
 
+/* Every height that a tile of some panel has, for any number of threads, has its kernel. */
+static void check_heights(const plan *p, const plan_scope *s)
+{
+    for (int i = 0; i < s->items; i++) {
+        const plan_phase *const f = s->item[i].phase;
+        for (int j = 0; f && j < f->steps; j++) {
+            const plan_tiles *t = &f->step[j]->tiles[0];
+            if (t->gemm < 0 || f->step[j]->rows != f->rows) continue;
+            for (int panels = f->panels; panels <= f->tiles; panels++) {
+                plan_phase cut = *f;
+                cut.panels = panels;
+                for (int k = 0; k < panels; k++) {
+                    const int rows = (int)(plan_panel_row(&cut, k + 1) - plan_panel_row(&cut, k)), tiles = (rows + t->tile - 1) / t->tile;
+                    for (int height = rows / tiles; height <= (rows + tiles - 1) / tiles; height++) {
+                        assert_in_range(height, t->low, t->low + t->heights - 1);
+                        assert_true(t->occurs[height - t->low]);
+                        const int each = f->step[j]->node->op == IR_ATTENTION ? 1 : 2;
+                        assert_int_equal(p->gemm[t->gemm + each * (height - t->low)].n, height);
+                    }
+                }
+            }
+        }
+    }
+}
+
 static void blocks_take_one_phase_each(void **state)
 {
     (void)state;
@@ -31,6 +56,7 @@ static void blocks_take_one_phase_each(void **state)
                         "move linear | norm linear linear linear | attention linear norm mlp norm linear linear linear | "
                         "attention linear norm mlp norm linear linear linear | attention linear norm mlp");
     check_panels(&t.plan->main, 50);
+    check_heights(t.plan, &t.plan->main);
     assert_int_equal(t.plan->frame_bytes, t.plan->frame_bound);
     plan_test_free(&t);
     arena_free(a);
@@ -51,6 +77,23 @@ static void called_blocks_take_one_phase_each(void **state)
     arena_free(a);
 }
 
+/* A linear layer of many token counts, in panels and tiles of many heights. */
+static void every_height_has_its_kernel(void **state)
+{
+    (void)state;
+    static const struct { int rows, panel, tile; } cases[] = { { 197, 0, 0 }, { 577, 0, 0 }, { 1370, 0, 0 }, { 50, 0, 0 }, { 1, 0, 0 }, { 197, 24, 5 }, { 90, 7, 7 }, { 31, 30, 4 } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        arena *a = arena_new();
+        const int n = cases[i].rows;
+        plan_test t = plan_test_of(arena_printf(a, "symbols N 1..64\ngraph g(%%x: f32[N,%d,32]) {\n  %%w: f32[32,32] = const {bytes = noise 1 1}\n"
+                                                   "  %%k: f32[N,%d,32] = linear(%%x, %%w)\n  return \"y\" %%k\n}\n", n, n), "", (plan_options){ .panel_rows = cases[i].panel, .tile_rows = cases[i].tile });
+        assert_non_null(t.plan);
+        check_heights(t.plan, &t.plan->main);
+        plan_test_free(&t);
+        arena_free(a);
+    }
+}
+
 static const char *norms(arena *a, int rows)
 {
     return arena_printf(a, "symbols N 1..64\ngraph g(%%x: f32[N,%d,8]) {\n  %%g: f32[8] = const {bytes = noise 1 1}\n"
@@ -68,6 +111,7 @@ static void panels_are_balanced(void **state)
         assert_int_equal(t.plan->main.items, 1);
         assert_int_equal(t.plan->main.item[0].phase->panels, cases[i].panels);
         check_panels(&t.plan->main, cases[i].height);
+        assert_true(t.plan->main.item[0].phase->tiles >= cases[i].panels && t.plan->main.item[0].phase->tiles <= cases[i].rows);
         plan_test_free(&t);
         arena_free(a);
     }
@@ -246,7 +290,7 @@ static void what_cannot_be_planned_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_take_one_phase_each), cmocka_unit_test(called_blocks_take_one_phase_each), cmocka_unit_test(panels_are_balanced),
+        cmocka_unit_test(blocks_take_one_phase_each), cmocka_unit_test(called_blocks_take_one_phase_each), cmocka_unit_test(panels_are_balanced), cmocka_unit_test(every_height_has_its_kernel),
         cmocka_unit_test(packed_slices_cost_no_step), cmocka_unit_test(parts_of_a_concatenation_are_made_in_place), cmocka_unit_test(a_part_that_comes_twice_is_copied),
         cmocka_unit_test(keys_are_transposed_in_the_phase_that_makes_them), cmocka_unit_test(a_fixed_batch_is_more_rows), cmocka_unit_test(broadcasting_decides_the_rows),
         cmocka_unit_test(short_phases_do_not_take_long_steps), cmocka_unit_test(the_last_part_counts), cmocka_unit_test(what_cannot_be_planned_is_refused),

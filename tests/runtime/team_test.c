@@ -209,6 +209,31 @@ static void one_thread_makes_no_system_call(void **state)
 #endif
 }
 
+/* Panels of tiles: every row once, in whole tiles, never fewer panels than asked, and as many for every thread where that can be. */
+static void panels_share_out_rows(void **state)
+{
+    (void)state;
+    static const int64_t cases[][3] = { { 1, 1, 1 }, { 197, 6, 1 }, { 197, 6, 2 }, { 577, 18, 3 }, { 1370, 42, 7 }, { 50176, 1520, 251 }, { 7, 7, 7 } };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
+        for (int threads = 1; threads < 12; threads++) {
+            const int64_t rows = cases[c][0], tiles = cases[c][1], least = cases[c][2];
+            team t = { .threads = threads };
+            worker w = { .team = &t, .alone = threads == 1 };
+            int64_t next = 0, panels = 0;
+            for (panel p; team_claim_rows(&w, rows, tiles, least, &p); panels++) {
+                assert_int_equal(p.row, next);
+                assert_true(p.rows > 0);
+                next += p.rows;
+                bool edge = false;   /* ends where a tile ends */
+                for (int64_t i = 1; i <= tiles; i++) edge |= next == rows * i / tiles;
+                assert_true(edge);
+            }
+            assert_int_equal(next, rows);
+            assert_true(panels >= least && panels <= tiles && (panels == tiles || panels % threads == 0));
+            assert_true(panels == tiles || panels < least + threads);
+        }
+}
+
 static void wrong_thread_counts_are_refused(void **state)
 {
     (void)state;
@@ -245,6 +270,7 @@ int main(void)
         cmocka_unit_test(images_done_alone),
         cmocka_unit_test(every_worker_runs_once),
         cmocka_unit_test(one_thread_makes_no_system_call),
+        cmocka_unit_test(panels_share_out_rows),
         cmocka_unit_test(wrong_thread_counts_are_refused),
         cmocka_unit_test(delays_change_nothing),
     };
