@@ -3,8 +3,9 @@
  *         out [rows][ldo], head h at h e; probabilities (or NULL) [heads][probability_rows][keys], of which rows first_row on are written.
  *         scratch: height (ldk + 1) floats for the largest tile height. Rows are cut into ceil(rows / tile) tiles of nearly equal height.
  * Requires: heads a multiple of groups; ldk >= keys >= 1; code.scores, code.values: NULL, or [height - low] for every height that occurs, each a
- *         kernel or NULL. scores: m = width, a divisor of ldk, k = d, lda = ldk, ldb = ldq, ldc = ldk; values: m = e, k = keys, lda = ldv,
- *         ldb = ldk, ldc = ldo.
+ *         kernel or NULL. scores: m = width, a divisor of ldk, k = d, lda = ldk, ldb = ldq, ldc = ldk. The values of `part` keys at a time: m = e,
+ *         k = part, or keys if there are fewer, lda = ldv, ldb = ldk, ldc = ldo. code.add: NULL, or as values, adding: [height - low][0: part
+ *         keys, 1: what is left of them].
  * Numerics: the largest of a row is subtracted before the exponential; out is divided by the row's sum after the product with v. A NaN in a row of
  *         q, or in a key it sees, gives NaN. A row all of -infinity gives zeros, or NaN, as mask.empty_is_nan says.
  * Source: Vaswani et al., "Attention Is All You Need", 2017. */
@@ -15,7 +16,7 @@
 #include "softmax_f32.h"
 
 typedef struct attention_code {
-    gemm_code *const *scores, *const *values;
+    gemm_code *const *scores, *const *values, *const *add;
 } attention_code;
 
 /* What is added to the scaled scores or takes keys out. Element (head, row, key) is at head head_stride + row row_stride + key key_stride (0 or 1). */
@@ -74,14 +75,19 @@ TEMPLATE float attention_softmax_row_f32(float *s, int keys, float scale, const 
 }
 
 /* rows of one head: q, out and probabilities at the tile's first row. */
-TEMPLATE void attention_tile_f32(gemm_code *scores, gemm_code *values, const float *q, int ldq, const float *kt, const float *v, int ldv, float *out,
-                                 int ldo, int rows, size_t row, size_t head, int keys, int ldk, int width, int d, int e, float scale, const attention_mask *mask,
-                                 float *probabilities, float *scratch)
+TEMPLATE void attention_tile_f32(const attention_code *code, int kernel, const float *q, int ldq, const float *kt, const float *v, int ldv, float *out,
+                                 int ldo, int rows, size_t row, size_t head, int keys, int ldk, int width, int part, int d, int e, float scale,
+                                 const attention_mask *mask, float *probabilities, float *scratch)
 {
+    gemm_code *const scores = code && code->scores ? code->scores[kernel] : NULL;
     float *s = scratch, *factor = scratch + (ptrdiff_t)rows * ldk;
     for (int key = 0; key < ldk; key += width) gemm_f32(scores, kt + key, q, s + key, width, rows, d, ldk, ldq, ldk, 0);
     for (int r = 0; r < rows; r++) factor[r] = attention_softmax_row_f32(s + (ptrdiff_t)r * ldk, keys, scale, mask, head, row + (size_t)r);
-    gemm_f32(values, v, s, out, e, rows, keys, ldv, ldk, ldo, 0);
+    for (int key = 0; key < keys; key += part) {
+        const int count = keys - key < part ? keys - key : part;
+        gemm_code *const *values = !code ? NULL : !key ? code->values : code->add;
+        gemm_f32(values ? values[key ? 2 * kernel + (count < part) : kernel] : NULL, v + (ptrdiff_t)key * ldv, s + key, out, e, rows, count, ldv, ldk, ldo, key > 0);
+    }
     for (int r = 0; r < rows; r++) {
         row_scale_f32(out + (ptrdiff_t)r * ldo, out + (ptrdiff_t)r * ldo, e, factor[r]);
         if (probabilities) row_scale_f32(s + (ptrdiff_t)r * ldk, probabilities + (ptrdiff_t)r * keys, keys, factor[r]);
@@ -90,7 +96,7 @@ TEMPLATE void attention_tile_f32(gemm_code *scores, gemm_code *values, const flo
 
 /* mask: NULL: none, and an empty row is NaN. first_row: the query index of the panel's first row, for mask and probabilities. */
 TEMPLATE void attention_f32(const attention_code *code, const float *q, int ldq, const float *kt, const float *v, int ldv, float *out, int ldo,
-                            int rows, size_t first_row, int heads, int groups, int keys, int ldk, int width, int d, int e, float scale,
+                            int rows, size_t first_row, int heads, int groups, int keys, int ldk, int width, int part, int d, int e, float scale,
                             const attention_mask *mask, float *probabilities, size_t probability_rows, float *scratch, int tile, int low)
 {
     const int tiles = tile_count(rows, tile), each = heads / groups;
@@ -100,9 +106,8 @@ TEMPLATE void attention_f32(const attention_code *code, const float *q, int ldq,
             const int height = tile_height(rows, tiles, i);
             const size_t row = first_row + (size_t)r;
             float *const p = probabilities ? probabilities + ((size_t)h * probability_rows + row) * (size_t)keys : NULL;
-            attention_tile_f32(code && code->scores ? code->scores[height - low] : NULL, code && code->values ? code->values[height - low] : NULL,
-                               q + (ptrdiff_t)r * ldq + h * d, ldq, kt + (ptrdiff_t)g * d * ldk, v + g * e, ldv, out + (ptrdiff_t)r * ldo + h * e,
-                               ldo, height, row, (size_t)h, keys, ldk, width, d, e, scale, mask, p, scratch);
+            attention_tile_f32(code, height - low, q + (ptrdiff_t)r * ldq + h * d, ldq, kt + (ptrdiff_t)g * d * ldk, v + g * e, ldv,
+                               out + (ptrdiff_t)r * ldo + h * e, ldo, height, row, (size_t)h, keys, ldk, width, part, d, e, scale, mask, p, scratch);
             r += height;
         }
     }

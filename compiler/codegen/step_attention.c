@@ -59,7 +59,8 @@ void codegen_attention(codegen *g, strbuf *to, const step_site *at)
     if (probabilities) strbuf_printf(&arguments, "%s, ", of_image(g, at, codegen_output(g, at, 1, false), plan_value_of(at->scope, n->output[1]), s.batch));
     strbuf_printf(&arguments, "%s, (float *)(scratch + %lld), %s, %s", codegen_output(g, at, 0, true), (long long)at->step->scratch, s.batch == 1 ? "row" : "0",
                   s.batch == 1 ? "rows" : arena_printf(a, "%lld", (long long)s.queries));
-    strbuf_printf(&body, "static void $(%s)\n{\n    const attention_code products = { code + %d, code + %d };\n", parameters.text, scores->gemm, values->gemm);
+    strbuf_printf(&body, "static void $(%s)\n{\n    const attention_code products = { code + %d, code + %d, ", parameters.text, scores->gemm, values->gemm);
+    strbuf_printf(&body, values->gemm_add < 0 ? "NULL };\n" : "code + %d };\n", values->gemm_add);
     const bool masked = print_mask(g, &body, at, &s);
     const char *keys = "k";
     if (!s.transposed) {
@@ -68,8 +69,8 @@ void codegen_attention(codegen *g, strbuf *to, const step_site *at)
                       (int)s.groups, (int)s.d, ld, (int)s.ldk, (int)s.keys, (int)s.groups, (int)s.d, (long long)plan_round_up(s.groups * s.d * s.ldk, 16));
         keys = "keys";
     }
-    strbuf_printf(&body, "    attention_f32(&products, q, %d, %s, v, %d, out, %d, (int)rows, (size_t)row, %d, %d, %d, %d, %d, %d, %d, %s, %s, %s, %d, scratch, %d, %d);\n}\n", scores->ldx, keys,
-                  (int)(v->row_elements == v->row_stride ? s.groups * s.e : v->row_stride), values->ldy, (int)s.heads, (int)s.groups, (int)s.keys, (int)s.ldk, scores->width, (int)s.d, (int)s.e, codegen_float(a, ir_number(n, KEY_SCALE, 1)),
+    strbuf_printf(&body, "    attention_f32(&products, q, %d, %s, v, %d, out, %d, (int)rows, (size_t)row, %d, %d, %d, %d, %d, %d, %d, %d, %s, %s, %s, %d, scratch, %d, %d);\n}\n", scores->ldx, keys,
+                  (int)(v->row_elements == v->row_stride ? s.groups * s.e : v->row_stride), values->ldy, (int)s.heads, (int)s.groups, (int)s.keys, (int)s.ldk, scores->width, values->chunk, (int)s.d, (int)s.e, codegen_float(a, ir_number(n, KEY_SCALE, 1)),
                   masked ? "&mask" : "NULL", probabilities ? "probabilities" : "NULL", (int)s.queries, scores->tile, scores->low);
     const char *wish = arena_printf(a, "attention_%dx%d_over_%d", (int)s.heads, (int)s.d, (int)s.keys);
     codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text), arguments.text);

@@ -53,7 +53,7 @@ typedef struct plan_tiles {
     int gemm, gemm_add;
     int width;                       /* features a block */
     int n, k, ldx, ldy;              /* features, products summed, row strides of source and result */
-    int chunk;                       /* mlp: hidden features at a time */
+    int chunk;                       /* mlp: hidden features at a time; attention: keys whose values are summed at a time */
 } plan_tiles;
 
 struct plan_step {

@@ -46,8 +46,8 @@ static void check(const sizes *s, float scale, const attention_mask *mask)
     const int tiles = tile_count(s->rows, s->tile), height = (s->rows + tiles - 1) / tiles;
     floats scratch = floats_new((size_t)(height * (s->ldk + 1))), kt = transposed_keys(s, k.data, ld_keys);
     for (int with = 0; with < 2; with++) {
-        attention_f32(NULL, q.data, ldq, kt.data, v.data, ldv, out.data, ldo, s->rows, (size_t)s->first, s->heads, s->groups, s->keys, s->ldk, s->ldk % 32 ? s->ldk : 32, s->d,
-                      s->e, scale, mask, with ? probabilities.data : NULL, (size_t)s->queries, scratch.data, s->tile, 1);
+        attention_f32(NULL, q.data, ldq, kt.data, v.data, ldv, out.data, ldo, s->rows, (size_t)s->first, s->heads, s->groups, s->keys, s->ldk, s->ldk % 32 ? s->ldk : 32,
+                      with ? s->keys : (s->keys + 2) / 3, s->d, s->e, scale, mask, with ? probabilities.data : NULL, (size_t)s->queries, scratch.data, s->tile, 1);
         check_rows_of(s, q.data, ldq, k.data, ld_keys, v.data, ldv, out.data, ldo, scale, mask, with ? probabilities.data : NULL);
         for (int r = 0; r < s->rows - 1; r++) assert_true(out.data[r * ldo + ldo - 4] == GUARD_VALUE);
     }
@@ -108,7 +108,7 @@ static void test_nan_stays(void **state)
     for (int i = 0; i < KEYS * D; i++) v[i] = 1;
     for (int i = 0; i < KEYS; i++) add[i] = i == 3 ? 0 : -INFINITY;
     const attention_mask mask = { add, NULL, 0, 0, 1, 0, 0, 0 };
-    attention_f32(NULL, q, D, kt, v, D, out, D, ROWS, 0, 1, 1, KEYS, 32, 16, D, D, 1, &mask, NULL, ROWS, scratch, 32, 1);
+    attention_f32(NULL, q, D, kt, v, D, out, D, ROWS, 0, 1, 1, KEYS, 32, 16, KEYS, D, D, 1, &mask, NULL, ROWS, scratch, 32, 1);
     for (int i = 0; i < ROWS * D; i++) assert_near((double)out[i], i / D == 1 ? (double)NAN : 1, 1e-6);
 }
 
