@@ -13,7 +13,8 @@ static json_t *read_json(arena *a, const char *folder, const char *name, diag *d
     json_error_t error;
     if (access(path, F_OK)) return NULL;
     json_t *j = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-    if (!json_is_object(j)) diag_error(d, STATUS_READ, NULL, "%s: line %d: %s", path, error.line, j ? "not an object" : error.text);
+    if (!j) diag_error(d, STATUS_READ, NULL, "%s: line %d: %s", path, error.line, error.text);
+    else if (!json_is_object(j)) diag_error(d, STATUS_READ, NULL, "%s: it is no JSON object", path);
     return j;
 }
 

@@ -72,6 +72,7 @@ static status run_passes(driver *d)
     pass_context c = { .arena = d->arena, .diag = d->diag, .report = &d->report };
     validation *v = d->options->validate ? validate_begin(d->graph, d->diag) : NULL;
     status s = STATUS_OK;
+    if (d->options->validate && !v) return diag_errors(d->diag) ? diag_first(d->diag) : diag_error(d->diag, STATUS_MEMORY, NULL, "validating");
     for (int i = 0; i < passes_count && s == STATUS_OK; i++) {
         if (left_out(d->options, passes[i].name)) continue;
         progress(d, passes[i].name);
@@ -155,17 +156,22 @@ static status check(driver *d)
     return s;
 }
 
+static status memory_ran_out(const driver_options *o)
+{
+    fprintf(stderr, "%s: error E%d: %s; %s\n", o->model, STATUS_MEMORY, status_sentence(STATUS_MEMORY), status_remedy(STATUS_MEMORY));
+    return STATUS_MEMORY;
+}
+
 /* Runs one command with an arena of its own; memory that runs out ends it as any other error does. */
 static status with_driver(const driver_options *o, status (*command)(driver *))
 {
     jmp_buf exhausted;
     arena *volatile a = arena_new();
-    if (!a) return STATUS_MEMORY;
+    if (!a) return memory_ran_out(o);
     driver *volatile d = NULL;
     volatile status s;
     if (setjmp(exhausted)) {
-        fprintf(stderr, "%s: error E%d: %s; %s\n", o->model, STATUS_MEMORY, status_sentence(STATUS_MEMORY), status_remedy(STATUS_MEMORY));
-        s = STATUS_MEMORY;
+        s = memory_ran_out(o);
     } else {
         arena_on_exhaustion(&exhausted);
         d = arena_alloc(a, sizeof *d);

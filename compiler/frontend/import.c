@@ -229,9 +229,10 @@ static bool inputs_ready(importer *im, const import_node *n)
 static bool check_arity(importer *im, const import_node *n)
 {
     const import_operator *o = n->row;
-    if (n->inputs < o->least || (o->most >= 0 && n->inputs > o->most)) return import_fail(im, n, STATUS_ARITY, -1, "%d inputs", n->inputs);
+    if (n->inputs < o->least || (o->most >= 0 && n->inputs > o->most))
+        return import_fail(im, n, STATUS_ARITY, -1, "it has %d input%s", n->inputs, n->inputs == 1 ? "" : "s");
     for (int i = 0; i < o->least; i++)
-        if (!n->in[i]) return import_fail(im, n, STATUS_ARITY, i, "is absent");
+        if (!n->in[i]) return import_fail(im, n, STATUS_ARITY, i, "the input is absent");
     return true;
 }
 
@@ -345,7 +346,8 @@ void import_graph(importer *im)
 {
     define_initializers(im);
     define_inputs(im);
-    if (!diag_errors(im->diag)) import_nodes(im, import_inputs);
+    if (diag_errors(im->diag)) return;
+    import_nodes(im, import_inputs);
     import_results(im);
     if (!diag_errors(im->diag)) ir_sweep(im->graph);
 }

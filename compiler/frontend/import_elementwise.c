@@ -26,7 +26,7 @@ static bool check_same(importer *im, const import_node *n, int from)
 {
     const elem first = import_type(n, from)->elem;
     for (int i = from; i < n->inputs; i++) {
-        if (!n->in[i]) return import_fail(im, n, STATUS_ARITY, i, "is absent");
+        if (!n->in[i]) return import_fail(im, n, STATUS_ARITY, i, "the input is absent");
         if (import_type(n, i)->elem != first) return import_fail(im, n, STATUS_TYPE, i, "not %s, as input %d", elem_name(first), from);
     }
     return true;

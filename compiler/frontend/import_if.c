@@ -8,7 +8,8 @@ bool import_if(importer *im, import_node *n)
     if (!import_scalar(im, n, 0, &condition)) return import_fail(im, n, STATUS_OPERATOR, 0, "If by a condition that only a run knows");
     const Onnx__AttributeProto *a = import_attribute(n, condition != 0 ? "then_branch" : "else_branch");
     if (!a || !a->g) return import_fail(im, n, STATUS_BAD_FIELD, -1, "a branch is missing");
-    if ((int)a->g->n_output != n->outputs) return import_fail(im, n, STATUS_ARITY, -1, "the branch has %zu outputs", a->g->n_output);
+    if ((int)a->g->n_output != n->outputs)
+        return import_fail(im, n, STATUS_ARITY, -1, "outputs: %zu of the branch, %d of the node", a->g->n_output, n->outputs);
     importer *branch = arena_alloc(im->arena, sizeof *branch);
     *branch = *im;
     branch->source = a->g;

@@ -151,15 +151,17 @@ static const char *given_for(inputs *in, const Onnx__ValueInfoProto *v, int inpu
 static bool apply_given(inputs *in, const Onnx__ValueInfoProto *v, const char *list, ir_type *type)
 {
     const Onnx__TensorShapeProto *shape = v->type->tensor_type->shape;
-    int axis = 0;
+    int given = 1;
     bool fine = true;
-    for (const char *at = list;; axis++) {
+    for (const char *comma = list; (comma = strchr(comma, ',')); comma++) given++;
+    if (given != type->rank)
+        return fail(in, STATUS_BIND, v, arena_printf(in->im->arena, "it has %d axes, --shape gives %d", type->rank, given));
+    const char *at = list;
+    for (int axis = 0; axis < given; axis++) {
         const size_t n = strcspn(at, ",");
-        if (axis < type->rank) fine &= given_dim(in, v, axis, shape->dim[axis], arena_strndup(in->im->arena, at, n), &type->dim[axis]);
-        if (!at[n]) break;
-        at += n + 1;
+        fine &= given_dim(in, v, axis, shape->dim[axis], arena_strndup(in->im->arena, at, n), &type->dim[axis]);
+        at += n + (at[n] == ',');
     }
-    if (axis + 1 != type->rank) return fail(in, STATUS_BIND, v, arena_printf(in->im->arena, "it has %d axes, --shape gives %d", type->rank, axis + 1));
     return fine;
 }
 

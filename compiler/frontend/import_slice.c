@@ -182,7 +182,7 @@ bool import_concat(importer *im, import_node *n)
 {
     int axis, last = 0, parts = 0;
     for (int i = 0; i < n->inputs; i++) {
-        if (!n->in[i]) return import_fail(im, n, STATUS_ARITY, i, "is absent");
+        if (!n->in[i]) return import_fail(im, n, STATUS_ARITY, i, "the input is absent");
         if (import_type(n, i)->elem != import_type(n, 0)->elem) return import_fail(im, n, STATUS_TYPE, i, "not the type of input 0");
         if (import_type(n, i)->rank != import_type(n, 0)->rank) return import_fail(im, n, STATUS_SHAPE, i, "not as many axes as input 0");
     }

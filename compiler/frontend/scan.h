@@ -1,5 +1,5 @@
-/* A bounded reading of the wire format before anything else reads it: nesting, lengths and strings are checked, fields that the schema does not know are
- * left out, and large raw_data stays in the mapped file; a number in its place says where. */
+/* A bounded reading of the wire format before anything else reads it: nesting, lengths and strings are checked, fields that the schema does not know
+ * are left out, and large raw_data stays in the mapped file; a number in its place says where. */
 #ifndef VITCC_FRONTEND_SCAN_H
 #define VITCC_FRONTEND_SCAN_H
 
