@@ -157,6 +157,7 @@ ir_value *ir_end_as(ir_node *n, const ir_type *type, int id, ir_node *before, di
     for (int i = 0; i < n->inputs; i++)
         if (n->input[i]) ir_add_use(n->input[i], n);
     n->constant = ir_constant_now(n);
+    if (before && n->origins == 0) ir_copy_origins(n, before);
     ir_link(n, before);
     return n->output[0];
 }

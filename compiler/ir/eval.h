@@ -1,5 +1,5 @@
-/* The evaluator: runs a graph on tensors. Two modes of one code: typed computes each element type as ONNX defines it (sums of products in double, rounded
- * once; every other float result rounded to its type), double holds every float as double and integers exactly: the oracle. */
+/* The evaluator: runs a graph on tensors. Two modes of one code: typed computes each element type as ONNX defines it (sums of products in double,
+ * rounded once; every other float result rounded to its type), double holds every float as double and integers exactly: the oracle. */
 #ifndef VITCC_IR_EVAL_H
 #define VITCC_IR_EVAL_H
 
@@ -28,8 +28,9 @@ uint16_t eval_to_f16(double x);
 float eval_from_bf16(uint16_t bits);
 uint16_t eval_to_bf16(double x);
 
-/* Runs g. input[i] belongs to parameter i (stored for the mode); symbols are bound from the inputs' shapes, or E305. output[i] gets result i: its data is malloc'ed, free it with eval_free.
- * Values are freed after their last reader. `trace`, if not NULL, is called for each node's outputs. */
+/* Runs g. input[i] belongs to parameter i (stored for the mode); symbols are bound from the inputs' shapes, or E305. output[i] gets
+ * result i: its data is malloc'ed, free it with eval_free. Values are freed after their last reader. `trace`, if not NULL, is called for each node's
+ * outputs. */
 typedef void eval_trace(void *context, const ir_node *n, const eval_tensor *outputs);
 status eval_run(const ir_graph *g, eval_mode mode, const eval_tensor *input, eval_tensor *output, eval_trace *trace, void *context, diag *d);
 void eval_free(eval_tensor *t);

@@ -1,5 +1,5 @@
-/* Runs an expression over many elements, item by item on blocks of them: floats in double, all else in int64. In EVAL_TYPED each float item is rounded to
- * its type. Also the operands it reads, which broadcast. */
+/* Runs an expression over many elements, item by item on blocks of them: floats in double, all else in int64. In EVAL_TYPED each float item is
+ * rounded to its type. Also the operands it reads, which broadcast. */
 #include "eval_private.h"
 
 #include <stdlib.h>
@@ -117,7 +117,8 @@ static bool is_sound(const expr *e, int inputs, const eval_operand *input)
         for (int k = 0; k < arity; k++) {
             if (it->arg[k] < 0 || it->arg[k] >= i) return false;
         }
-        if (it->op == EXPR_INPUT && (it->index < 0 || it->index >= inputs || elem_is_float(input[it->index].stored) != is_float_item(e, i))) return false;
+        if (it->op == EXPR_INPUT && (it->index < 0 || it->index >= inputs || elem_is_float(input[it->index].stored) != is_float_item(e, i)))
+            return false;
         if (arity >= 2 && is_float_item(e, it->arg[arity - 1]) != is_float_item(e, it->arg[arity - 2])) return false;
         if (it->op == EXPR_SELECT && (is_float_item(e, it->arg[0]) || is_float_item(e, i) != is_float_item(e, it->arg[2]))) return false;
         if (arity > 0 && it->op != EXPR_CONVERT && it->elem != ELEM_BOOL && is_float_item(e, i) != is_float_item(e, it->arg[arity - 1])) return false;

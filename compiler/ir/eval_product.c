@@ -1,6 +1,6 @@
 /* Matrix products in double, blocked and packed as in BLIS; modulo 2^64 for integers.
- * Each element is summed over k in one order on every CPU. Products of narrower floats are exact in double, so that typed results do not depend on whether
- * the CPU fuses multiply and add.
+ * Each element is summed over k in one order on every CPU. Products of narrower floats are exact in double, so that typed results do not depend on
+ * whether the CPU fuses multiply and add.
  * Source: Van Zee and van de Geijn, "BLIS: A Framework for Rapidly Instantiating BLAS Functionality", 2015. */
 #include "eval_private.h"
 

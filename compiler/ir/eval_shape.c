@@ -209,7 +209,8 @@ status eval_gather(const eval_context *c, const ir_node *n, const eval_value *co
     for (int64_t j = 0; j < indices->elements; j++) {
         int64_t index;
         eval_load_integers(indices->stored, indices->data, j, 1, 1, &index);
-        if (index < -size || index >= size) return eval_fail(c, n, 1, STATUS_SHAPE, "index %lld is outside of %lld", (long long)index, (long long)size);
+        if (index < -size || index >= size)
+            return eval_fail(c, n, 1, STATUS_SHAPE, "index %lld is outside of %lld", (long long)index, (long long)size);
         if (index < 0) index += size;
         for (int64_t i = 0; i < outer; i++) copy_range(out, (i * indices->elements + j) * inner, x, (i * size + index) * inner, inner);
     }

@@ -193,7 +193,8 @@ static const char *check_operands(const expr *e, const expr_item *item)
 static const char *check_item(const expr *e, int i, const elem *input, int inputs)
 {
     const expr_item *item = &e->item[i];
-    if ((int)item->op < 0 || item->op >= EXPR_OP_COUNT || item->elem <= ELEM_NONE || item->elem >= ELEM_COUNT) return "an item has no operator or no type";
+    if ((int)item->op < 0 || item->op >= EXPR_OP_COUNT || item->elem <= ELEM_NONE || item->elem >= ELEM_COUNT)
+        return "an item has no operator or no type";
     int arity = row[item->op].arity;
     for (int k = 0; k < arity; k++)
         if (item->arg[k] < 0 || item->arg[k] >= i) return "an operand does not come before its operator";

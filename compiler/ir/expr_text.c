@@ -1,5 +1,5 @@
-/* Expressions as text. A tree is written as one, "add(in0, mul(in1, 0.5))"; where the tree would be deep or long (shared items), each operator is named:
- * "let t0 = mul(in0, in0); let t1 = add(t0, t0); mul(t1, t1)". */
+/* Expressions as text. A tree is written as one, "add(in0, mul(in1, 0.5))"; where the tree would be deep or long (shared items), each operator is
+ * named: "let t0 = mul(in0, in0); let t1 = add(t0, t0); mul(t1, t1)". */
 #include "expr.h"
 
 #include <string.h>

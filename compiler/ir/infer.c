@@ -84,8 +84,10 @@ static bool infer_const(ir_node *n, diag *d, ir_type *out)
 {
     const ir_bytes *b = ir_find(n, KEY_BYTES)->bytes;
     int64_t elements, size;
-    if (!b || out->elem <= ELEM_NONE || out->elem >= ELEM_COUNT || !ir_dims_constant(out, NULL, &elements)) return infer_fail(n, d, -1, STATUS_SHAPE, "it has no constant size");
-    if (!checked_mul(elements, (int64_t)elem_size(out->elem), &size) || (uint64_t)size != b->size) return infer_fail(n, d, -1, STATUS_SHAPE, "its bytes are not as many as its elements");
+    if (!b || out->elem <= ELEM_NONE || out->elem >= ELEM_COUNT || !ir_dims_constant(out, NULL, &elements))
+        return infer_fail(n, d, -1, STATUS_SHAPE, "it has no constant size");
+    if (!checked_mul(elements, (int64_t)elem_size(out->elem), &size) || (uint64_t)size != b->size)
+        return infer_fail(n, d, -1, STATUS_SHAPE, "its bytes are not as many as its elements");
     return true;
 }
 
@@ -162,12 +164,14 @@ static bool infer_pad(ir_node *n, diag *d, ir_type *out)
     const ir_attribute *pads = ir_find(n, KEY_PADS);
     const ir_type *value = infer_type(n, 1);
     *out = *infer_type(n, 0);
-    if (value && (value->rank != 0 || value->elem != out->elem)) return infer_fail(n, d, 1, STATUS_TYPE, "the value is no scalar of the input's type");
+    if (value && (value->rank != 0 || value->elem != out->elem))
+        return infer_fail(n, d, 1, STATUS_TYPE, "the value is no scalar of the input's type");
     if (pads->list.count != 2 * out->rank) return infer_fail(n, d, 0, STATUS_SHAPE, "there are not two pads an axis");
     for (int i = 0; i < out->rank; i++) {
         for (int end = 0; end < 2; end++) {
             int64_t pad = pads->list.item[i + end * out->rank];
-            if (pad < 0 || !dim_add(out->dim[i], dim_of(pad), &out->dim[i])) return infer_fail(n, d, 0, STATUS_SHAPE, "a pad is negative or too large");
+            if (pad < 0 || !dim_add(out->dim[i], dim_of(pad), &out->dim[i]))
+                return infer_fail(n, d, 0, STATUS_SHAPE, "a pad is negative or too large");
         }
     }
     return true;
@@ -184,7 +188,8 @@ static bool infer_concat(ir_node *n, diag *d, ir_type *out)
         if (x->rank != out->rank) return infer_fail(n, d, i, STATUS_SHAPE, "its rank is not the first input's");
         for (int k = 0; k < out->rank; k++)
             if (k != axis && !infer_same(n, d, i, x->dim[k], out->dim[k], "sizes differ")) return false;
-        if (!dim_add(out->dim[axis], x->dim[axis], &out->dim[axis])) return infer_fail(n, d, i, STATUS_SHAPE_UNKNOWN, "the sum of sizes is not affine");
+        if (!dim_add(out->dim[axis], x->dim[axis], &out->dim[axis]))
+            return infer_fail(n, d, i, STATUS_SHAPE_UNKNOWN, "the sum of sizes is not affine");
     }
     return true;
 }

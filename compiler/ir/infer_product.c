@@ -73,7 +73,8 @@ bool infer_mlp(ir_node *n, diag *d, ir_type *out)
     if (!infer_expr(n, d, KEY_EXPR, input, 2)) return false;
     if (e->item[e->count - 1].elem != hidden.elem) return infer_fail(n, d, -1, STATUS_TYPE, "its activation changes the type");
     dim *width = &hidden.dim[hidden.rank - 1];
-    if (expr_inputs(e) > 1 && !dim_div_exact(*width, dim_of(2), width)) return infer_fail(n, d, 1, STATUS_SHAPE, "a gated one has an even hidden width");
+    if (expr_inputs(e) > 1 && !dim_div_exact(*width, dim_of(2), width))
+        return infer_fail(n, d, 1, STATUS_SHAPE, "a gated one has an even hidden width");
     return infer_product(n, d, &hidden, 3, 4, out) && finish_epilogue(n, d, 5, out);
 }
 
@@ -137,7 +138,8 @@ static bool convolve(const ir_node *n, diag *d, int axis, int spatial, dim size,
     const int64_t *pads = ir_find(n, KEY_PADS)->list.item;
     int64_t stride = ir_find(n, KEY_STRIDES)->list.item[axis], dilation = ir_find(n, KEY_DILATIONS)->list.item[axis], taps, reach, known;
     if (!dim_is_constant(kernel, &taps)) return infer_fail(n, d, 1, STATUS_SHAPE_UNKNOWN, "the kernel's size is not known");
-    if (stride < 1 || dilation < 1 || taps < 1 || pads[axis] < 0 || pads[axis + spatial] < 0) return infer_fail(n, d, 1, STATUS_ATTRIBUTE, "a stride, dilation, pad or the kernel's size is out of range");
+    if (stride < 1 || dilation < 1 || taps < 1 || pads[axis] < 0 || pads[axis + spatial] < 0)
+        return infer_fail(n, d, 1, STATUS_ATTRIBUTE, "a stride, dilation, pad or the kernel's size is out of range");
     dim room;
     if (!checked_mul(dilation, taps - 1, &reach) || !checked_add(reach, 1, &reach) || !dim_add(size, dim_of(pads[axis]), &room) ||
         !dim_add(room, dim_of(pads[axis + spatial]), &room) || !dim_sub(room, dim_of(reach), &room))
@@ -145,7 +147,8 @@ static bool convolve(const ir_node *n, diag *d, int axis, int spatial, dim size,
     int order = dim_compare(n->graph->symbols, room, dim_of(-1));
     if (order != 1) return infer_fail(n, d, 0, order == DIM_UNDECIDED ? STATUS_SHAPE_UNKNOWN : STATUS_SHAPE, "the kernel is larger than the input");
     if (dim_is_constant(room, &known)) *out = dim_of(known / stride + 1);
-    else if (!dim_div_exact(room, dim_of(stride), &room) || !dim_add(room, dim_of(1), out)) return infer_fail(n, d, 0, STATUS_SHAPE_UNKNOWN, "the result's size is not affine");
+    else if (!dim_div_exact(room, dim_of(stride), &room) || !dim_add(room, dim_of(1), out))
+        return infer_fail(n, d, 0, STATUS_SHAPE_UNKNOWN, "the result's size is not affine");
     return true;
 }
 
@@ -155,11 +158,14 @@ bool infer_conv(ir_node *n, diag *d, ir_type *out)
     int64_t group = ir_int(n, KEY_GROUP, 1);
     int spatial = x->rank - 2;
     if (spatial < 1 || w->rank != x->rank) return infer_fail(n, d, 1, STATUS_SHAPE, "input and weights have not the axes of a convolution");
-    if (!elem_is_float(x->elem) || w->elem != x->elem || (b && b->elem != x->elem)) return infer_fail(n, d, 1, STATUS_TYPE, "input, weights and bias are floats of one type");
-    if (ir_find(n, KEY_PADS)->list.count != 2 * spatial || ir_find(n, KEY_STRIDES)->list.count != spatial || ir_find(n, KEY_DILATIONS)->list.count != spatial)
+    if (!elem_is_float(x->elem) || w->elem != x->elem || (b && b->elem != x->elem))
+        return infer_fail(n, d, 1, STATUS_TYPE, "input, weights and bias are floats of one type");
+    if (ir_find(n, KEY_PADS)->list.count != 2 * spatial || ir_find(n, KEY_STRIDES)->list.count != spatial ||
+        ir_find(n, KEY_DILATIONS)->list.count != spatial)
         return infer_fail(n, d, 0, STATUS_ATTRIBUTE, "pads, strides or dilations do not fit the rank");
     dim channels, each;
-    if (group < 1 || !dim_mul(w->dim[1], dim_of(group), &channels) || !dim_div_exact(w->dim[0], dim_of(group), &each)) return infer_fail(n, d, 1, STATUS_SHAPE, "groups do not divide the channels");
+    if (group < 1 || !dim_mul(w->dim[1], dim_of(group), &channels) || !dim_div_exact(w->dim[0], dim_of(group), &each))
+        return infer_fail(n, d, 1, STATUS_SHAPE, "groups do not divide the channels");
     if (!infer_same(n, d, 1, channels, x->dim[1], "channels differ")) return false;
     if (b && b->rank != 1) return infer_fail(n, d, 2, STATUS_SHAPE, "a bias has one axis");
     if (b && !infer_same(n, d, 2, b->dim[0], w->dim[0], "bias and weights do not fit")) return false;

@@ -101,7 +101,8 @@ ir_graph *ir_graph_new(arena *a, const char *name, dim_symbols *symbols);
 ir_value *ir_add_parameter(ir_graph *g, const char *name, ir_type type);
 void ir_add_result(ir_graph *g, const char *name, ir_value *v);
 
-/* A node under construction: ir_begin, inputs, attributes, then ir_end, which infers types and puts it before `before` (NULL: at the end). */
+/* A node under construction: ir_begin, inputs, attributes, then ir_end, which infers types and puts it before `before` (NULL: at the end). A node
+ * without origins of its own takes those of `before`, for whose sake it is built. */
 ir_node *ir_begin(ir_graph *g, ir_op op);
 void ir_input(ir_node *n, ir_value *v);                          /* NULL: absent */
 void ir_set_int(ir_node *n, ir_key key, int64_t value);          /* the setters replace an attribute that is there */
@@ -143,7 +144,8 @@ bool ir_splat(const ir_value *v, double *number);                /* a const (of 
 ir_node *ir_producer(const ir_value *v, ir_op op);               /* v's node if it has this operator, else NULL; NULL v is fine */
 bool ir_only_use(const ir_value *v, const ir_node *n);           /* read once, by n, and no result */
 bool ir_type_equal(const ir_type *a, const ir_type *b);
-bool ir_dims_constant(const ir_type *t, int64_t *shape, int64_t *elements);   /* either may be NULL; false: some dimension is symbolic, or the product overflows */
+/* Either may be NULL; false: some dimension is symbolic, or the product overflows. */
+bool ir_dims_constant(const ir_type *t, int64_t *shape, int64_t *elements);
 const char *ir_op_name(ir_op op);
 int ir_op_from_name(const char *name);                           /* -1: none */
 const char *ir_key_name(ir_key key);
@@ -158,7 +160,7 @@ void ir_replace(ir_value *old, ir_value *by);                    /* in all input
 void ir_set_input(ir_node *n, int i, ir_value *v);
 void ir_remove(ir_node *n);                                      /* its outputs must have no readers */
 void ir_move_before(ir_node *n, ir_node *before);                /* NULL: to the end */
-int ir_sweep(ir_graph *g);                                       /* removes nodes that no result needs, and functions that no call names; how many nodes went */
+int ir_sweep(ir_graph *g);                                       /* removes nodes that no result needs, functions that no call names; how many nodes went */
 ir_graph *ir_clone(const ir_graph *g, arena *a);                 /* deep, functions too; bytes are shared */
 bool ir_inline_call(ir_node *call, diag *d);                     /* replaces a call by its function's nodes */
 
@@ -166,7 +168,8 @@ bool ir_inline_call(ir_node *call, diag *d);                     /* replaces a c
 
 /* Sets the output types of n from its inputs and attributes; false: reported to d (which may be NULL). */
 bool ir_infer(ir_node *n, diag *d);
-/* Checks everything that a pass must leave true: order, single assignment, use lists, arity, attributes, types as inferred, moves in normal form, functions. Reports E400. */
+/* Checks everything that a pass must leave true: order, single assignment, use lists, arity, attributes, types as inferred, moves in normal form,
+ * functions. Reports E400. */
 bool ir_verify(const ir_graph *g, diag *d);
 
 /* The textual form; see docs/design.md for the grammar. */

@@ -10,7 +10,8 @@ extern const ir_op_row ir_op_rows[IR_OP_COUNT];
 /* Whether nodes of the operator may have (*required: must have) the attribute. */
 bool ir_op_takes(ir_op op, ir_key key, bool *required);
 
-/* ir_end with the types of the outputs as far as inference does not give them (const: all; move: its shape); NULL: none. The first output's id is `id`; -1: the next. */
+/* ir_end with the types of the outputs as far as inference does not give them (const: all; move: its shape); NULL: none. The first output's
+ * id is `id`; -1: the next. */
 ir_value *ir_end_as(ir_node *n, const ir_type *type, int id, ir_node *before, diag *d);
 
 ir_attribute *ir_attribute_of(ir_node *n, ir_key key);           /* found, or made */

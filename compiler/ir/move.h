@@ -41,13 +41,15 @@ bool move_compose(const ir_type *source, const move *inner, const ir_type *betwe
 /* Merges digits that step as one, drops extents of 1: the normal form. Equal moves have equal normal forms. */
 void move_normalise(const ir_type *source, move *m);
 bool move_equal(const move *a, const move *b);
-/* NULL where m is in normal form, stays within the source for every value of the symbols, and has as many elements as `to`; else what is wrong with it. */
+/* NULL where m is in normal form, stays within the source for every value of the symbols, and has as many elements as `to`; else what is wrong with
+ * it. */
 const char *move_check(const dim_symbols *s, const ir_type *source, const move *m, const ir_type *to);
 /* Whether two lists of dimensions have the same product, whatever the symbols. */
 bool move_same_elements(const dim *a, int a_count, const dim *b, int b_count);
 /* Reads every element of the source once, in order. */
 bool move_is_reshape(const ir_type *source, const move *m);
-/* As one stride (in elements of a row-major source) an axis of the result `to`, all symbols replaced by `value`. False: no such strides (a wrap, or an axis made of several digits). */
+/* As one stride (in elements of a row-major source) an axis of the result `to`, all symbols replaced by `value`. False: no such strides (a wrap,
+ * or an axis made of several digits). */
 bool move_strides(const ir_type *source, const move *m, const ir_type *to, const int64_t *value, int64_t *offset, int64_t *stride);
 /* Row-major source index of the output's element `index`, symbols replaced by `value`. */
 int64_t move_source_index(const ir_type *source, const move *m, const int64_t *value, int64_t index);

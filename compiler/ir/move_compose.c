@@ -1,5 +1,5 @@
-/* One move after another as one. The inner move's digits are cut at the axes of the value between; then each digit of the outer move, a step along such an
- * axis, is cut where it carries from one of those digits into the next. What carries elsewhere, or wraps within, takes two moves. */
+/* One move after another as one. The inner move's digits are cut at the axes of the value between; then each digit of the outer move, a step along
+ * such an axis, is cut where it carries from one of those digits into the next. What carries elsewhere, or wraps within, takes two moves. */
 #include "move_private.h"
 
 #include <string.h>
@@ -36,7 +36,8 @@ static bool add_part(struct axis_parts *a, dim extent, int axis, int64_t step)
         struct part *low = &a->part[a->count - 1];
         int64_t size, reach;
         bool both_none = low->axis < 0 && axis < 0;
-        bool continues = low->axis >= 0 && low->axis == axis && dim_is_constant(low->extent, &size) && checked_mul(size, low->step, &reach) && reach == step;
+        bool continues = low->axis >= 0 && low->axis == axis && dim_is_constant(low->extent, &size) && checked_mul(size, low->step, &reach) &&
+                         reach == step;
         if ((both_none || continues) && dim_mul(low->extent, extent, &low->extent)) return true;
     }
     if (a->count == MOVE_DIGITS_MAX + IR_RANK_MAX) return false;

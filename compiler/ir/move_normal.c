@@ -1,4 +1,5 @@
-/* The normal form of moves: no digit of extent 1 or step 0 on an axis, no two neighbours that step as one, no wrap that never happens; and its check. */
+/* The normal form of moves: no digit of extent 1 or step 0 on an axis, no two neighbours that step as one, no wrap that never happens; and its
+ * check. */
 #include "move_private.h"
 
 #include <string.h>

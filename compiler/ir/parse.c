@@ -168,7 +168,8 @@ static bool end_node(parser *p, ir_node *n, const struct definition *def, int co
 {
     diag *own = diag_new(p->arena, NULL);
     if (n->op == IR_ATTENTION) n->outputs = count;
-    if (n->op == IR_CALL && count != ir_find(n, KEY_FUNCTION)->graph->results) return parse_fail(p, "the function has %d results", ir_find(n, KEY_FUNCTION)->graph->results);
+    if (n->op == IR_CALL && count != ir_find(n, KEY_FUNCTION)->graph->results)
+        return parse_fail(p, "the function has %d results", ir_find(n, KEY_FUNCTION)->graph->results);
     if (n->op != IR_CALL && count != n->outputs) return parse_fail(p, "%s has another number of results", ir_op_name(n->op));
     ir_end_as(n, type, count > 0 ? def[0].id : 0, NULL, own);
     if (diag_errors(own) > 0) return parse_fail(p, "%s", diag_line(own, 0));
@@ -193,7 +194,8 @@ static bool parse_node(parser *p, int *end)
             if (count == OUTPUTS_MAX) return parse_fail(p, "a node has too many results");
             if (!parse_definition(p, &def[count])) return false;
             for (int i = 0; i < count; i++)
-                if (def[i].id == def[count].id || strcmp(def[i].name, def[count].name) == 0) return parse_fail(p, "%%%s is defined twice", def[count].name);
+                if (def[i].id == def[count].id || strcmp(def[i].name, def[count].name) == 0)
+                    return parse_fail(p, "%%%s is defined twice", def[count].name);
             type[count] = def[count].type;
             note_id(p->graph, def[count++].id, end);
         } while (text_accept(&p->at, ","));
@@ -208,7 +210,8 @@ static bool parse_node(parser *p, int *end)
     if (!parse_attributes(p, n, &type[0])) return false;
     for (int key = 0; key < IR_KEY_COUNT; key++) {
         bool required = false;
-        if (ir_op_takes((ir_op)op, (ir_key)key, &required) && required && !ir_find(n, (ir_key)key)) return parse_fail(p, "%s needs %s", word, ir_key_name((ir_key)key));
+        if (ir_op_takes((ir_op)op, (ir_key)key, &required) && required && !ir_find(n, (ir_key)key))
+            return parse_fail(p, "%s needs %s", word, ir_key_name((ir_key)key));
     }
     text_skip(&p->at);
     if (*p->at == '#') {
@@ -292,7 +295,8 @@ static bool parse_symbols(parser *p)
         if (*p->at == '"') name = text_unquote(p->arena, &p->at);
         else if (!text_word(&p->at, word, sizeof word)) name = NULL;
         if (!name) return parse_fail(p, "a symbol's name is expected");
-        if (!text_int64(&p->at, &min) || !text_accept(&p->at, "..") || !text_int64(&p->at, &max) || min > max) return parse_fail(p, "a symbol's bounds are expected, as 1..16");
+        if (!text_int64(&p->at, &min) || !text_accept(&p->at, "..") || !text_int64(&p->at, &max) || min > max)
+            return parse_fail(p, "a symbol's bounds are expected, as 1..16");
         if (dim_find(p->symbols, name) >= 0) return parse_fail(p, "symbol %s is declared twice", name);
         dim_declare(p->arena, p->symbols, name, min, max);
     } while (text_accept(&p->at, ","));

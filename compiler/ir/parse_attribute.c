@@ -63,7 +63,8 @@ static bool parse_noise(parser *p, elem e, int64_t count, unsigned char *data)
 {
     int64_t seed;
     double scale;
-    if (!elem_is_float(e) || !text_int64(&p->at, &seed) || !text_number(&p->at, ELEM_F64, &scale)) return parse_fail(p, "noise needs a float type, a seed and a scale");
+    if (!elem_is_float(e) || !text_int64(&p->at, &seed) || !text_number(&p->at, ELEM_F64, &scale))
+        return parse_fail(p, "noise needs a float type, a seed and a scale");
     for (int64_t i = 0; i < count; i++) {
         uint64_t x = (uint64_t)seed * 0x9e3779b97f4a7c15u + (uint64_t)i * 0xd1342543de82ef95u + 1;
         x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
@@ -91,7 +92,8 @@ static bool parse_digest(parser *p, digest *d)
 static bool parse_bytes(parser *p, ir_bytes *bytes, const ir_type *type)
 {
     int64_t count, size;
-    if (!ir_dims_constant(type, NULL, &count) || !checked_mul(count, (int64_t)elem_size(type->elem), &size) || size > BYTES_MAX) return parse_fail(p, "a constant's size is not known, or too large");
+    if (!ir_dims_constant(type, NULL, &count) || !checked_mul(count, (int64_t)elem_size(type->elem), &size) || size > BYTES_MAX)
+        return parse_fail(p, "a constant's size is not known, or too large");
     bytes->size = (size_t)size;
     if (text_accept(&p->at, "digest")) {
         digest d;

@@ -38,7 +38,8 @@ static void define(struct verifying *v, const ir_node *n, const ir_value *x, int
         complain(v, n, -1, "value %%%d does not know where it is defined", x->id);
     } else {
         v->value[x->id] = x;
-        if (x->type.elem <= ELEM_NONE || x->type.elem >= ELEM_COUNT || x->type.rank < 0 || x->type.rank > IR_RANK_MAX) complain(v, n, -1, "value %%%d has no type", x->id);
+        if (x->type.elem <= ELEM_NONE || x->type.elem >= ELEM_COUNT || x->type.rank < 0 || x->type.rank > IR_RANK_MAX)
+            complain(v, n, -1, "value %%%d has no type", x->id);
     }
 }
 
@@ -76,7 +77,8 @@ static void verify_use_lists(struct verifying *v)
         for (int i = 0; i < x->uses; i++) {
             int listed = 0;
             for (int k = 0; k <= i; k++) listed += x->user[k] == x->user[i];
-            if (x->user[i]->graph != v->g || listed > reads_in(x->user[i], x)) complain(v, x->def, -1, "value %%%d lists a reader that does not read it", id);
+            if (x->user[i]->graph != v->g || listed > reads_in(x->user[i], x))
+                complain(v, x->def, -1, "value %%%d lists a reader that does not read it", id);
         }
     }
 }

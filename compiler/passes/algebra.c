@@ -1,5 +1,5 @@
-/* Rewrites that are exact in real arithmetic and that only weights pay for. The new weights are recipes: expressions over constants, evaluated when packed;
- * small ones (biases) are evaluated at once.
+/* Rewrites that are exact in real arithmetic and that only weights pay for. The new weights are recipes: expressions over constants, evaluated when
+ * packed; small ones (biases) are evaluated at once.
  * Requires: norm, attention, linear and mlp nodes as the fusing passes leave them; what each rewrite needs stands in its file.
  * Leaves: no layer scale, no gamma or beta before products alone, no key bias, no value bias, patches that add their table themselves. */
 #include "algebra.h"

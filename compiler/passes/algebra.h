@@ -15,7 +15,8 @@ typedef struct algebra_slots { int weight, bias, extras; } algebra_slots;
 algebra_slots algebra_in(const ir_node *n);             /* of the product that reads x */
 algebra_slots algebra_out(const ir_node *n);            /* of the product that makes the result */
 ir_value *algebra_input(const ir_node *n, int i);       /* NULL: absent */
-/* Sets input i of a linear or mlp to v (NULL: absent), at v's definition or later in the graph; the node may be replaced by a new one, which is returned. */
+/* Sets input i of a linear or mlp to v (NULL: absent), at v's definition or later in the graph; the node may be replaced by a new one, which is
+ * returned. */
 ir_node *algebra_set_input(ir_node *n, int i, ir_value *v, diag *d);
 /* How often n reads v. */
 int algebra_reads(const ir_node *n, const ir_value *v);

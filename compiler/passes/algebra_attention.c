@@ -1,10 +1,10 @@
 /* Biases round an attention.
  * The key bias goes: q·(k + b) = q·k + q·b, and softmax ignores what is the same for all keys of a row.
- *   Requires: the keys are a linear's columns, dealt out to groups by one move that treats all tokens alike; the linear has no epilogue; nothing else reads
- *   linear or move. Any mask will do: it is added to the scores behind.
+ *   Requires: the keys are a linear's columns, dealt out to groups by one move that treats all tokens alike; the linear has no epilogue; nothing else
+ *   reads linear or move. Any mask will do: it is added to the scores behind.
  * The value bias moves into the output projection: a row of softmax sums to one, so (p·(v + b)) W + c = (p·v) W + (c + b W).
- *   Requires: the same of the values; a linear reads the attention's result, and nothing else does, through one reshape that puts the heads side by side (none
- *   where there is one head); every row sums to one, or is NaN: `empty` is not zero, or no row can be wholly masked. */
+ *   Requires: the same of the values; a linear reads the attention's result, and nothing else does, through one reshape that puts the heads side by
+ *   side (none where there is one head); every row sums to one, or is NaN: `empty` is not zero, or no row can be wholly masked. */
 #include "algebra.h"
 #include "digits.h"
 
@@ -23,7 +23,8 @@ static ir_node *source(const ir_node *n, int i)
     return b && ir_is_constant(b) && !ir_find(linear, KEY_EPILOGUE) ? linear : NULL;
 }
 
-/* The move deals the last axis of its source out to the axes [first, end) of its result and to no others: then *row does so to one row of the source. */
+/* The move deals the last axis of its source out to the axes [first, end) of its result and to no others: then *row does so to one row of the
+ * source. */
 static bool deals(const ir_node *n, int first, int end, move *row, ir_type *to)
 {
     const ir_type *from = &n->input[0]->type, *t = &n->output[0]->type;

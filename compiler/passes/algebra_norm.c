@@ -1,6 +1,7 @@
 /* A norm's gamma and beta go into the products that read it: (x̂ gamma + beta) W + b = x̂ (diag(gamma) W) + (b + beta W).
- * Requires: the norm is along the last axis; gamma, beta, all weights and biases are constant and of one type; the norm's result is no result of the graph, and
- *   everything that reads it is a linear or mlp that reads it as x and nothing else, with nothing between but moves that keep the last axis whole.
+ * Requires: the norm is along the last axis; gamma, beta, all weights and biases are constant and of one type; the norm's result is no result of the
+ *   graph, and everything that reads it is a linear or mlp that reads it as x and nothing else, with nothing between but moves that keep the last
+ *   axis whole.
  * Leaves: a norm without gamma and beta. */
 #include "algebra.h"
 

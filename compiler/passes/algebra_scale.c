@@ -1,6 +1,7 @@
-/* A constant factor of a product's result goes into the weights and the bias: (x W + b) c = x (W c) + b c, column by column (layer scale) or all by one number.
- * Requires: the result stands once in its epilogue or in the one map that reads it, directly multiplied or divided; the factor is a constant, one number
- *   or a row of as many as there are columns; the weights are constant and of the factor's type.
+/* A constant factor of a product's result goes into the weights and the bias: (x W + b) c = x (W c) + b c, column by column (layer scale) or all by
+ * one number.
+ * Requires: the result stands once in its epilogue or in the one map that reads it, directly multiplied or divided; the factor is a constant, one
+ *   number or a row of as many as there are columns; the weights are constant and of the factor's type.
  * Leaves: the product without the factor; a residual added behind it becomes an epilogue. */
 #include "algebra.h"
 
@@ -52,7 +53,8 @@ static const expr *without_factor(arena *a, const factor *f, int *kept, int *cou
     if (result == f->item) result = f->x;
     needed[result] = true;
     for (int i = e->count - 1; i >= 0; i--)
-        for (int k = 0; needed[i] && i != f->item && k < expr_arity(e->item[i].op); k++) needed[e->item[i].arg[k] == f->item ? f->x : e->item[i].arg[k]] = true;
+        for (int k = 0; needed[i] && i != f->item && k < expr_arity(e->item[i].op); k++)
+            needed[e->item[i].arg[k] == f->item ? f->x : e->item[i].arg[k]] = true;
     *count = 0;
     for (int index = 0; index < inputs; index++)
         for (int i = 0; i < e->count; i++) {

@@ -1,7 +1,8 @@
-/* concat(class token, patches W + b) + positions: the class token's row of the table is added to it beforehand, the other rows and the patch bias become one
- * table, which the patches' linear adds as it writes.
- * Requires: a map that adds a constant to a concat, which nothing else reads, along any axis but the last; all parts are constants (expanded over the batch
- *   or not) but for linears that nothing else reads; the table has as many rows as the concat and one table serves all images; all is of one type.
+/* concat(class token, patches W + b) + positions: the class token's row of the table is added to it beforehand, the other rows and the patch bias
+ * become one table, which the patches' linear adds as it writes.
+ * Requires: a map that adds a constant to a concat, which nothing else reads, along any axis but the last; all parts are constants (expanded over the
+ *   batch or not) but for linears that nothing else reads; the table has as many rows as the concat and one table serves all images; all is of one
+ *   type.
  * Leaves: the concat last, its parts done. */
 #include "algebra.h"
 
@@ -83,8 +84,9 @@ static ir_value *add_to_repeated(table *t, ir_value *part, ir_value *rows, pass_
     for (int i = 0; i < once.digits; i++) once.digit[i] = once.digit[i + 1];
     type.dim[0] = dim_of(1);
     ir_value *x = match_move(c, n->input[0], &once, &type, t->add);
-    if (!x || !(x = add_rows(t, x, rows, c))) return NULL;
-    return match_expand(c, x, part->type.dim, part->type.rank, t->add);
+    if (!x || !(x = add_rows(t, x, rows, c)) || !(x = match_expand(c, x, part->type.dim, part->type.rank, t->add))) return NULL;
+    ir_copy_origins(x->def, n);
+    return x;
 }
 
 static ir_value *add_to_linear(table *t, ir_value *part, ir_value *rows, pass_context *c)

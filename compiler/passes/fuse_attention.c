@@ -1,7 +1,7 @@
-/* Requires: fold_const and simplify went before. softmax over the keys of scores = q kᵀ, a matmul (or a linear without bias) reached through scalar factors,
- * factors that are equal for all keys, additive masks, choices of a very negative number, and moves that keep the order or swap queries and keys; its
- * result, maybe behind a NaN guard and such moves, is the left side of a matmul with the values. Leaves: one attention; head transposes compose into the
- * moves of its operands and result. What nearly matches is reported. Building is in fuse_attention_build.c. */
+/* Requires: fold_const and simplify went before. softmax over the keys of scores = q kᵀ, a matmul (or a linear without bias) reached through scalar
+ * factors, factors that are equal for all keys, additive masks, choices of a very negative number, and moves that keep the order or swap queries and
+ * keys; its result, maybe behind a NaN guard and such moves, is the left side of a matmul with the values. Leaves: one attention; head transposes
+ * compose into the moves of its operands and result. What nearly matches is reported. Building is in fuse_attention_build.c. */
 #include "fuse_attention.h"
 
 #include <math.h>
@@ -217,7 +217,8 @@ static bool walk_up(attention_match *m, ir_value *v, bool flipped)
     if (n->op == IR_MAP) return up_map(m, v, flipped);
     if (n->op != IR_MOVE) return attention_refuse(m, "the scores do not come from a product");
     attention_turn turn = attention_turn_of(n);
-    if (turn == TURN_OTHER) return attention_refuse(m, "the scores are rearranged by a move that is neither a reshape nor a transpose of queries and keys");
+    if (turn == TURN_OTHER)
+        return attention_refuse(m, "the scores are rearranged by a move that is neither a reshape nor a transpose of queries and keys");
     if (!walk_up(m, n->input[0], flipped != (turn == TURN_SWAP))) return false;
     attention_cover(m, n);
     return true;

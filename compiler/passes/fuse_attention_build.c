@@ -273,11 +273,10 @@ static ir_node *make_node(layout *l, ir_value *const operand[4])
     if (causal) ir_set_int(n, KEY_CAUSAL, 1);
     if (m->guarded) ir_set_name(n, KEY_EMPTY, "zero");
     if (m->tapped) n->outputs = 2;
-    if (!ir_end(n, l->before, l->c->diag)) return NULL;
     ir_copy_origins(n, m->scores);
     for (int i = 0; i < m->nodes; i++) ir_copy_origins(n, m->node[i]);
     ir_copy_origins(n, m->product);
-    return n;
+    return ir_end(n, l->before, l->c->diag) ? n : NULL;
 }
 
 /* [batch, heads, queries, keys] as the probabilities were. */

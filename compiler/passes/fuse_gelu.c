@@ -1,6 +1,6 @@
-/* Requires: fold_const and simplify went before. A value computed element-wise from one value x and numbers alone, through erf, tanh, sigmoid or exp, that
- * equals GELU, its tanh form or x * sigmoid(b x) at sampled points. Leaves: it as one map. What is computed is tested, not how it is written: order of
- * operands, place of the constants, Pow 3 or x x x, Erfc as 1 - erf are one case. x is the same value in all places, or it is no match. */
+/* Requires: fold_const and simplify went before. A value computed element-wise from one value x and numbers alone, through erf, tanh, sigmoid or exp,
+ * that equals GELU, its tanh form or x * sigmoid(b x) at sampled points. Leaves: it as one map. What is computed is tested, not how it is written:
+ * order of operands, place of the constants, Pow 3 or x x x, Erfc as 1 - erf are one case. x is the same value in all places, or it is no match. */
 #include <math.h>
 
 #include "match.h"

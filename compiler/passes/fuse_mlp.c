@@ -1,5 +1,6 @@
-/* Requires: fuse_gelu went before. A linear without epilogue whose input is computed element-wise from one linear without epilogue (or from the two halves of
- * one, or from two linears of one x with results of one type: gated) and numbers alone; nothing in between is read elsewhere or is a result.
+/* Requires: fuse_gelu went before. A linear without epilogue whose input is computed element-wise from one linear without epilogue (or from the two
+ * halves of one, or from two linears of one x with results of one type: gated) and numbers alone; nothing in between is read elsewhere or is a
+ * result.
  * Leaves: it as one mlp, and element-wise nodes behind linears and mlps as their epilogues (fuse_epilogues). */
 #include "match.h"
 
@@ -187,7 +188,8 @@ static bool is_layer_scale(const ir_node *map)
     return (o[0].value && ir_is_constant(o[0].value)) || (o[1].value && ir_is_constant(o[1].value));
 }
 
-/* The linear or mlp that map becomes an epilogue of: only map reads it, and all else that map reads has its type or is a constant. The last such one. */
+/* The linear or mlp that map becomes an epilogue of: only map reads it, and all else that map reads has its type or is a constant. The last such
+ * one. */
 static ir_node *epilogue_of(const ir_node *map)
 {
     ir_node *found = NULL;

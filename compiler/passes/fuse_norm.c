@@ -1,7 +1,8 @@
-/* Requires: fold_const and simplify went before. A mean of squares over the last axes, of x or of x less its own mean; a value computed from x, mean, that
- * spread and at most two constants of the normalised shape, element-wise and in whatever way, that equals norm's formula; epsilon may be any constant.
- * Leaves: that value as one norm. What is computed is tested at points, so all spellings (Sqrt and Div, Reciprocal, Pow, gamma first or last, x g + (b - m g),
- * mean of squares less square of the mean) are one case. */
+/* Requires: fold_const and simplify went before. A mean of squares over the last axes, of x or of x less its own mean; a value computed from x, mean,
+ * that spread and at most two constants of the normalised shape, element-wise and in whatever way, that equals norm's formula; epsilon may be any
+ * constant.
+ * Leaves: that value as one norm. What is computed is tested at points, so all spellings (Sqrt and Div, Reciprocal, Pow, gamma first or last, x g +
+ * (b - m g), mean of squares less square of the mean) are one case. */
 #include <math.h>
 
 #include "match.h"
@@ -77,7 +78,8 @@ static ir_value *mean_of(const ir_value *x, int axis)
     double factor;
     for (int i = 0; i < x->uses; i++) {
         ir_node *n = x->user[i];
-        if (n->op == IR_REDUCE && last_axes(n, &factor) == axis && (ir_is_name(n, KEY_KIND, "mean") || ir_is_name(n, KEY_KIND, "sum"))) return kept(n);
+        if (n->op == IR_REDUCE && last_axes(n, &factor) == axis && (ir_is_name(n, KEY_KIND, "mean") || ir_is_name(n, KEY_KIND, "sum")))
+            return kept(n);
     }
     return NULL;
 }

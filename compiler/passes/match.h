@@ -1,4 +1,5 @@
-/* What the fusing passes share: walking up through element-wise nodes and moves, testing what a cone of them computes, and putting new nodes in their place. */
+/* What the fusing passes share: walking up through element-wise nodes and moves, testing what a cone of them computes, and putting new nodes in their
+ * place. */
 #ifndef VITCC_PASSES_MATCH_H
 #define VITCC_PASSES_MATCH_H
 
@@ -51,14 +52,15 @@ ir_value *match_nan_guard(arena *a, ir_value *p, match_cone *cone);
 
 /* ---- building ---- */
 
-/* A move of x, composed with the moves that made x where one move can say both; x's own source where nothing is left to move. NULL: reported. The moves
- * composed stay, for match_sweep_moves. */
+/* A move of x, composed with the moves that made x where one move can say both; x's own source where nothing is left to move. NULL: reported. The
+ * moves composed stay, for match_sweep_moves. */
 ir_value *match_move(pass_context *c, ir_value *x, const move *m, const ir_type *to, ir_node *before);
 ir_value *match_reshape(pass_context *c, ir_value *x, const dim *shape, int rank, ir_node *before);
 ir_value *match_transpose(pass_context *c, ir_value *x, const int *permutation, ir_node *before);
 /* Numpy broadcasting to the shape; x itself where it has it. */
 ir_value *match_expand(pass_context *c, ir_value *x, const dim *shape, int rank, ir_node *before);
-/* Puts `by` in old's place in all readers and results, and removes what nothing reads any more: old's node and the nodes above it that only it read. */
+/* Puts `by` in old's place in all readers and results, and removes what nothing reads any more: old's node and the nodes above it that only it
+ * read. */
 void match_replace(ir_value *old, ir_value *by);
 /* Removes n and what only it read, if nothing reads n. */
 void match_drop(ir_node *n);

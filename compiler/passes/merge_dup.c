@@ -1,4 +1,5 @@
-/* Requires: nothing. Leaves: no two nodes of one graph with the same operator, inputs and attributes, and no two constants with the same type and bytes. */
+/* Requires: nothing. Leaves: no two nodes of one graph with the same operator, inputs and attributes, and no two constants with the same type and
+ * bytes. */
 #include <string.h>
 
 #include "match.h"

@@ -1,4 +1,5 @@
-/* Dead rows: what reads a few rows of a value (the class token) leaves the other rows of all that made it unread, as far up as operators work row by row.
+/* Dead rows: what reads a few rows of a value (the class token) leaves the other rows of all that made it unread, as far up as operators work row by
+ * row.
  * Requires: nothing. A value that is a result keeps its rows, as does one that is read in more than half of them: the union of what all readers take.
  * Leaves: operators that compute the rows that are read; selections where only part of a value goes on. */
 #include "narrow.h"
@@ -234,7 +235,8 @@ static bool works_by_row(const narrow *s, const ir_node *n, const live *out)
     case IR_NORM: return out->axis < ir_int(n, KEY_AXIS, t->rank - 1);
     case IR_SOFTMAX: return out->axis != ir_int(n, KEY_AXIS, t->rank - 1);
     case IR_MATMUL: return out->axis == t->rank - 2 && n->input[0]->type.rank >= 2 && n->input[1]->type.rank >= 2;
-    case IR_ATTENTION: return out->axis == 1 && !ir_int(n, KEY_CAUSAL, 0) && (n->outputs == 1 || (n->output[1]->uses == 0 && !ir_is_result(n->output[1])));
+    case IR_ATTENTION:
+        return out->axis == 1 && !ir_int(n, KEY_CAUSAL, 0) && (n->outputs == 1 || (n->output[1]->uses == 0 && !ir_is_result(n->output[1])));
     case IR_MOVE: return digits_of_axes(t, ir_move(n), out->axis, out->axis + 1, &low, &high) && high - low == 1 &&
                          (ir_move(n)->digit[low].axis < 0 || narrow_path_of(s, n, out).axis >= 0);
     case IR_GATHER: return narrow_indices(s, n, out, &index) >= 0 || out->axis < ir_int(n, KEY_AXIS, 0) ||

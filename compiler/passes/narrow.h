@@ -27,8 +27,8 @@ typedef struct narrow {
 bool narrow_same(const live *a, const live *b);
 /* Which of the rows of input i node n reads when of its result only `out` is read. */
 live narrow_demand(const narrow *s, const ir_node *n, int i, const live *out);
-/* The axis of a move's source along which it reads the few rows *rows when its result is read as `out`, in the order of the result: *axis -1 none. The digit
- * that steps along it: *digit, -1: none, one row. */
+/* The axis of a move's source along which it reads the few rows *rows when its result is read as `out`, in the order of the result: *axis -1 none.
+ * The digit that steps along it: *digit, -1: none, one row. */
 typedef struct narrow_path { int axis, digit, count; int64_t *row; } narrow_path;
 narrow_path narrow_path_of(const narrow *s, const ir_node *n, const live *out);
 /* The indices of a gather whose rows are read as `out`, from 0; count -1: not constant, or of the other axes. */

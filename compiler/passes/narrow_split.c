@@ -1,5 +1,6 @@
 /* A linear whose columns are dealt out to several readers, of which one takes few rows (the last block's queries), becomes one linear a reader.
- * Requires: no epilogue; constant weights; every reader is a move that takes a range of columns, in order, of all or some rows; ranges are equal or apart. */
+ * Requires: no epilogue; constant weights; every reader is a move that takes a range of columns, in order, of all or some rows; ranges are equal or
+ *   apart. */
 #include "narrow.h"
 #include "rebuild.h"
 
@@ -35,7 +36,8 @@ static bool find_ranges(const narrow *s, const ir_node *linear, range *r)
     const ir_value *v = linear->output[0];
     bool few = false;
     int different = 0;
-    if (ir_is_result(v) || v->uses > READERS || ir_find(linear, KEY_EPILOGUE) || linear->inputs > 3 || !ir_is_constant(linear->input[1])) return false;
+    if (ir_is_result(v) || v->uses > READERS || ir_find(linear, KEY_EPILOGUE) || linear->inputs > 3 || !ir_is_constant(linear->input[1]))
+        return false;
     if (linear->inputs > 2 && linear->input[2] && !ir_is_constant(linear->input[2])) return false;
     for (int i = 0; i < v->uses; i++) {
         const ir_node *n = v->user[i];

@@ -1,9 +1,9 @@
-/* Repeated blocks become one function and calls of it: runs of nodes, each block reading what the one before made, that differ in constants alone. Any
- * cut through the chain will do; a block with one attention starts at it, so that all that follows an attention up to the next one's queries, keys and
- * values is one piece.
+/* Repeated blocks become one function and calls of it: runs of nodes, each block reading what the one before made, that differ in constants alone.
+ * Any cut through the chain will do; a block with one attention starts at it, so that all that follows an attention up to the next one's queries,
+ * keys and values is one piece.
  * Requires: nothing. Blocks of other attributes or shapes stay as they are; one product or one repeat alone is no block.
- * Leaves: functions `encoder_block`, or `block` where there is no attention, whose parameters are the values, then the constants, in order of first use;
- *   values of a block that are read elsewhere (taps) are further results. Nodes stand in the order of a walk from the results up. */
+ * Leaves: functions `encoder_block`, or `block` where there is no attention, whose parameters are the values, then the constants, in order of first
+ *   use; values of a block that are read elsewhere (taps) are further results. Nodes stand in the order of a walk from the results up. */
 #include "roll.h"
 
 #include <string.h>
@@ -99,8 +99,8 @@ static bool attributes_equal(const ir_node *a, const ir_node *b)
     return !x && !y;
 }
 
-/* What stands at a, `period` places on at b: the same place relative to the node, the same value, or a constant or parameter of the same type. What the first
- * block reads of another place, further up, the others may have from the block before: blocks_agree has the last word. */
+/* What stands at a, `period` places on at b: the same place relative to the node, the same value, or a constant or parameter of the same type. What
+ * the first block reads of another place, further up, the others may have from the block before: blocks_agree has the last word. */
 static bool input_equal(const ir_value *a, const ir_value *b, int period)
 {
     if (a == b) return true;

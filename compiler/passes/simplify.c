@@ -1,5 +1,6 @@
-/* Requires: nothing. Leaves: no map that returns an input unchanged, no two moves that compose, no move without effect, no expand in front of a map that
- * broadcasts anyway, biases inside their linears, patch convolutions as linears. The rules are in simplify_map.c, simplify_move.c and patchify.c. */
+/* Requires: nothing. Leaves: no map that returns an input unchanged, no two moves that compose, no move without effect, no expand in front of a map
+ * that broadcasts anyway, biases inside their linears, patch convolutions as linears. The rules are in simplify_map.c, simplify_move.c and
+ * patchify.c. */
 #include "match.h"
 
 enum { ROUNDS = 64 };

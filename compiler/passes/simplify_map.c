@@ -80,6 +80,8 @@ static bool drop_expand(ir_node *n, pass_context *c)
         if (!move_expand(&expand->input[0]->type, old->type.dim, old->type.rank, &m, &to)) continue;
         move_normalise(&expand->input[0]->type, &m);
         if (!move_equal(&m, ir_move(expand))) continue;
+        bool widens_only = move_is_reshape(&expand->input[0]->type, ir_move(expand));      /* axes of 1 in front */
+        if (widens_only && old->uses > 1 && !ir_is_constant(old)) continue;                /* all its readers see one shape: a norm, maybe */
         ir_node *without = ir_begin(n->graph, IR_MAP);
         for (int k = 0; k < n->inputs; k++) ir_input(without, k == i ? expand->input[0] : n->input[k]);
         ir_set_expr(without, KEY_EXPR, ir_expr(n, KEY_EXPR));
@@ -90,6 +92,7 @@ static bool drop_expand(ir_node *n, pass_context *c)
             continue;
         }
         ir_copy_origins(v->def, n);
+        ir_copy_origins(v->def, expand);
         match_replace(n->output[0], v);
         return true;
     }

@@ -61,12 +61,23 @@ static bool step_behind(ir_node *n, ir_value *const *from, pass_context *c, bool
     return *changed = true;
 }
 
+/* A reduction over the last axes reads v: a norm, maybe, whose parts are to stay in one shape. */
+static bool is_reduced(const ir_value *v)
+{
+    for (int i = 0; i < v->uses; i++) {
+        const ir_node *n = v->user[i];
+        const ir_attribute *axes = n->op == IR_REDUCE ? ir_find(n, KEY_AXES) : NULL;
+        if (axes && axes->list.count > 0 && axes->list.item[axes->list.count - 1] == v->type.rank - 1) return true;
+    }
+    return false;
+}
+
 /* A map works row by row where all that it reads is regrouped alike, a scalar, or a row of the last axis. */
 static bool sink_through_map(ir_node *n, pass_context *c, bool *changed)
 {
     ir_value *from[MATCH_INPUTS];
     const ir_type *source = NULL;
-    if (n->inputs > MATCH_INPUTS) return true;
+    if (n->inputs > MATCH_INPUTS || is_reduced(n->output[0])) return true;
     for (int i = 0; i < n->inputs; i++) {
         const ir_node *reshape = regroups_rows(n->input[i]);
         from[i] = n->input[i];

@@ -1,5 +1,7 @@
-/* Hands attention its keys transposed and padded, [B, G, d, T]: the form its first product wants. Made once where the keys are made, not by every reader.
- * Requires: nothing. Leaves: every attention with keys of known number and head size `transposed`; T is rounded up to KEY_BLOCK, what is beyond the keys is zero. */
+/* Hands attention its keys transposed and padded, [B, G, d, T]: the form its first product wants. Made once where the keys are made, not by every
+ * reader.
+ * Requires: nothing. Leaves: every attention with keys of known number and head size `transposed`; T is rounded up to KEY_BLOCK, what is
+ *   beyond the keys is zero. */
 #include "passes.h"
 
 enum { KEY_BLOCK = 32 };   /* rows of scores stay aligned for every instruction set */

@@ -174,11 +174,37 @@ static void test_two_axes(void **state)
         "}\n");
 }
 
+/* Of one head: the heads' split is a reshape, behind which simplify puts maps, or (of batch 1) axes in front that maps add by themselves. All readers of x
+ * keep reading it in one shape. */
+#define ONE_HEAD(batch, digits)                                                        \
+    "graph w(%x \"x\": f32[" batch ",3,4]) {\n"                                       \
+    "  %g: f32[4] = const {bytes = noise 5 0.5}\n"                                     \
+    "  %1: f32[" batch ",1,3,4] = move(%x) {move = [" digits "]}\n"
+
+static void test_behind_a_reshape(void **state)
+{
+    (void)state;
+#define NORM(batch)                                                                    \
+    "  %2: f32[" batch ",1,3,4] = map(%1) {expr = pow(in0, 2)}\n"                      \
+    "  %3: f32[" batch ",1,3,1] = reduce(%2) {kind = mean, axes = [3], keep = 1}\n"    \
+    "  %4: f32[" batch ",1,3,1] = map(%3) {expr = add(in0, 0.25)}\n"                   \
+    "  %5: f32[" batch ",1,3,1] = map(%4) {expr = sqrt(in0)}\n"                        \
+    "  %6: f32[" batch ",1,3,4] = map(%1, %5) {expr = div(in0, in1)}\n"                \
+    "  %7: f32[" batch ",1,3,4] = map(%g, %6) {expr = mul(in0, in1)}\n"                \
+    "  return \"y\" %7\n}\n"
+#define NORMED(batch)                                                                  \
+    "  %7: f32[" batch ",1,3,4] = norm(%1, %g) {kind = rms, axis = 3, epsilon = 0.25}\n" \
+    "  return \"y\" %7\n}\n"
+    pass_test_check(ONE_HEAD("2", "2@0, 3@1, 4@2") NORM("2"), "simplify fuse_norm dce", ONE_HEAD("2", "2@0, 3@1, 4@2") NORMED("2"));
+    pass_test_check(ONE_HEAD("1", "3@1, 4@2") NORM("1"), "simplify fuse_norm dce", ONE_HEAD("1", "3@1, 4@2") NORMED("1"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spellings), cmocka_unit_test(test_near_misses), cmocka_unit_test(test_inner_reader),
         cmocka_unit_test(test_what_follows), cmocka_unit_test(test_another_mean), cmocka_unit_test(test_wrong_axis), cmocka_unit_test(test_two_axes),
+        cmocka_unit_test(test_behind_a_reshape),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
