@@ -19,7 +19,7 @@ typedef enum outcome { MADE, REFUSED, BOUND, BROKEN } outcome;
 
 enum { PAGE = 4096, CODE_MAX = 1 << 20 };
 
-static const uint64_t WIDEST = (uint64_t)1 << 36;
+static const uint64_t widest_mapping = (uint64_t)1 << 36;
 
 typedef struct made { uintptr_t address; size_t size; } made;   /* what a child says of a kernel, before its bytes */
 
@@ -48,7 +48,7 @@ static bool bound_to_process(const made *kernel, int count)
     uint64_t first, last;
     bool bound = false;
     while (maps && !bound && fscanf(maps, "%" SCNx64 "-%" SCNx64 "%*[^\n]", &first, &last) == 2)
-        for (int i = 0; i < count && !bound && last - first < WIDEST; i++)
+        for (int i = 0; i < count && !bound && last - first < widest_mapping; i++)
             if (kernel[i].size) bound = aot_holds_address((const unsigned char *)kernel[i].address, kernel[i].size, first, last);
     if (maps) fclose(maps);
     return bound;
@@ -81,7 +81,7 @@ static void child(int level, int round, const plan_gemm *gemm, int count, FILE *
     fwrite(&result, sizeof result, 1, to);
     for (int i = 0; i < count && result == MADE; i++) {
         fwrite(&kernel[i], sizeof kernel[i], 1, to);
-        fwrite((const void *)kernel[i].address, 1, kernel[i].size, to);
+        if (kernel[i].size) fwrite((const void *)kernel[i].address, 1, kernel[i].size, to);
     }
     fflush(to);
     _exit(0);   /* no destructor of libxsmm's runs */
