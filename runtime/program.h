@@ -40,6 +40,7 @@ typedef struct program_model {
     const char *(*start)(void **session, void *model, int threads, int64_t max_batch);
     void (*stop)(void *session);
     const char *(*run)(void *session, int64_t batch, const void *const *input, void *const *output);
+    struct profile_row *(*profile)(void *model, int *rows);    /* from now on clocks every kernel; NULL: cannot */
     const char *(*trace)(void *session, const char *folder);   /* NULL: not built with tracing */
 } program_model;
 

@@ -81,5 +81,6 @@ int program_bench(program *p)
     }
     free(ms);
     if (done && p->options.output_dir != NULL) done = program_write_outputs(p, batch);
+    if (done && p->options.profile) return program_profile(p, batch);
     return done ? PROGRAM_OK : PROGRAM_FAILED;
 }

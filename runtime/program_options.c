@@ -21,6 +21,7 @@ void program_usage(const program_model *m)
           "  --json             --bench prints one line of JSON: min_ms, median_ms, first_ms, load_ms\n"
           "                     first_ms: from the start of the process to the end of the first run\n"
           "                     load_ms: opening the weights and starting a session\n"
+          "  --profile          --bench prints a table, too: time, FLOP, bytes and share of peak of every kernel\n"
           "  --weights FILE     the weights file; without it, the one beside this program\n"
           "  --verify           checks the weights file whole\n"
           "  --selftest DIR     runs DIR/input_<name>.npy, compares with DIR/output_<name>.npy\n"
@@ -87,7 +88,7 @@ static bool parse_text(program *p, const char *name, const char *text)
 static bool parse_flag(program_options *o, const char *name)
 {
     const struct { const char *name; bool *flag; } flags[] = {
-        {"--json", &o->json}, {"--verify", &o->verify}, {"--quiet", &o->quiet}, {"-q", &o->quiet},
+        {"--json", &o->json}, {"--profile", &o->profile}, {"--verify", &o->verify}, {"--quiet", &o->quiet}, {"-q", &o->quiet},
         {"--help", &o->help}, {"-h", &o->help},         {"--version", &o->version},
     };
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
@@ -108,6 +109,8 @@ static bool check(program *p)
     if (modes == 0 && !o->verify) return program_wrong(p, "nothing to do");
     if (modes > 1) return program_wrong(p, "pictures, --input, --bench and --selftest do not go together (but --bench with --input does)");
     if (o->json && o->bench == 0) return program_wrong(p, "--json goes with --bench");
+    if (o->profile && (o->bench == 0 || o->json)) return program_wrong(p, "--profile goes with --bench, and not with --json");
+    if (o->profile && m->profile == NULL) return program_wrong(p, "this program cannot clock its kernels");
     if (o->pictures > 0 && m->preprocess == NULL) return program_wrong(p, "this model takes no pictures; give it --input");
     if (o->inputs > 0 && o->bench == 0 && o->output_dir == NULL && o->trace == NULL) return program_wrong(p, "--input needs --output-dir");
     if (o->inputs > 0 && o->batch > 0) return program_wrong(p, "--batch does not go with --input: the files tell");

@@ -13,7 +13,7 @@ typedef struct program_options {
     int top, threads, bench;           /* threads 0: as many as there are cores */
     int64_t batch;                     /* 0: not given */
     double tolerance;                  /* of the self-test, relative; below 0: by element type */
-    bool json, verify, quiet, help, version;
+    bool json, profile, verify, quiet, help, version;
     const char *weights, *output_dir, *trace, *selftest;
     int inputs, pictures;
     const char **input, **picture;     /* as on the command line */
@@ -64,5 +64,7 @@ int program_files(program *p);
 int program_pictures(program *p);
 int program_bench(program *p);
 int program_selftest(program *p);
+/* The runs of --bench once more, clocked kernel by kernel; the inputs are there and the session is started. */
+int program_profile(program *p, int64_t batch);
 
 #endif

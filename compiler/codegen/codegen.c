@@ -78,6 +78,7 @@ status codegen_write(plan *p, const codegen_options *o, codegen_result *result, 
     codegen_list_sections(&g);
     status fine = codegen_weights(&g, arena_printf(g.arena, "%s/%s.weights", o->folder, n), &result->weight_bytes);
     if (fine != STATUS_OK) return fine;
+    for (int i = 0; i < g.instances; i++) g.instance[i].steps = 0, g.instance[i].flop = g.instance[i].bytes = 0;
     codegen_model(&g, &model);
     codegen_kernels_source(&g, &kernels);
     if ((fine = codegen_file(&g, arena_printf(g.arena, "%s.c", n), model.text, model.length)) != STATUS_OK) return fine;
@@ -86,6 +87,7 @@ status codegen_write(plan *p, const codegen_options *o, codegen_result *result, 
     if ((fine = write_text(&g, arena_printf(g.arena, "%s.h", n), codegen_header)) != STATUS_OK) return fine;
     if ((fine = write_text(&g, arena_printf(g.arena, "%s_kernels.h", n), codegen_kernels_header)) != STATUS_OK) return fine;
     if ((fine = write_text(&g, arena_printf(g.arena, "%s_trace.h", n), codegen_trace_header)) != STATUS_OK) return fine;
+    if ((fine = write_text(&g, arena_printf(g.arena, "%s_profile.c", n), codegen_profile)) != STATUS_OK) return fine;
     if ((fine = write_text(&g, "main.c", codegen_main)) != STATUS_OK) return fine;
     if ((fine = write_text(&g, "CMakeLists.txt", codegen_cmake)) != STATUS_OK) return fine;
     if ((fine = write_text(&g, arena_printf(g.arena, "%s.json", n), codegen_report)) != STATUS_OK) return fine;

@@ -8,6 +8,8 @@
 typedef struct kernel_instance {
     const char *name, *parameters;   /* "linear_768_to_768_add", "gemm_code *const *code, const float *x, …" */
     const char *body;                /* everything that defines it, its own name written as $ */
+    int steps;                       /* that it runs for one image */
+    double flop, bytes;              /* of those */
 } kernel_instance;
 
 typedef struct section {             /* of the weights file */
@@ -40,6 +42,10 @@ const char *codegen_instance(codegen *g, const char *wish, const char *parameter
 
 /* steps.c: prints the statement that runs one step of a phase. */
 void codegen_step(codegen *g, strbuf *to, const plan_scope *s, int scope, const plan_phase *f, const plan_step *t);
+
+/* profile.c: adds a step's work to its kernel; <name>_profile.c. */
+void codegen_count_work(codegen *g, const char *instance, const plan_scope *s, int scope, const ir_node *n);
+void codegen_profile(codegen *g, strbuf *to);
 
 /* trace.c: the lines that hand over what a step makes (of panel p), and what is complete behind a phase's barrier. */
 void codegen_trace_step(codegen *g, strbuf *to, const plan_scope *s, int scope, const plan_phase *f, const plan_step *t, bool panel);

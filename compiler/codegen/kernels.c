@@ -15,7 +15,7 @@ const char *codegen_instance(codegen *g, const char *wish, const char *parameter
     }
     g->instance = arena_grow(g->arena, g->instance, (size_t)g->instances, sizeof *g->instance);
     const char *name = same_name ? arena_printf(g->arena, "%s_v%d", wish, same_name + 1) : wish;
-    g->instance[g->instances++] = (kernel_instance){ name, parameters, body };
+    g->instance[g->instances++] = (kernel_instance){ .name = name, .parameters = parameters, .body = body };
     return name;
 }
 
@@ -50,5 +50,6 @@ void codegen_kernels_header(codegen *g, strbuf *to)
     const char *n = g->options->name, *N = codegen_upper(g->arena, n);
     strbuf_printf(to, "/* The kernels of %s, one table an instruction-set level. */\n#ifndef VITCC_%s_KERNELS_H\n#define VITCC_%s_KERNELS_H\n\n#include <stdint.h>\n\n#include \"runtime/gemm.h\"\n\nstruct %s_kernels {\n", n, N, N, n);
     for (int i = 0; i < g->instances; i++) strbuf_printf(to, "    void (*%s)(%s);\n", g->instance[i].name, g->instance[i].parameters);
-    strbuf_printf(to, "};\n\nextern const struct %s_kernels %s_kernels_base, %s_kernels_avx2, %s_kernels_avx512;\n\n#endif\n", n, n, n, n);
+    strbuf_printf(to, "};\n\nextern const struct %s_kernels %s_kernels_base, %s_kernels_avx2, %s_kernels_avx512;\n\n", n, n, n, n);
+    strbuf_printf(to, "/* Where the model keeps its table, for %s_profile.c. */\nconst struct %s_kernels **%s_kernels_of(void *model);\n\n#endif\n", n, n, n);
 }

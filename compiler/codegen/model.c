@@ -382,6 +382,7 @@ static void print_levels(codegen *g, strbuf *to)
 {
     const char *n = g->options->name;
     strbuf_printf(to, "/* The kernels' table for an instruction-set level. */\nstatic const struct %s_kernels *kernels_of(int level)\n{\n#if defined(__x86_64__)\n    if (level >= CPU_AVX512) return &%s_kernels_avx512;\n    if (level >= CPU_AVX2) return &%s_kernels_avx2;\n#endif\n    (void)level;\n    return &%s_kernels_base;\n}\n\n", n, n, n, n);
+    strbuf_printf(to, "const struct %s_kernels **%s_kernels_of(void *model)\n{\n    return &((%s_model *)model)->kernels;\n}\n\n", n, n, n);
 }
 
 static const char *kernels_include(const codegen *g)

@@ -88,7 +88,7 @@ void codegen_main(codegen *g, strbuf *to)
 {
     const codegen_options *o = g->options;
     const ir_graph *graph = g->plan->graph;
-    strbuf_printf(to, "/* The program: pictures or .npy files in, classes or .npy files out. What it does is in runtime/program.c; here is what it knows of the model. */\n#include \"%s.h\"\n#include \"runtime/program.h\"\n\n", o->name);
+    strbuf_printf(to, "/* The program: pictures or .npy files in, classes or .npy files out. What it does is in runtime/program.c; here is what it knows of the model. */\n#include \"%s.h\"\n#include \"runtime/profile.h\"\n#include \"runtime/program.h\"\n\nprofile_row *%s_profile(void *model, int *count);\n\n", o->name, o->name);
     print_tensor_table(g, to, "inputs", graph->parameter, graph->parameters);
     print_tensor_table(g, to, "outputs", graph->result, graph->results);
     print_preprocess(g, to);
@@ -100,7 +100,7 @@ void codegen_main(codegen *g, strbuf *to)
     strbuf_printf(to, "    .inputs = %d, .outputs = %d, .input = inputs, .output = outputs,\n    .batch = %lld,\n", graph->parameters, graph->results, codegen_fixed_batch(g));
     if (o->preprocess.present) strbuf_add(to, "    .preprocess = &preprocess,\n");
     if (o->labels) strbuf_printf(to, "    .labels = %d, .label = labels,\n", o->labels);
-    strbuf_printf(to, "    .logits = %d,\n    .open = open_model, .verify = verify_model, .close = close_model, .start = start_session, .stop = stop_session, .run = run_session,\n#ifdef %s_TRACE\n    .trace = trace_session,\n#endif\n};\n\n", logits_output(g), codegen_upper(g->arena, o->name));
+    strbuf_printf(to, "    .logits = %d,\n    .open = open_model, .verify = verify_model, .close = close_model, .start = start_session, .stop = stop_session, .run = run_session,\n    .profile = %s_profile,\n#ifdef %s_TRACE\n    .trace = trace_session,\n#endif\n};\n\n", logits_output(g), o->name, codegen_upper(g->arena, o->name));
     strbuf_add(to, "int main(int argc, char **argv)\n{\n    return program_main(&model, argc, argv);\n}\n");
 }
 
@@ -155,7 +155,7 @@ static const char cmake_library[] =
 
 static const char cmake_program[] =
     "file(GLOB program_sources ${CMAKE_CURRENT_SOURCE_DIR}/runtime/*.c)\n"
-    "add_executable($ main.c ${program_sources})\n"
+    "add_executable($ main.c $_profile.c ${program_sources})\n"
     "target_compile_options($ PRIVATE -O2)\n"
     "target_link_libraries($ PRIVATE $_static -lm)\n"
     "target_link_options($ PRIVATE -Wl,--gc-sections)\n"

@@ -39,6 +39,7 @@ void codegen_call(codegen *g, strbuf *to, const step_site *at, const char *insta
     strbuf_printf(to, "%s", line);
     if (at->step->node->origins) strbuf_printf(to, "   /* %s */", origins(g, at->step->node));
     strbuf_add(to, "\n");
+    codegen_count_work(g, instance, at->scope, at->index, at->step->node);
 }
 
 /* Floats run everywhere; truth values, as floats, where they are only moved or mapped; a constant mask of an attention and the indices of a gather as they are. */
