@@ -1,7 +1,7 @@
 """Writes the models of rows.py as PyTorch's two exporters give them, each with an input and the outputs of ONNX Runtime.
 
     OMP_NUM_THREADS=1 python models/export.py --small OUT [names] [--only GLOB] [--variants GLOB]
-    python models/export.py --full OUT [names]
+    python models/export.py --full OUT [names] [--missing] [--truth]
     python models/export.py --list
 
 A variant is "dynamo" (torch.onnx.export with dynamo=True) or "script" (dynamo=False), then in this order "_batch" for a
@@ -21,6 +21,7 @@ import warnings
 import onnx
 import torch
 
+import export_weights
 import onnx_files
 import rows
 
@@ -38,24 +39,14 @@ class Exported(torch.nn.Module):
 
     def forward(self, pixel_values):
         answer = self.model(pixel_values=pixel_values, **dict.fromkeys(self.row.call, True))
-        return tuple(tensor for _, tensor in named_outputs(self.row, answer))
-
-
-def named_outputs(row, answer):
-    """Names and tensors of the kept outputs; those of a tuple are numbered."""
-    for name in row.outputs.split():
-        value = getattr(answer, name)
-        if isinstance(value, torch.Tensor):
-            yield name, value
-        else:
-            yield from ((f"{name}_{i}", tensor) for i, tensor in enumerate(value))
+        return tuple(tensor for _, tensor in export_weights.named_outputs(self.row, answer))
 
 
 def torch_export(row, model, variant, path):
     """Runs the exporter that the variant names; it may leave weights in files beside `path`."""
     exporter, batch, data, opset = VARIANT.fullmatch(variant).groups()
-    example = rows.pixels(row, TRACED_BATCH if batch else 1)
-    names = [name for name, _ in named_outputs(row, model(pixel_values=example, **dict.fromkeys(row.call, True)))]
+    example = export_weights.pixels(row, TRACED_BATCH if batch else 1)
+    names = list(export_weights.answers(row, model, example))
     options = dict(input_names=["pixel_values"], output_names=names, opset_version=int(opset or OPSET))
     if exporter == "dynamo":
         options.update(dynamo=True, external_data=bool(data), verbose=False)
@@ -83,19 +74,28 @@ def store(raw, variant, folder):
     return target
 
 
-def export(row, variant, folder):
+def export(row, variant, folder, truth):
     """Writes one folder; returns the difference between ONNX Runtime and PyTorch, or raises where it is too large."""
-    model = rows.build(row)
-    image = rows.pixels(row, RUN_BATCH if "_batch" in variant else 1)
-    wanted = dict(named_outputs(row, model(pixel_values=image, **dict.fromkeys(row.call, True))))
-    wanted = {name: tensor.numpy() for name, tensor in wanted.items()}
+    model = export_weights.build(row)
+    image = export_weights.pixels(row, RUN_BATCH if "_batch" in variant else 1)
+    wanted = export_weights.answers(row, model, image)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory(dir=folder) as work:
         raw = pathlib.Path(work) / "model.onnx"
         torch_export(row, model, variant, raw)
         path = store(raw, variant, folder)
+    if truth:
+        export_weights.save_truth(row, model, image, wanted, folder)
+    del model  # ONNX Runtime wants as much memory again
     return onnx_files.record(path, {"pixel_values": image.numpy()}, wanted)
+
+
+def made(folder):
+    """Whether the folder is complete and newer than everything it is made from."""
+    files = list(folder.glob("output_*.npy"))
+    scripts = pathlib.Path(__file__).parent.glob("*.py")
+    return len(files) > 0 and min(f.stat().st_mtime for f in files) > max(s.stat().st_mtime for s in scripts)
 
 
 def chosen(table, arguments):
@@ -119,6 +119,8 @@ def parse():
     parser.add_argument("names", nargs="*", help="rows; all where none is named")
     parser.add_argument("--only", default="*", metavar="GLOB", help="rows by pattern")
     parser.add_argument("--variants", default="*", metavar="GLOB", help="variants by pattern")
+    parser.add_argument("--missing", action="store_true", help="leave folders alone that are newer than the scripts")
+    parser.add_argument("--truth", action="store_true", help="save PyTorch's answers in double precision too: truth_*.npy")
     return parser.parse_args()
 
 
@@ -134,8 +136,10 @@ def main():
     failed = 0
     for row, variant in chosen(rows.SMALL if arguments.small else rows.FULL, arguments):
         folder = (arguments.small or arguments.full) / f"{row.name}-{variant}"
+        if arguments.missing and made(folder):
+            continue
         try:
-            print(f"{folder.name}: {export(row, variant, folder):.1e} of scale from PyTorch", flush=True)
+            print(f"{folder.name}: {export(row, variant, folder, arguments.truth):.1e} of scale from PyTorch", flush=True)
         except Exception as error:  # one exporter's refusal must not hide the others'
             shutil.rmtree(folder, ignore_errors=True)
             failed += 1

@@ -1,6 +1,6 @@
 """Writes the models of rows.py as Optimum's exporter gives them, from a checkpoint folder as `optimum-cli export onnx` takes it.
 
-    OMP_NUM_THREADS=1 python models/export_optimum.py OUT [names]     (with requirements-optimum.txt)
+    OMP_NUM_THREADS=1 python models/export_optimum.py OUT [names] [--truth]     (with requirements-optimum.txt)
 
 Variant "optimum" is what Optimum writes if not told otherwise, batch, channels, height and width all symbolic;
 "optimum_static" has none of them.
@@ -17,6 +17,7 @@ import torch
 from optimum.exporters.onnx import main_export
 from transformers import ViTImageProcessor
 
+import export_weights
 import onnx_files
 import rows
 
@@ -37,26 +38,29 @@ def optimum_export(row, model, variant, work):
     return work / "onnx" / "model.onnx"
 
 
-def export(row, variant, folder):
+def export(row, variant, folder, truth):
     """Writes one folder; returns the difference between ONNX Runtime and PyTorch, or raises where it is too large."""
-    model = rows.build(row)
-    image = rows.pixels(row, 1 if variant == "optimum_static" else RUN_BATCH)
-    answer = model(pixel_values=image)
+    model = export_weights.build(row)
+    image = export_weights.pixels(row, 1 if variant == "optimum_static" else RUN_BATCH)
+    answers = export_weights.answers(row, model, image)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as work:
         exported = onnx_files.strip(onnx.load(optimum_export(row, model, variant, pathlib.Path(work))))
         onnx_files.save(exported, folder / "model.onnx")
-    wanted = {output.name: getattr(answer, output.name).numpy() for output in exported.graph.output}
-    if not set(wanted) <= set(row.outputs.split()):  # Optimum leaves out pooled features and the two heads' own logits
-        raise ValueError(f"outputs {list(wanted)}, the row has {row.outputs}")
-    return onnx_files.record(folder / "model.onnx", {"pixel_values": image.numpy()}, wanted)
+    names = [output.name for output in exported.graph.output]
+    if not set(names) <= set(answers):  # Optimum leaves out pooled features and the two heads' own logits
+        raise ValueError(f"outputs {names}, the row has {row.outputs}")
+    if truth:
+        export_weights.save_truth(row, model, image, names, folder)
+    return onnx_files.record(folder / "model.onnx", {"pixel_values": image.numpy()}, {name: answers[name] for name in names})
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("names", nargs="*", help="rows; all where none is named")
+    parser.add_argument("--truth", action="store_true", help="save PyTorch's answers in double precision too: truth_*.npy")
     arguments = parser.parse_args()
     torch.set_grad_enabled(False)
     logging.disable(logging.WARNING)
@@ -67,7 +71,7 @@ def main():
                 continue
             folder = arguments.out / f"{row.name}-{variant}"
             try:
-                print(f"{folder.name}: {export(row, variant, folder):.1e} of scale from PyTorch", flush=True)
+                print(f"{folder.name}: {export(row, variant, folder, arguments.truth):.1e} of scale from PyTorch", flush=True)
             except Exception as error:  # one refusal must not hide the others
                 shutil.rmtree(folder, ignore_errors=True)
                 failed += 1

@@ -57,7 +57,9 @@ def build_project(folder, name="model"):
     return folder / "build" / name
 
 
+@functools.lru_cache(maxsize=2)
 def session(model):
+    """ONNX Runtime on one thread, the file's own operators one by one."""
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads, options.log_severity_level = 1, 3

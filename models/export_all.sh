@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Exports every model that `tests/run.sh --full` tests: the full-size ones into build/full (those that are newer than the scripts stay), the small ones
+# into build/fresh. Sets up .venv-export and .venv-optimum. What an exporter refuses is printed and leaves no folder; the tests then miss it.
+set -euo pipefail
+ROOT=$(cd "$(dirname "$0")/.." && pwd)
+. "$ROOT/models/setup.sh"
+need python3-venv
+need_space "$ROOT" 30
+
+# Random numbers and sums are the same everywhere only on one thread.
+export OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=1
+python_with "$ROOT/.venv-export" "$ROOT/models/requirements.txt"
+python_with "$ROOT/.venv-optimum" "$ROOT/models/requirements-optimum.txt"
+
+failed=0
+torch() { "$ROOT/.venv-export/bin/python" "$ROOT/models/export.py" "$@" --truth 2>>"$ROOT/build/export.log" || failed=1; }
+optimum() { "$ROOT/.venv-optimum/bin/python" "$ROOT/models/export_optimum.py" "$@" --truth 2>>"$ROOT/build/export.log" || failed=1; }
+
+mkdir -p "$ROOT/build"
+rm -rf "$ROOT/build/fresh" "$ROOT/build/export.log"
+torch --small "$ROOT/build/fresh"
+optimum "$ROOT/build/fresh"
+torch --full "$ROOT/build/full" --missing
+[ $failed -eq 0 ] || echo "some exports failed; see above and build/export.log" >&2
+exit $failed

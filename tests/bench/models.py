@@ -1,0 +1,178 @@
+"""The models of the benchmark: made by models/export.py, compiled, built, with one input a batch; and what each contestant needs on disk.
+
+Run as a program it makes one model's files for the contestants that run ONNX or PyTorch: python models.py NAME FOLDER
+"""
+import dataclasses
+import importlib.metadata
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DIGITS = ROOT / "models/digits"
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    name: str       # a row of models/rows.py, DINOV2, or digits
+    title: str      # in the table
+    size: int       # pixels an edge
+    quick: tuple    # batches of the quick table
+    full: tuple     # and of the full one
+    data: bool = False   # weights in a file of their own: an ONNX file holds 2 GB
+
+
+MODELS = [
+    Model("digits", "digits", 32, (1, 8), (1, 8, 32)),
+    Model("deit_ti_224", "DeiT-Ti/16", 224, (1, 8), (1, 8, 32)),
+    Model("deit_s_224", "DeiT-S/16", 224, (1, 8), (1, 8, 32)),
+    Model("vit_b32_224", "ViT-B/32", 224, (1, 8), (1, 8)),
+    Model("vit_b16_224", "ViT-B/16", 224, (1, 8), (1, 8)),
+    Model("vit_b16_384", "ViT-B/16", 384, (), (1,)),
+    Model("vit_l16_224", "ViT-L/16", 224, (), (1, 8)),
+    Model("vit_h14_224", "ViT-H/14", 224, (), (1,), data=True),
+    Model("dinov2_s14_518", "DINOv2-S/14", 518, (), (1,)),
+]
+DINOV2 = dict(name="dinov2_s14_518", model="Dinov2Model", variants="dynamo_batch", outputs="last_hidden_state pooler_output",
+              config=dict(image_size=518, patch_size=14, hidden_size=384, num_attention_heads=6, mlp_ratio=4, num_hidden_layers=12))
+
+
+# ---- made in a process of its own, which has PyTorch
+
+def digits_weights(model):
+    """The trained weights by PyTorch's names: the exporter keeps all but those of the linear layers' matrices, transposed, in the layers' order."""
+    import onnx
+    import torch
+    graph = onnx.load(DIGITS / "digits.onnx").graph
+    stored = {i.name: onnx.numpy_helper.to_array(i) for i in graph.initializer}
+    matrices = [stored[n.input[1]].T for n in graph.node if n.op_type == "MatMul" and n.input[1] in stored]
+    state = {name: stored[f"model.{name}"] if f"model.{name}" in stored else matrices.pop(0) for name in model.state_dict()}
+    return {name: torch.from_numpy(array.copy()) for name, array in state.items()}
+
+
+def make_digits(folder):
+    import transformers
+    model = transformers.ViTForImageClassification(transformers.ViTConfig.from_pretrained(DIGITS))
+    model.load_state_dict(digits_weights(model))
+    model.save_pretrained(folder / "torch")
+    shutil.copy(DIGITS / "digits.onnx", folder / "model.onnx")
+    return "ViTForImageClassification", "logits"
+
+
+def make_row(name, data, folder):
+    """One row of models/rows.py with a dynamic batch, as ONNX and as HuggingFace stores it."""
+    import torch
+    sys.path.insert(0, str(ROOT / "models"))
+    import export
+    import export_weights
+    import rows
+    torch.set_grad_enabled(False)
+    row = next(r for r in [*rows.FULL, rows.Row(**DINOV2)] if r.name == name)
+    export.export(row, "dynamo_batch_data" if data else "dynamo_batch", folder, truth=False)
+    export_weights.build(row).save_pretrained(folder / "torch")
+    return row.model, row.outputs
+
+
+def make(name, folder):
+    """Writes model.onnx, torch/ and model.json into the folder, all or nothing."""
+    model = next(m for m in MODELS if m.name == name)
+    work = folder.with_name(folder.name + ".part")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    kind, outputs = make_digits(work) if name == "digits" else make_row(name, model.data, work)
+    for stale in work.glob("*put_*.npy"):
+        stale.unlink()
+    (work / "model.json").write_text(json.dumps({"class": kind, "outputs": outputs.split()}))
+    shutil.rmtree(folder, ignore_errors=True)
+    work.rename(folder)
+
+
+# ---- called by bench.py
+
+def run(*command):
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+class Prepared:
+    """One model's folder: the exported files, and the generated program built by this compiler."""
+
+    def __init__(self, model, folder, vitcc, options=()):
+        self.model, self.folder = model, folder / model.name
+        self.onnx, self.program = self.folder / "model.onnx", self.folder / "build" / model.name
+        if not (self.folder / "model.json").exists():
+            run(sys.executable, __file__, model.name, self.folder)
+        self.outputs = json.loads((self.folder / "model.json").read_text())["outputs"]
+        self.compile(vitcc, options)
+        self.parameters = float(re.search(r"([\d.]+) M parameters", run(vitcc, "inspect", self.onnx))[1]) * 1e6
+
+    def compile(self, vitcc, options):
+        """Compiled anew each time: the compiler may have changed. The model's whole arithmetic is that of a program from which no rows were left out."""
+        out = self.folder / "out"
+        flop = self.folder / "flop"
+        if not flop.exists():
+            run(vitcc, "compile", self.onnx, "-o", out, "--name", self.model.name, "-q", "--no-pass", "narrow")
+            flop.write_text(str(self.report()["flop"]))
+        self.flop = float(flop.read_text())
+        run(vitcc, "compile", self.onnx, "-o", out, "--name", self.model.name, "-q", *options)
+        self.flop_done = self.report()["flop"]
+        run("cmake", "-S", out, "-B", self.folder / "build")
+        run("cmake", "--build", self.folder / "build", "--target", self.model.name)
+
+    def report(self):
+        return json.loads((self.folder / "out" / f"{self.model.name}.json").read_text())
+
+    def input(self, batch):
+        """One input of that batch, normal as preprocessed pictures are; the same whenever it is made."""
+        path = self.folder / f"input_{batch}.npy"
+        shape = (batch, 3, self.model.size, self.model.size)
+        np.save(path, np.random.default_rng(batch).standard_normal(shape).astype(np.float32))
+        return path
+
+    def warm(self):
+        """Brings the files that contestants map or read into the page cache."""
+        for path in [*self.folder.glob("model.onnx*"), *self.folder.glob("torch/*"), self.folder / "out" / f"{self.model.name}.weights"]:
+            with open(path, "rb") as file:
+                while file.read(1 << 24):
+                    pass
+
+    def bytes_needed(self, kind):
+        """What must be on the disk to run: program and weights; or model and Python packages, Python itself not counted."""
+        if kind == "generated":
+            return sum(p.stat().st_size for p in (self.program, self.folder / "out" / f"{self.model.name}.weights"))
+        files = self.folder.glob("torch/*" if kind in ("torch", "compile") else "model.onnx*")
+        return sum(p.stat().st_size for p in files) + packages_bytes(PACKAGES[kind])
+
+
+PACKAGES = {"onnxruntime": ["onnxruntime", "numpy"], "openvino": ["openvino", "numpy"],
+            "torch": ["torch", "transformers"], "compile": ["torch", "transformers"]}
+
+
+def packages_bytes(names):
+    """Installed size of packages and of all that they require."""
+    from packaging.requirements import Requirement
+    todo, seen, size = list(names), set(), 0
+    while todo:
+        name = todo.pop().lower().replace("_", "-")
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            package = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        size += sum(path.stat().st_size for path in map(package.locate_file, package.files or []) if path.is_file())
+        needed = map(Requirement, package.requires or [])
+        todo += [r.name for r in needed if r.marker is None or r.marker.evaluate({"extra": ""})]
+    return size
+
+
+if __name__ == "__main__":
+    make(sys.argv[1], pathlib.Path(sys.argv[2]))
