@@ -19,8 +19,8 @@ static const char *suffix(arena *a, const expr *e)
 
 static void print_tile(strbuf *to, const char *part)
 {
-    strbuf_printf(to, "static inline void $_%s_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)\n{\n"
-                      "    tile_map_f32(y, ldy, rows, columns, row, column, operands, $_%s_value);\n}\n\n", part, part);
+    strbuf_printf(to, "static inline void $_%s_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)\n{\n"
+                      "    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, $_%s_value);\n}\n\n", part, part);
 }
 
 /* Defines $_<part>_value and $_<part>_tile: bias (if any) is operand 0, then the extras; the expression has in0 = the product with its bias. */
@@ -84,7 +84,7 @@ void codegen_linear(codegen *g, strbuf *to, const step_site *at)
     print_epilogue(g, &body, "out", e, bias, n->inputs > 3 ? n->inputs - 3 : 0);
     strbuf_printf(&body, "static void $(%s)\n{\n", parameters.text);
     if (operands.length) strbuf_printf(&body, "    const operand_f32 operands[] = { %s };\n", operands.text);
-    strbuf_printf(&body, "    linear_f32(code + %d, x, %d, w, y, %d, (int)rows, 0, %d, %d, %d, %d, %d, 0, %s, %s);\n}\n", t->gemm, t->ldx, t->ldy, t->n, t->k, t->width, t->tile, t->low,
+    strbuf_printf(&body, "    linear_f32(code + %d, x, %d, w, y, %d, (int)rows, 0, %d, %d, %d, %d, %d, %d, %s, %s);\n}\n", t->gemm, t->ldx, t->ldy, t->n, t->k, t->part, t->width, t->tile, t->low,
                   e || bias ? "$_out_tile" : "tile_as_is_f32", operands.length ? "operands" : "NULL");
     const char *wish = arena_printf(a, "linear_%d_to_%d%s", t->k, t->n, suffix(a, e));
     codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text), arena_printf(a, "%s%s, %s", arguments.text, codegen_output(g, at, 0, true), codegen_rows(g, at, true)));
@@ -108,11 +108,10 @@ static void print_gate(strbuf *to, const expr *e, bool bias)
 static void print_mlp(strbuf *to, const plan_step *step, bool gated, bool finish, const char *up_operands, const char *down_operands)
 {
     const plan_tiles *up = &step->tiles[0], *down = &step->tiles[1];
-    strbuf_printf(to, "    const mlp_code products = { code + %d, code + %d, ", up->gemm, down->gemm);
-    strbuf_printf(to, down->gemm_add < 0 ? "NULL };\n" : "code + %d };\n", down->gemm_add);
-    strbuf_printf(to, "    %s(&products, x, %d, w1, hidden, w2, y, %d, (int)rows, %d, %d, ", gated ? "gated_mlp_f32" : "mlp_f32", up->ldx, down->ldy, up->k, down->k);
+    strbuf_printf(to, "    const mlp_code products = { code + %d, code + %d };\n", up->gemm, down->gemm);
+    strbuf_printf(to, "    %s(&products, x, %d, w1, hidden, w2, y, %d, (int)rows, %d, %d, %d, ", gated ? "gated_mlp_f32" : "mlp_f32", up->ldx, down->ldy, up->k, up->part, down->k);
     if (!gated) strbuf_printf(to, "%d, ", up->chunk);
-    strbuf_printf(to, "%d, %d, %d, %d, %d, $_up_tile, %s, %s, %s);\n", down->n, up->width, down->width, up->tile, up->low, up_operands,
+    strbuf_printf(to, "%d, %d, %d, %d, %d, %d, $_up_tile, %s, %s, %s);\n", down->part, down->n, up->width, down->width, up->tile, up->low, up_operands,
                   finish ? "$_down_tile" : "tile_as_is_f32", down_operands);
 }
 

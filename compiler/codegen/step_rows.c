@@ -122,6 +122,7 @@ void codegen_map(codegen *g, strbuf *to, const step_site *at)
     strbuf_add(&parameters, "float *y, int64_t rows");
     strbuf_printf(&arguments, "%s, %s", codegen_output(g, at, 0, true), codegen_rows(g, at, true));
     print_value(&body, n);
-    strbuf_printf(&body, "static void $(%s)\n{\n    const operand_f32 operands[] = { %s };\n    tile_map_f32(y, %lld, (int)rows, %lld, 0, 0, operands, $_value);\n}\n", parameters.text, operands.text, (long long)last, (long long)last);
+    strbuf_printf(&body, "static void $(%s)\n{\n    const operand_f32 operands[] = { %s };\n    const tile_f32 tile = { y, %lld, 1, 0, 0 };\n    tile_map_f32(&tile, y, %lld, (int)rows, %lld, 0, 0, operands, $_value);\n}\n", parameters.text, operands.text,
+                  (long long)last, (long long)last, (long long)last);
     codegen_call(g, to, at, codegen_instance(g, arena_printf(a, "%s_%lld", map_name(a, ir_expr(n, KEY_EXPR)), (long long)last), parameters.text, body.text), arguments.text);
 }

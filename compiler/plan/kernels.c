@@ -7,6 +7,8 @@ enum {
     BLOCK = 32,          /* output features a block of weights: on AVX2 (Zen 3) 92 % of peak where 64 gives 74 */
     KEY_BLOCK = 32,      /* keys a block of scores, for the same reason; keys are padded to a multiple */
     VALUE_KEYS = 192,    /* keys whose values are summed at a time: so many stay near the core; 4 per cent faster with 577 keys, 16 with 1,370 */
+    PART = 256,          /* products in one float sum; an output is the sum of such sums: half the error of one long sum, as fast */
+    PARTS = 8,           /* at most, since their sums stand on the stack */
     HIDDEN = 768         /* hidden features of an MLP at a time, so that they stay near the core: 7 per cent faster than 3,072 */
 };
 
@@ -60,17 +62,19 @@ static int add_gemms(plan *p, const plan_gemm *g, int count)
     return first;
 }
 
-/* Kernels [height - low][remainder] of a product with packed weights, of which `depth` inputs are summed. Heights that do not occur have none. */
-static int linear_kernels(plan *p, const plan_tiles *t, int depth, int add)
+/* Kernels [height - low][remainder of blocks][remainder of parts] of a product with packed weights that sums `depth` inputs, a part at a time. With `direct` a
+ * single part goes to the result itself, otherwise into a tile of sums. Heights that do not occur have no kernel. */
+static int linear_kernels(plan *p, plan_tiles *t, int depth, bool direct)
 {
-    plan_gemm *g = arena_array(p->arena, (size_t)t->heights * 2, sizeof *g);
-    const int rest = t->n % t->width;
-    for (int h = 0; h < t->heights; h++) {
-        if (!t->occurs[h]) continue;
-        g[2 * h] = (plan_gemm){ t->width, t->low + h, depth, t->width, t->ldx, t->ldy, add };
-        if (rest) g[2 * h + 1] = (plan_gemm){ rest, t->low + h, depth, rest, t->ldx, t->ldy, add };
+    const int least = (depth + PART - 1) / PART, parts = least < PARTS ? least : PARTS;
+    t->part = (depth + parts - 1) / parts;
+    const int widths[] = { t->width, t->n % t->width }, depths[] = { t->part, depth % t->part };
+    plan_gemm *g = arena_array(p->arena, (size_t)t->heights * 4, sizeof *g);
+    for (int i = 0; i < t->heights * 4; i++) {
+        const int height = i / 4, m = widths[i / 2 % 2], k = depths[i % 2];
+        if (t->occurs[height] && m && k) g[i] = (plan_gemm){ m, t->low + height, k, m, t->ldx, direct && parts == 1 ? t->ldy : m, 0 };
     }
-    return add_gemms(p, g, t->heights * 2);
+    return add_gemms(p, g, t->heights * 4);
 }
 
 static void set_shape(plan_tiles *t, int n, int k, int ldx, int ldy)
@@ -154,7 +158,7 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
         const int k = last_size(x), out = last_size(plan_value_of(s, n->output[0]));
         t->tiles[0] = cut_tiles(p, f, scale, tile);
         set_shape(&t->tiles[0], out, k, row_stride(x, k), out);
-        t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], k, 0);
+        t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], k, true);
     } else if (n->op == IR_MLP) {
         const plan_value *x = plan_value_of(s, n->input[0]), *up = plan_value_of(s, n->input[1]);
         const int k = last_size(x), hidden = last_size(up), out = last_size(plan_value_of(s, n->output[0]));
@@ -164,9 +168,8 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
         t->tiles[0].chunk = t->tiles[1].chunk = chunk;
         set_shape(&t->tiles[0], hidden, k, row_stride(x, k), chunk);
         set_shape(&t->tiles[1], out, activated, chunk, out);
-        t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], k, 0);
-        t->tiles[1].gemm = linear_kernels(p, &t->tiles[1], activated == hidden ? chunk : activated, 0);
-        if (chunk < hidden) t->tiles[1].gemm_add = linear_kernels(p, &t->tiles[1], chunk, 1);
+        t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], k, true);
+        t->tiles[1].gemm = linear_kernels(p, &t->tiles[1], activated == hidden ? chunk : activated, chunk == hidden);
         t->scratch_bytes = plan_round_up(f->panel_rows * scale * chunk * 4, PLAN_ALIGN);
     } else if (n->op == IR_ATTENTION) {
         attention_kernels(p, t, f, o->tile_rows ? o->tile_rows : QUERY_ROWS);

@@ -46,13 +46,15 @@ typedef struct plan_value {
 typedef struct plan_gemm { int m, n, k, lda, ldb, ldc, add; } plan_gemm;
 
 /* How rows are cut into tiles for products: a panel into ceil(rows / tile) of nearly equal height. gemm: index of the first of the kernels
- * [height - low][remainder block]; -1: none. gemm_add: the same, adding to the result. */
+ * [height - low][remainder block][remainder part] of linear layers, [height - low] of attention; -1: none. gemm_add: of attention, [height - low][remainder],
+ * adding to the result. */
 typedef struct plan_tiles {
     int tile, low, heights;
     const bool *occurs;              /* [heights] */
     int gemm, gemm_add;
     int width;                       /* features a block */
     int n, k, ldx, ldy;              /* features, products summed, row strides of source and result */
+    int part;                        /* linear, mlp: products that one kernel sums */
     int chunk;                       /* mlp: hidden features at a time; attention: keys whose values are summed at a time */
 } plan_tiles;
 

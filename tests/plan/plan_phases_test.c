@@ -38,7 +38,7 @@ static void check_heights(const plan *p, const plan_scope *s)
                     for (int height = rows / tiles; height <= (rows + tiles - 1) / tiles; height++) {
                         assert_in_range(height, t->low, t->low + t->heights - 1);
                         assert_true(t->occurs[height - t->low]);
-                        const int each = f->step[j]->node->op == IR_ATTENTION ? 1 : 2;
+                        const int each = f->step[j]->node->op == IR_ATTENTION ? 1 : 4;
                         assert_int_equal(p->gemm[t->gemm + each * (height - t->low)].n, height);
                     }
                 }

@@ -10,9 +10,9 @@ static vf bias_gelu_add(vf y, const operand_f32 *operands, size_t row, int colum
     return activated * operand_load(&operands[1], row, column, count) + operand_load(&operands[2], row, column, count);
 }
 
-static void bias_gelu_add_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static void bias_gelu_add_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, bias_gelu_add);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, bias_gelu_add);
 }
 
 static double gelu_of(double x)
@@ -20,7 +20,7 @@ static double gelu_of(double x)
     return .5 * x * erfc(-x / sqrt(2));
 }
 
-static void check(int rows, int n, int k, int bn, int tile, int add)
+static void check(int rows, int n, int k, int part, int bn, int tile)
 {
     const int ldx = k + 3, ldy = n + 5;
     const size_t first_row = 4;
@@ -28,9 +28,7 @@ static void check(int rows, int n, int k, int bn, int tile, int add)
     floats y = floats_new((size_t)(rows - 1) * (size_t)ldy + (size_t)n), bias = floats_random((size_t)n, -1, 1);
     floats factor = floats_random(first_row + (size_t)rows, -1, 1), table = floats_random((first_row + (size_t)rows) * (size_t)n, -1, 1);
     const operand_f32 operands[] = { { bias.data, 0, 1 }, { factor.data, 1, 0 }, { table.data, (size_t)n, 1 } };
-    for (int r = 0; add && r < rows; r++)
-        for (int i = 0; i < n; i++) y.data[r * ldy + i] = (float)(r % 3 - i % 2);
-    linear_f32(NULL, x.data, ldx, w.data, y.data, ldy, rows, first_row, n, k, bn, tile, 1, add, bias_gelu_add_tile, operands);
+    linear_f32(NULL, x.data, ldx, w.data, y.data, ldy, rows, first_row, n, k, part, bn, tile, 1, bias_gelu_add_tile, operands);
     for (int r = 0; r < rows; r++)
         for (int i = 0; i < ldy && (r < rows - 1 || i < n); i++) {
             if (i >= n) {
@@ -38,7 +36,7 @@ static void check(int rows, int n, int k, int bn, int tile, int add)
                 continue;
             }
             double bound;
-            const double product = linear_f32_reference(x.data, ldx, w.data, n, k, bn, r, i, add ? r % 3 - i % 2 : 0, &bound);
+            const double product = linear_f32_reference(x.data, ldx, w.data, n, k, bn, r, i, 0, &bound);
             const size_t row = first_row + (size_t)r;
             const double expected = gelu_of(product + (double)bias.data[i]) * (double)factor.data[row] + (double)table.data[row * (size_t)n + (size_t)i];
             assert_near((double)y.data[r * ldy + i], expected, 3e-7 * (bound + 2));
@@ -50,25 +48,31 @@ static void test_shapes(void **state)
 {
     (void)state;
     for (int rows = 1; rows < 40; rows += 4)
-        for (int n = 1; n < 80; n += 13) check(rows, n, 17, 32, 8, rows & 1);
-    check(50, 200, 100, 64, 32, 0);
-    check(50, 192, 64, 64, 25, 1);
-    check(1, 1000, 96, 64, 32, 0);
+        for (int n = 1; n < 80; n += 13) check(rows, n, 17, 4 + rows % 15, 32, 8);
+    check(50, 200, 100, 100, 64, 32);
+    check(50, 192, 64, 16, 64, 25);
+    check(1, 1000, 96, 40, 64, 32);
 }
 
-enum { KINDS = 4 };
+enum { KINDS = 8 };
 static int calls[KINDS];
 #define COUNTING(i) static void count_##i(const float *a, const float *b, float *c, ...) { (void)a, (void)b, (void)c; calls[i]++; }
-COUNTING(0) COUNTING(1) COUNTING(2) COUNTING(3)
+COUNTING(0) COUNTING(1) COUNTING(2) COUNTING(3) COUNTING(4) COUNTING(5) COUNTING(6) COUNTING(7)
 
-/* 10 rows in tiles of at most 4: 4, 3, 3; 20 features in blocks of 8: two whole ones and one of 4. */
+/* Reads no sums: kernels that count make none. */
+static void ignore_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+{
+    (void)tile, (void)y, (void)ldy, (void)rows, (void)columns, (void)row, (void)column, (void)operands;
+}
+
+/* 10 rows in tiles of at most 4: 4, 3, 3; 20 features in blocks of 8: two whole ones and one of 4; 5 inputs, 2 at a time: twice 2 and once 1. */
 static void test_kernels_by_height(void **state)
 {
     (void)state;
-    gemm_code *const code[] = { count_0, count_1, count_2, count_3 };
-    float x[10] = { 0 }, w[20] = { 0 }, y[200] = { 0 };
-    linear_f32(code, x, 1, w, y, 20, 10, 0, 20, 1, 8, 4, 3, 0, tile_as_is_f32, NULL);
-    const int expected[KINDS] = { 4, 2, 2, 1 };
+    gemm_code *const code[] = { count_0, count_1, count_2, count_3, count_4, count_5, count_6, count_7 };
+    float x[50] = { 0 }, w[100] = { 0 }, y[200] = { 0 };
+    linear_f32(code, x, 5, w, y, 20, 10, 0, 20, 5, 2, 8, 4, 3, ignore_tile, NULL);
+    const int expected[KINDS] = { 8, 4, 4, 2, 4, 2, 2, 1 };
     for (int i = 0; i < KINDS; i++) assert_int_equal(calls[i], expected[i]);
 }
 
@@ -76,7 +80,7 @@ static void test_no_rows(void **state)
 {
     (void)state;
     float y = GUARD_VALUE;
-    linear_f32(NULL, NULL, 1, NULL, &y, 1, 0, 0, 1, 1, 64, 32, 1, 0, tile_as_is_f32, NULL);
+    linear_f32(NULL, NULL, 1, NULL, &y, 1, 0, 0, 1, 1, 1, 64, 32, 1, tile_as_is_f32, NULL);
     assert_true(y == GUARD_VALUE);
 }
 

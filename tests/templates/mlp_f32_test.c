@@ -9,9 +9,9 @@ static vf bias_gelu(vf y, const operand_f32 *operands, size_t row, int column, i
     return vf_gelu(y + operand_load(&operands[0], row, column, count));
 }
 
-static void bias_gelu_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static void bias_gelu_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, bias_gelu);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, bias_gelu);
 }
 
 static vf bias(vf y, const operand_f32 *operands, size_t row, int column, int count)
@@ -19,9 +19,9 @@ static vf bias(vf y, const operand_f32 *operands, size_t row, int column, int co
     return y + operand_load(&operands[0], row, column, count);
 }
 
-static void bias_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static void bias_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, bias);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, bias);
 }
 
 /* w [k][n] in blocks of bn. */
@@ -36,7 +36,7 @@ static floats pack(const float *w, int k, int n, int bn)
     return packed;
 }
 
-typedef struct sizes { int rows, k, h, chunk, n, up_width, down_width, tile; } sizes;
+typedef struct sizes { int rows, k, up_part, h, chunk, down_part, n, up_width, down_width, tile; } sizes;
 
 static void check(const sizes *s)
 {
@@ -45,9 +45,9 @@ static void check(const sizes *s)
     floats b1 = floats_random((size_t)s->h, -1, 1), b2 = floats_random((size_t)s->n, -1, 1), y = floats_new((size_t)(s->rows * ldy));
     floats hidden = floats_new((size_t)(s->rows * s->chunk)), p1 = pack(w1.data, s->k, s->h, s->up_width), p2 = pack(w2.data, s->h, s->n, s->down_width);
     const operand_f32 up[] = { { b1.data, 0, 1 } }, down[] = { { b2.data, 0, 1 } };
-    const mlp_code code = { NULL, NULL, NULL };
-    mlp_f32(&code, x.data, ldx, p1.data, hidden.data, p2.data, y.data, ldy, s->rows, s->k, s->h, s->chunk, s->n, s->up_width, s->down_width, s->tile, 1,
-            bias_gelu_tile, up, bias_tile, down);
+    const mlp_code code = { NULL, NULL };
+    mlp_f32(&code, x.data, ldx, p1.data, hidden.data, p2.data, y.data, ldy, s->rows, s->k, s->up_part, s->h, s->chunk, s->down_part, s->n,
+            s->up_width, s->down_width, s->tile, 1, bias_gelu_tile, up, bias_tile, down);
     double *middle = malloc((size_t)s->h * sizeof *middle), *expected = malloc((size_t)s->n * sizeof *expected);
     for (int r = 0; r < s->rows; r++) {
         mlp_reference_row(x.data + r * ldx, w1.data, b1.data, w2.data, b2.data, middle, expected, s->k, s->h, s->n);
@@ -63,7 +63,8 @@ static void test_shapes(void **state)
 {
     (void)state;
     static const sizes shapes[] = {
-        { 1, 1, 1, 1, 1, 1, 1, 1 }, { 7, 5, 12, 12, 9, 8, 4, 3 }, { 10, 16, 24, 8, 20, 8, 8, 4 }, { 50, 33, 96, 32, 70, 32, 32, 33 }, { 4, 20, 50, 50, 6, 32, 32, 33 },
+        { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 }, { 7, 5, 2, 12, 12, 12, 9, 8, 4, 3 }, { 10, 16, 16, 24, 8, 8, 20, 8, 8, 4 }, { 50, 33, 11, 96, 32, 12, 70, 32, 32, 33 },
+        { 4, 20, 7, 50, 50, 17, 6, 32, 32, 33 },
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) check(&shapes[i]);
 }
@@ -72,14 +73,20 @@ static int calls[3];
 #define COUNTING(i) static void count_##i(const float *a, const float *b, float *c, ...) { (void)a, (void)b, (void)c; calls[i]++; }
 COUNTING(0) COUNTING(1) COUNTING(2)
 
-/* 6 rows in two tiles, 16 hidden features in parts of 8 (two blocks of 4), 4 outputs in one block. */
+/* Reads no sums: kernels that count make none. */
+static void ignore_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+{
+    (void)tile, (void)y, (void)ldy, (void)rows, (void)columns, (void)row, (void)column, (void)operands;
+}
+
+/* 6 rows in two tiles, 16 hidden features in four blocks, 4 outputs in one block, whose 16 inputs are summed 10 and 6 at a time. */
 static void test_kernels(void **state)
 {
     (void)state;
-    gemm_code *const up[] = { count_0, NULL }, *const down[] = { count_1, NULL }, *const add[] = { count_2, NULL };
-    float x[6] = { 0 }, w1[16] = { 0 }, w2[64] = { 0 }, hidden[48] = { 0 }, y[24] = { 0 };
-    const mlp_code code = { up, down, add };
-    mlp_f32(&code, x, 1, w1, hidden, w2, y, 4, 6, 1, 16, 8, 4, 4, 4, 3, 3, tile_as_is_f32, NULL, tile_as_is_f32, NULL);
+    gemm_code *const up[] = { count_0, NULL, NULL, NULL }, *const down[] = { count_1, count_2, NULL, NULL };
+    float x[6] = { 0 }, w1[16] = { 0 }, w2[64] = { 0 }, hidden[96] = { 0 }, y[24] = { 0 };
+    const mlp_code code = { up, down };
+    mlp_f32(&code, x, 1, w1, hidden, w2, y, 4, 6, 1, 1, 16, 16, 10, 4, 4, 4, 3, 3, ignore_tile, NULL, ignore_tile, NULL);
     assert_int_equal(calls[0], 2 * 4);
     assert_int_equal(calls[1], 2);
     assert_int_equal(calls[2], 2);
@@ -91,9 +98,9 @@ static vf gate(vf y, const operand_f32 *operands, size_t row, int column, int co
     return y * operand_load(&operands[0], row, column, count);
 }
 
-static void gate_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static void gate_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, gate);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, gate);
 }
 
 static void test_gate(void **state)
@@ -103,8 +110,8 @@ static void test_gate(void **state)
     floats x = floats_random(ROWS * K, -1, 1), w1 = floats_random(K * 2 * H, -1, 1), w2 = floats_random(H * N, -1, 1), hidden = floats_new(ROWS * 2 * H), y = floats_new(ROWS * N);
     floats p1 = pack(w1.data, K, 2 * H, 8), p2 = pack(w2.data, H, N, 4);
     const operand_f32 up[] = { { hidden.data + H, 2 * H, 1 } };
-    const mlp_code code = { NULL, NULL, NULL };
-    gated_mlp_f32(&code, x.data, K, p1.data, hidden.data, p2.data, y.data, N, ROWS, K, H, N, 8, 4, 4, 1, gate_tile, up, tile_as_is_f32, NULL);
+    const mlp_code code = { NULL, NULL };
+    gated_mlp_f32(&code, x.data, K, p1.data, hidden.data, p2.data, y.data, N, ROWS, K, 4, H, 8, N, 8, 4, 4, 1, gate_tile, up, tile_as_is_f32, NULL);
     for (int r = 0; r < ROWS; r++)
         for (int i = 0; i < N; i++) {
             double sum = 0;
