@@ -48,7 +48,7 @@ struct constants {
 struct deit_teacher_model {
     weights file;
     const struct deit_teacher_kernels *kernels;   /* of the best instruction-set level of this CPU */
-    gemm_code *code[20];   /* matrix kernels; NULL: the portable one runs */
+    gemm_code *code[36];   /* matrix kernels; NULL: the portable one runs */
     int generated;
     struct constants constants;
 };
@@ -249,20 +249,20 @@ static void run_image(worker *w, const struct deit_teacher_model *m, unsigned ch
 }
 
 /* The matrix kernels: c[n][ldc] = b[n][ldb] a[k][lda], m features of a, n rows of b. Heights that do not occur are left out. */
-static const gemm_shape gemm_shapes[20] = {
+static const gemm_shape gemm_shapes[36] = {
     /*   m,  n,    k,  lda,  ldb,  ldc, add */
     [0] = {  32, 16,   48,   32,   48,   32, 0 },
-    [2] = {  32, 18,   32,   32,   32,   32, 0 },
-    [4] = {  32, 18,   16,   32,   32,   32, 0 },
-    [5] = {  16, 18,   18,   32,   32,   32, 0 },
-    [6] = {  32, 18,   32,   32,   32,   64, 0 },
-    [8] = {  32, 18,   64,   32,   64,   32, 0 },
-    [10] = {  32,  2,   32,   32,   32,   32, 0 },
-    [12] = {  32,  2,   16,   32,   32,   32, 0 },
-    [13] = {  16,  2,   18,   32,   32,   32, 0 },
-    [14] = {  32,  2,   32,   32,   32,   64, 0 },
-    [16] = {  32,  2,   64,   32,   64,   32, 0 },
-    [18] = {   5,  1,   32,    5,   32,    5, 0 },
+    [4] = {  32, 18,   32,   32,   32,   32, 0 },
+    [8] = {  32, 18,   16,   32,   32,   32, 0 },
+    [9] = {  16, 18,   18,   32,   32,   32, 0 },
+    [10] = {  32, 18,   32,   32,   32,   64, 0 },
+    [14] = {  32, 18,   64,   32,   64,   32, 0 },
+    [18] = {  32,  2,   32,   32,   32,   32, 0 },
+    [22] = {  32,  2,   16,   32,   32,   32, 0 },
+    [23] = {  16,  2,   18,   32,   32,   32, 0 },
+    [24] = {  32,  2,   32,   32,   32,   64, 0 },
+    [28] = {  32,  2,   64,   32,   64,   32, 0 },
+    [32] = {   5,  1,   32,    5,   32,    5, 0 },
 };
 
 /* Points every field at its section of the weights. */
@@ -361,7 +361,7 @@ enum {
     FRAME_BYTES = 12288,
     SCRATCH_BYTES = 12288,
     SECTIONS = 29,
-    GEMMS = 20,
+    GEMMS = 36,
     FIXED_BATCH = 1   /* 0: any */
 };
 #include "runtime/interface.h"

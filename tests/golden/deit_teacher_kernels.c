@@ -42,15 +42,15 @@ static inline vf linear_48_to_32_add_out_value(vf y, const operand_f32 *operands
     return vf_add(y, in1);
 }
 
-static inline void linear_48_to_32_add_out_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static inline void linear_48_to_32_add_out_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, linear_48_to_32_add_out_value);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, linear_48_to_32_add_out_value);
 }
 
 static void linear_48_to_32_add(gemm_code *const *code, const float *x, const float *w, const float *e1, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { e1, 32, 1 } };
-    linear_f32(code + 0, x, 48, w, y, 32, (int)rows, 0, 32, 48, 32, 33, 16, 0, linear_48_to_32_add_out_tile, operands);
+    linear_f32(code + 0, x, 48, w, y, 32, (int)rows, 0, 32, 48, 48, 32, 33, 16, linear_48_to_32_add_out_tile, operands);
 }
 
 static void concat_part(const float *x, float *y)
@@ -74,20 +74,20 @@ static inline vf linear_32_to_32_out_value(vf y, const operand_f32 *operands, si
     return in0;
 }
 
-static inline void linear_32_to_32_out_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static inline void linear_32_to_32_out_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, linear_32_to_32_out_value);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, linear_32_to_32_out_value);
 }
 
 static void linear_32_to_32(gemm_code *const *code, const float *x, const float *w, const float *bias, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 } };
-    linear_f32(code + 2, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 33, 18, 0, linear_32_to_32_out_tile, operands);
+    linear_f32(code + 4, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 32, 33, 18, linear_32_to_32_out_tile, operands);
 }
 
 static void linear_32_to_32_v2(gemm_code *const *code, const float *x, const float *w, float *y, int64_t rows)
 {
-    linear_f32(code + 2, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 33, 18, 0, tile_as_is_f32, NULL);
+    linear_f32(code + 4, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 32, 33, 18, tile_as_is_f32, NULL);
 }
 
 static void keys_2x16(const float *k, float *keys, int64_t row, int64_t rows)
@@ -98,7 +98,7 @@ static void keys_2x16(const float *k, float *keys, int64_t row, int64_t rows)
 
 static void attention_2x16_over_18(gemm_code *const *code, const float *q, const float *k, const float *v, float *out, float *scratch, int64_t row, int64_t rows)
 {
-    const attention_code products = { code + 4, code + 5, NULL };
+    const attention_code products = { code + 8, code + 9, NULL };
     attention_f32(&products, q, 32, k, v, 32, out, 32, (int)rows, (size_t)row, 2, 2, 18, 32, 32, 18, 16, 16, 0.25f, NULL, NULL, 18, scratch, 66, 18);
 }
 
@@ -109,15 +109,15 @@ static inline vf linear_32_to_32_add_out_value(vf y, const operand_f32 *operands
     return vf_add(in0, in1);
 }
 
-static inline void linear_32_to_32_add_out_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static inline void linear_32_to_32_add_out_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, linear_32_to_32_add_out_value);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, linear_32_to_32_add_out_value);
 }
 
 static void linear_32_to_32_add(gemm_code *const *code, const float *x, const float *w, const float *bias, const float *e1, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 }, { e1, 32, 1 } };
-    linear_f32(code + 2, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 33, 18, 0, linear_32_to_32_add_out_tile, operands);
+    linear_f32(code + 4, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 32, 33, 18, linear_32_to_32_add_out_tile, operands);
 }
 
 static inline vf mlp_32_64_32_gelu_add_up_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
@@ -126,9 +126,9 @@ static inline vf mlp_32_64_32_gelu_add_up_value(vf y, const operand_f32 *operand
     return vf_gelu(in0);
 }
 
-static inline void mlp_32_64_32_gelu_add_up_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static inline void mlp_32_64_32_gelu_add_up_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, mlp_32_64_32_gelu_add_up_value);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, mlp_32_64_32_gelu_add_up_value);
 }
 
 static inline vf mlp_32_64_32_gelu_add_down_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
@@ -138,17 +138,17 @@ static inline vf mlp_32_64_32_gelu_add_down_value(vf y, const operand_f32 *opera
     return vf_add(in0, in1);
 }
 
-static inline void mlp_32_64_32_gelu_add_down_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static inline void mlp_32_64_32_gelu_add_down_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, mlp_32_64_32_gelu_add_down_value);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, mlp_32_64_32_gelu_add_down_value);
 }
 
 static void mlp_32_64_32_gelu_add(gemm_code *const *code, const float *x, const float *w1, const float *b1, const float *w2, const float *b2, const float *e1, float *hidden, float *y, int64_t rows)
 {
     const operand_f32 up[] = { { b1, 0, 1 } };
     const operand_f32 down[] = { { b2, 0, 1 }, { e1, 32, 1 } };
-    const mlp_code products = { code + 6, code + 8, NULL };
-    mlp_f32(&products, x, 32, w1, hidden, w2, y, 32, (int)rows, 32, 64, 64, 32, 32, 32, 33, 18, mlp_32_64_32_gelu_add_up_tile, up, mlp_32_64_32_gelu_add_down_tile, down);
+    const mlp_code products = { code + 10, code + 14 };
+    mlp_f32(&products, x, 32, w1, hidden, w2, y, 32, (int)rows, 32, 32, 64, 64, 64, 32, 32, 32, 33, 18, mlp_32_64_32_gelu_add_up_tile, up, mlp_32_64_32_gelu_add_down_tile, down);
 }
 
 static inline vf linear_32_to_32_v3_out_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
@@ -157,20 +157,20 @@ static inline vf linear_32_to_32_v3_out_value(vf y, const operand_f32 *operands,
     return in0;
 }
 
-static inline void linear_32_to_32_v3_out_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static inline void linear_32_to_32_v3_out_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, linear_32_to_32_v3_out_value);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, linear_32_to_32_v3_out_value);
 }
 
 static void linear_32_to_32_v3(gemm_code *const *code, const float *x, const float *w, const float *bias, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 } };
-    linear_f32(code + 10, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 33, 2, 0, linear_32_to_32_v3_out_tile, operands);
+    linear_f32(code + 18, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 32, 33, 2, linear_32_to_32_v3_out_tile, operands);
 }
 
 static void attention_2x16_over_18_v2(gemm_code *const *code, const float *q, const float *k, const float *v, float *out, float *scratch, int64_t row, int64_t rows)
 {
-    const attention_code products = { code + 12, code + 13, NULL };
+    const attention_code products = { code + 22, code + 23, NULL };
     attention_f32(&products, q, 32, k, v, 32, out, 32, (int)rows, (size_t)row, 2, 2, 18, 32, 32, 18, 16, 16, 0.25f, NULL, NULL, 2, scratch, 66, 2);
 }
 
@@ -181,15 +181,15 @@ static inline vf linear_32_to_32_add_v2_out_value(vf y, const operand_f32 *opera
     return vf_add(in0, in1);
 }
 
-static inline void linear_32_to_32_add_v2_out_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static inline void linear_32_to_32_add_v2_out_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, linear_32_to_32_add_v2_out_value);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, linear_32_to_32_add_v2_out_value);
 }
 
 static void linear_32_to_32_add_v2(gemm_code *const *code, const float *x, const float *w, const float *bias, const float *e1, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 }, { e1, 32, 1 } };
-    linear_f32(code + 10, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 33, 2, 0, linear_32_to_32_add_v2_out_tile, operands);
+    linear_f32(code + 18, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 32, 33, 2, linear_32_to_32_add_v2_out_tile, operands);
 }
 
 static inline vf mlp_32_64_32_gelu_add_v2_up_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
@@ -198,9 +198,9 @@ static inline vf mlp_32_64_32_gelu_add_v2_up_value(vf y, const operand_f32 *oper
     return vf_gelu(in0);
 }
 
-static inline void mlp_32_64_32_gelu_add_v2_up_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static inline void mlp_32_64_32_gelu_add_v2_up_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, mlp_32_64_32_gelu_add_v2_up_value);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, mlp_32_64_32_gelu_add_v2_up_value);
 }
 
 static inline vf mlp_32_64_32_gelu_add_v2_down_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
@@ -210,17 +210,17 @@ static inline vf mlp_32_64_32_gelu_add_v2_down_value(vf y, const operand_f32 *op
     return vf_add(in0, in1);
 }
 
-static inline void mlp_32_64_32_gelu_add_v2_down_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static inline void mlp_32_64_32_gelu_add_v2_down_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, mlp_32_64_32_gelu_add_v2_down_value);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, mlp_32_64_32_gelu_add_v2_down_value);
 }
 
 static void mlp_32_64_32_gelu_add_v2(gemm_code *const *code, const float *x, const float *w1, const float *b1, const float *w2, const float *b2, const float *e1, float *hidden, float *y, int64_t rows)
 {
     const operand_f32 up[] = { { b1, 0, 1 } };
     const operand_f32 down[] = { { b2, 0, 1 }, { e1, 32, 1 } };
-    const mlp_code products = { code + 14, code + 16, NULL };
-    mlp_f32(&products, x, 32, w1, hidden, w2, y, 32, (int)rows, 32, 64, 64, 32, 32, 32, 33, 2, mlp_32_64_32_gelu_add_v2_up_tile, up, mlp_32_64_32_gelu_add_v2_down_tile, down);
+    const mlp_code products = { code + 24, code + 28 };
+    mlp_f32(&products, x, 32, w1, hidden, w2, y, 32, (int)rows, 32, 32, 64, 64, 64, 32, 32, 32, 33, 2, mlp_32_64_32_gelu_add_v2_up_tile, up, mlp_32_64_32_gelu_add_v2_down_tile, down);
 }
 
 static inline vf linear_32_to_5_out_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
@@ -229,15 +229,15 @@ static inline vf linear_32_to_5_out_value(vf y, const operand_f32 *operands, siz
     return in0;
 }
 
-static inline void linear_32_to_5_out_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static inline void linear_32_to_5_out_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, linear_32_to_5_out_value);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, linear_32_to_5_out_value);
 }
 
 static void linear_32_to_5(gemm_code *const *code, const float *x, const float *w, const float *bias, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 } };
-    linear_f32(code + 18, x, 32, w, y, 5, (int)rows, 0, 5, 32, 5, 33, 1, 0, linear_32_to_5_out_tile, operands);
+    linear_f32(code + 32, x, 32, w, y, 5, (int)rows, 0, 5, 32, 32, 5, 33, 1, linear_32_to_5_out_tile, operands);
 }
 
 static inline vf map_add_5_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
@@ -251,7 +251,8 @@ static inline vf map_add_5_value(vf y, const operand_f32 *operands, size_t row, 
 static void map_add_5(const float *x0, const float *x1, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { x0, 0, 1 }, { x1, 0, 1 } };
-    tile_map_f32(y, 5, (int)rows, 5, 0, 0, operands, map_add_5_value);
+    const tile_f32 tile = { y, 5, 1, 0, 0 };
+    tile_map_f32(&tile, y, 5, (int)rows, 5, 0, 0, operands, map_add_5_value);
 }
 
 static inline vf map_div_5_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
@@ -265,7 +266,8 @@ static inline vf map_div_5_value(vf y, const operand_f32 *operands, size_t row, 
 static void map_div_5(const float *x0, const float *x1, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { x0, 0, 1 }, { x1, 0, 0 } };
-    tile_map_f32(y, 5, (int)rows, 5, 0, 0, operands, map_div_5_value);
+    const tile_f32 tile = { y, 5, 1, 0, 0 };
+    tile_map_f32(&tile, y, 5, (int)rows, 5, 0, 0, operands, map_div_5_value);
 }
 
 const struct deit_teacher_kernels KERNEL_TABLE = {

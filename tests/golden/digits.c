@@ -48,7 +48,7 @@ struct encoder_block {
 struct digits_model {
     weights file;
     const struct digits_kernels *kernels;   /* of the best instruction-set level of this CPU */
-    gemm_code *code[20];   /* matrix kernels; NULL: the portable one runs */
+    gemm_code *code[36];   /* matrix kernels; NULL: the portable one runs */
     int generated;
     struct constants constants;
     struct encoder_block encoder_block[2];
@@ -235,25 +235,25 @@ static void run_image(worker *w, const struct digits_model *m, unsigned char *fr
 }
 
 /* The matrix kernels: c[n][ldc] = b[n][ldb] a[k][lda], m features of a, n rows of b. Heights that do not occur are left out. */
-static const gemm_shape gemm_shapes[20] = {
+static const gemm_shape gemm_shapes[36] = {
     /*   m,  n,    k,  lda,  ldb,  ldc, add */
     [0] = {  32, 16,  192,   32,  192,   48, 0 },
-    [1] = {  16, 16,  192,   16,  192,   48, 0 },
-    [2] = {  32,  1,   48,   32,   48,   48, 0 },
-    [3] = {  16,  1,   48,   16,   48,   48, 0 },
-    [4] = {  32, 17,   48,   32,   48,   48, 0 },
-    [5] = {  16, 17,   48,   16,   48,   48, 0 },
-    [6] = {  32,  1,   12,   32,   48,   32, 0 },
-    [7] = {  12,  1,   17,   48,   32,   48, 0 },
-    [8] = {  32,  1,   48,   32,   48,   96, 0 },
-    [10] = {  32,  1,   96,   32,   96,   48, 0 },
-    [11] = {  16,  1,   96,   16,   96,   48, 0 },
-    [12] = {  10,  1,   48,   10,   48,   10, 0 },
-    [14] = {  32, 17,   12,   32,   48,   32, 0 },
-    [15] = {  12, 17,   17,   48,   32,   48, 0 },
-    [16] = {  32, 17,   48,   32,   48,   96, 0 },
-    [18] = {  32, 17,   96,   32,   96,   48, 0 },
-    [19] = {  16, 17,   96,   16,   96,   48, 0 },
+    [2] = {  16, 16,  192,   16,  192,   48, 0 },
+    [4] = {  32,  1,   48,   32,   48,   48, 0 },
+    [6] = {  16,  1,   48,   16,   48,   48, 0 },
+    [8] = {  32, 17,   48,   32,   48,   48, 0 },
+    [10] = {  16, 17,   48,   16,   48,   48, 0 },
+    [12] = {  32,  1,   12,   32,   48,   32, 0 },
+    [13] = {  12,  1,   17,   48,   32,   48, 0 },
+    [14] = {  32,  1,   48,   32,   48,   96, 0 },
+    [18] = {  32,  1,   96,   32,   96,   48, 0 },
+    [20] = {  16,  1,   96,   16,   96,   48, 0 },
+    [22] = {  10,  1,   48,   10,   48,   10, 0 },
+    [26] = {  32, 17,   12,   32,   48,   32, 0 },
+    [27] = {  12, 17,   17,   48,   32,   48, 0 },
+    [28] = {  32, 17,   48,   32,   48,   96, 0 },
+    [32] = {  32, 17,   96,   32,   96,   48, 0 },
+    [34] = {  16, 17,   96,   16,   96,   48, 0 },
 };
 
 /* Points every field at its section of the weights. */
@@ -346,7 +346,7 @@ enum {
     FRAME_BYTES = 16384,
     SCRATCH_BYTES = 16384,
     SECTIONS = 35,
-    GEMMS = 20,
+    GEMMS = 36,
     FIXED_BATCH = 0   /* 0: any */
 };
 #include "runtime/interface.h"

@@ -41,20 +41,20 @@ static inline vf linear_48_to_48_out_value(vf y, const operand_f32 *operands, si
     return in0;
 }
 
-static inline void linear_48_to_48_out_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static inline void linear_48_to_48_out_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, linear_48_to_48_out_value);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, linear_48_to_48_out_value);
 }
 
 static void linear_48_to_48(gemm_code *const *code, const float *x, const float *w, const float *bias, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 } };
-    linear_f32(code + 4, x, 48, w, y, 48, (int)rows, 0, 48, 48, 32, 33, 17, 0, linear_48_to_48_out_tile, operands);
+    linear_f32(code + 8, x, 48, w, y, 48, (int)rows, 0, 48, 48, 48, 32, 33, 17, linear_48_to_48_out_tile, operands);
 }
 
 static void linear_48_to_48_v2(gemm_code *const *code, const float *x, const float *w, float *y, int64_t rows)
 {
-    linear_f32(code + 4, x, 48, w, y, 48, (int)rows, 0, 48, 48, 32, 33, 17, 0, tile_as_is_f32, NULL);
+    linear_f32(code + 8, x, 48, w, y, 48, (int)rows, 0, 48, 48, 48, 32, 33, 17, tile_as_is_f32, NULL);
 }
 
 static void keys_4x12(const float *k, float *keys, int64_t row, int64_t rows)
@@ -65,7 +65,7 @@ static void keys_4x12(const float *k, float *keys, int64_t row, int64_t rows)
 
 static void attention_4x12_over_17(gemm_code *const *code, const float *q, const float *k, const float *v, float *out, float *scratch, int64_t row, int64_t rows)
 {
-    const attention_code products = { code + 14, code + 15, NULL };
+    const attention_code products = { code + 26, code + 27, NULL };
     attention_f32(&products, q, 48, k, v, 48, out, 48, (int)rows, (size_t)row, 4, 4, 17, 32, 32, 17, 12, 12, 0.288675129f, NULL, NULL, 17, scratch, 66, 17);
 }
 
@@ -76,15 +76,15 @@ static inline vf linear_48_to_48_add_out_value(vf y, const operand_f32 *operands
     return vf_add(in0, in1);
 }
 
-static inline void linear_48_to_48_add_out_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static inline void linear_48_to_48_add_out_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, linear_48_to_48_add_out_value);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, linear_48_to_48_add_out_value);
 }
 
 static void linear_48_to_48_add(gemm_code *const *code, const float *x, const float *w, const float *bias, const float *e1, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 }, { e1, 48, 1 } };
-    linear_f32(code + 4, x, 48, w, y, 48, (int)rows, 0, 48, 48, 32, 33, 17, 0, linear_48_to_48_add_out_tile, operands);
+    linear_f32(code + 8, x, 48, w, y, 48, (int)rows, 0, 48, 48, 48, 32, 33, 17, linear_48_to_48_add_out_tile, operands);
 }
 
 static inline vf mlp_48_96_48_gelu_add_up_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
@@ -93,9 +93,9 @@ static inline vf mlp_48_96_48_gelu_add_up_value(vf y, const operand_f32 *operand
     return vf_gelu(in0);
 }
 
-static inline void mlp_48_96_48_gelu_add_up_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static inline void mlp_48_96_48_gelu_add_up_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, mlp_48_96_48_gelu_add_up_value);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, mlp_48_96_48_gelu_add_up_value);
 }
 
 static inline vf mlp_48_96_48_gelu_add_down_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
@@ -105,17 +105,17 @@ static inline vf mlp_48_96_48_gelu_add_down_value(vf y, const operand_f32 *opera
     return vf_add(in0, in1);
 }
 
-static inline void mlp_48_96_48_gelu_add_down_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static inline void mlp_48_96_48_gelu_add_down_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, mlp_48_96_48_gelu_add_down_value);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, mlp_48_96_48_gelu_add_down_value);
 }
 
 static void mlp_48_96_48_gelu_add(gemm_code *const *code, const float *x, const float *w1, const float *b1, const float *w2, const float *b2, const float *e1, float *hidden, float *y, int64_t rows)
 {
     const operand_f32 up[] = { { b1, 0, 1 } };
     const operand_f32 down[] = { { b2, 0, 1 }, { e1, 48, 1 } };
-    const mlp_code products = { code + 16, code + 18, NULL };
-    mlp_f32(&products, x, 48, w1, hidden, w2, y, 48, (int)rows, 48, 96, 96, 48, 32, 32, 33, 17, mlp_48_96_48_gelu_add_up_tile, up, mlp_48_96_48_gelu_add_down_tile, down);
+    const mlp_code products = { code + 28, code + 32 };
+    mlp_f32(&products, x, 48, w1, hidden, w2, y, 48, (int)rows, 48, 48, 96, 96, 96, 48, 32, 32, 33, 17, mlp_48_96_48_gelu_add_up_tile, up, mlp_48_96_48_gelu_add_down_tile, down);
 }
 
 static void move(const float *x, float *y, int64_t first, int64_t rows)
@@ -136,15 +136,15 @@ static inline vf linear_192_to_48_add_out_value(vf y, const operand_f32 *operand
     return vf_add(y, in1);
 }
 
-static inline void linear_192_to_48_add_out_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static inline void linear_192_to_48_add_out_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, linear_192_to_48_add_out_value);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, linear_192_to_48_add_out_value);
 }
 
 static void linear_192_to_48_add(gemm_code *const *code, const float *x, const float *w, const float *e1, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { e1, 48, 1 } };
-    linear_f32(code + 0, x, 192, w, y, 48, (int)rows, 0, 48, 192, 32, 33, 16, 0, linear_192_to_48_add_out_tile, operands);
+    linear_f32(code + 0, x, 192, w, y, 48, (int)rows, 0, 48, 192, 192, 32, 33, 16, linear_192_to_48_add_out_tile, operands);
 }
 
 static inline vf linear_48_to_48_v3_out_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
@@ -153,20 +153,20 @@ static inline vf linear_48_to_48_v3_out_value(vf y, const operand_f32 *operands,
     return in0;
 }
 
-static inline void linear_48_to_48_v3_out_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static inline void linear_48_to_48_v3_out_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, linear_48_to_48_v3_out_value);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, linear_48_to_48_v3_out_value);
 }
 
 static void linear_48_to_48_v3(gemm_code *const *code, const float *x, const float *w, const float *bias, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 } };
-    linear_f32(code + 2, x, 48, w, y, 48, (int)rows, 0, 48, 48, 32, 33, 1, 0, linear_48_to_48_v3_out_tile, operands);
+    linear_f32(code + 4, x, 48, w, y, 48, (int)rows, 0, 48, 48, 48, 32, 33, 1, linear_48_to_48_v3_out_tile, operands);
 }
 
 static void attention_4x12_over_17_v2(gemm_code *const *code, const float *q, const float *k, const float *v, float *out, float *scratch, int64_t row, int64_t rows)
 {
-    const attention_code products = { code + 6, code + 7, NULL };
+    const attention_code products = { code + 12, code + 13, NULL };
     attention_f32(&products, q, 48, k, v, 48, out, 48, (int)rows, (size_t)row, 4, 4, 17, 32, 32, 17, 12, 12, 0.288675129f, NULL, NULL, 1, scratch, 66, 1);
 }
 
@@ -177,15 +177,15 @@ static inline vf linear_48_to_48_add_v2_out_value(vf y, const operand_f32 *opera
     return vf_add(in0, in1);
 }
 
-static inline void linear_48_to_48_add_v2_out_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static inline void linear_48_to_48_add_v2_out_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, linear_48_to_48_add_v2_out_value);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, linear_48_to_48_add_v2_out_value);
 }
 
 static void linear_48_to_48_add_v2(gemm_code *const *code, const float *x, const float *w, const float *bias, const float *e1, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 }, { e1, 0, 1 } };
-    linear_f32(code + 2, x, 48, w, y, 48, (int)rows, 0, 48, 48, 32, 33, 1, 0, linear_48_to_48_add_v2_out_tile, operands);
+    linear_f32(code + 4, x, 48, w, y, 48, (int)rows, 0, 48, 48, 48, 32, 33, 1, linear_48_to_48_add_v2_out_tile, operands);
 }
 
 static inline vf mlp_48_96_48_gelu_add_v2_up_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
@@ -194,9 +194,9 @@ static inline vf mlp_48_96_48_gelu_add_v2_up_value(vf y, const operand_f32 *oper
     return vf_gelu(in0);
 }
 
-static inline void mlp_48_96_48_gelu_add_v2_up_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static inline void mlp_48_96_48_gelu_add_v2_up_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, mlp_48_96_48_gelu_add_v2_up_value);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, mlp_48_96_48_gelu_add_v2_up_value);
 }
 
 static inline vf mlp_48_96_48_gelu_add_v2_down_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
@@ -206,17 +206,17 @@ static inline vf mlp_48_96_48_gelu_add_v2_down_value(vf y, const operand_f32 *op
     return vf_add(in0, in1);
 }
 
-static inline void mlp_48_96_48_gelu_add_v2_down_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static inline void mlp_48_96_48_gelu_add_v2_down_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, mlp_48_96_48_gelu_add_v2_down_value);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, mlp_48_96_48_gelu_add_v2_down_value);
 }
 
 static void mlp_48_96_48_gelu_add_v2(gemm_code *const *code, const float *x, const float *w1, const float *b1, const float *w2, const float *b2, const float *e1, float *hidden, float *y, int64_t rows)
 {
     const operand_f32 up[] = { { b1, 0, 1 } };
     const operand_f32 down[] = { { b2, 0, 1 }, { e1, 0, 1 } };
-    const mlp_code products = { code + 8, code + 10, NULL };
-    mlp_f32(&products, x, 48, w1, hidden, w2, y, 48, (int)rows, 48, 96, 96, 48, 32, 32, 33, 1, mlp_48_96_48_gelu_add_v2_up_tile, up, mlp_48_96_48_gelu_add_v2_down_tile, down);
+    const mlp_code products = { code + 14, code + 18 };
+    mlp_f32(&products, x, 48, w1, hidden, w2, y, 48, (int)rows, 48, 48, 96, 96, 96, 48, 32, 32, 33, 1, mlp_48_96_48_gelu_add_v2_up_tile, up, mlp_48_96_48_gelu_add_v2_down_tile, down);
 }
 
 static inline vf linear_48_to_10_out_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
@@ -225,15 +225,15 @@ static inline vf linear_48_to_10_out_value(vf y, const operand_f32 *operands, si
     return in0;
 }
 
-static inline void linear_48_to_10_out_tile(float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+static inline void linear_48_to_10_out_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
 {
-    tile_map_f32(y, ldy, rows, columns, row, column, operands, linear_48_to_10_out_value);
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, linear_48_to_10_out_value);
 }
 
 static void linear_48_to_10(gemm_code *const *code, const float *x, const float *w, const float *bias, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 } };
-    linear_f32(code + 12, x, 48, w, y, 10, (int)rows, 0, 10, 48, 10, 33, 1, 0, linear_48_to_10_out_tile, operands);
+    linear_f32(code + 22, x, 48, w, y, 10, (int)rows, 0, 10, 48, 48, 10, 33, 1, linear_48_to_10_out_tile, operands);
 }
 
 const struct digits_kernels KERNEL_TABLE = {
