@@ -22,8 +22,14 @@ static const char *of_image(codegen *g, const step_site *at, const char *pointer
     return batch == 1 ? pointer : arena_printf(g->arena, "%s + row * %lld", pointer, (long long)(runs / batch));
 }
 
-/* Strides of a mask that broadcasts to [B, H, Tq, Tk]; false: it differs by image, or is of a type that cannot run. */
-static bool print_mask(codegen *g, strbuf *to, const step_site *at, const attention_shape *a)
+/* Whether a mask has values of its own for each of the batch: rank 4, and not 1 along the first axis. */
+static bool mask_by_batch(const plan_value *mask)
+{
+    return mask && mask->value->type.rank == 4 && mask->shape[0] != 1;
+}
+
+/* Strides of a mask that broadcasts to [B, H, Tq, Tk], of one of the batch; false: there is none. */
+static bool print_mask(strbuf *to, const step_site *at, const attention_shape *a)
 {
     const ir_node *n = at->step->node;
     const ir_value *mask = n->inputs > 3 ? n->input[3] : NULL;
@@ -32,7 +38,6 @@ static bool print_mask(codegen *g, strbuf *to, const step_site *at, const attent
     const plan_value *x = plan_value_of(at->scope, mask);
     int64_t size[4] = { 1, 1, 1, 1 };
     for (int i = 0; x && i < mask->type.rank; i++) size[4 - mask->type.rank + i] = x->shape[i];
-    if (x && size[0] != 1) codegen_refuse(g, n, "a mask that differs from image to image");
     const int64_t row = size[2] > 1 ? size[3] : 0, head = size[1] > 1 ? size[2] * size[3] : 0;
     const bool boolean = x && !elem_is_float(mask->type.elem);
     strbuf_printf(to, "    const attention_mask mask = { %s, %s, %lld, %lld, %d, %d, %lld, %d };\n", x && !boolean ? "mask_values" : "NULL", boolean ? "(const unsigned char *)mask_values" : "NULL", (long long)head, (long long)row, size[3] > 1 || a->keys == 1, causal,
@@ -54,14 +59,16 @@ void codegen_attention(codegen *g, strbuf *to, const step_site *at)
     strbuf_printf(&arguments, "m->code, %s, %s, %s, ", codegen_input(g, at, 0, true), of_image(g, at, codegen_input(g, at, 1, false), k, s.batch), of_image(g, at, codegen_input(g, at, 2, false), v, s.batch));
     if (has_mask) {
         const bool raw = !elem_is_float(n->input[3]->type.elem);
-        strbuf_printf(&arguments, "%s, ", raw ? codegen_weight(g, at->scope, at->index, n->input[3], LAYOUT_RAW, 0, "mask") : codegen_input(g, at, 3, false));
+        const plan_value *mask = plan_value_of(at->scope, n->input[3]);
+        const char *pointer = raw ? codegen_weight(g, at->scope, at->index, n->input[3], LAYOUT_RAW, 0, "mask") : codegen_input(g, at, 3, false);
+        strbuf_printf(&arguments, "%s, ", mask_by_batch(mask) ? of_image(g, at, pointer, mask, s.batch) : pointer);
     }
     if (probabilities) strbuf_printf(&arguments, "%s, ", of_image(g, at, codegen_output(g, at, 1, false), plan_value_of(at->scope, n->output[1]), s.batch));
     strbuf_printf(&arguments, "%s, (float *)(scratch + %lld), %s, %s", codegen_output(g, at, 0, true), (long long)at->step->scratch, s.batch == 1 ? "row" : "0",
                   s.batch == 1 ? "rows" : arena_printf(a, "%lld", (long long)s.queries));
     strbuf_printf(&body, "static void $(%s)\n{\n    const attention_code products = { code + %d, code + %d, ", parameters.text, scores->gemm, values->gemm);
     strbuf_printf(&body, values->gemm_add < 0 ? "NULL };\n" : "code + %d };\n", values->gemm_add);
-    const bool masked = print_mask(g, &body, at, &s);
+    const bool masked = print_mask(&body, at, &s);
     const char *keys = "k";
     if (!s.transposed) {
         const int ld = (int)(k->row_elements == k->row_stride ? s.groups * s.d : k->row_stride);
