@@ -109,7 +109,8 @@ static status write_selftest(driver *d, const plan *p, const char *folder)
 
 static status write_code(driver *d, plan *p)
 {
-    codegen_options o = { .name = model_name(d), .kernels = d->options->kernels, .embed_weights = d->options->embed_weights, .model = d->model.digest };
+    codegen_options o = { .name = model_name(d), .kernels = d->options->kernels, .embed_weights = d->options->embed_weights,
+                          .model = d->model.digest };
     codegen_result result = { 0 };
     status s = config_read(d->arena, d->options->config, d->options->model, &o, d->diag);
     if (s != STATUS_OK) return s;

@@ -11,8 +11,9 @@
 
 const char *validate_numpy_type(elem e)
 {
-    static const char *const names[ELEM_COUNT] = { [ELEM_F32] = "<f4", [ELEM_F64] = "<f8", [ELEM_F16] = "<f2", [ELEM_BF16] = "<V2", [ELEM_I8] = "|i1", [ELEM_I16] = "<i2", [ELEM_I32] = "<i4",
-                                                   [ELEM_I64] = "<i8", [ELEM_U8] = "|u1", [ELEM_U16] = "<u2", [ELEM_U32] = "<u4", [ELEM_U64] = "<u8", [ELEM_BOOL] = "|b1" };
+    static const char *const names[ELEM_COUNT] = { [ELEM_F32] = "<f4", [ELEM_F64] = "<f8", [ELEM_F16] = "<f2", [ELEM_BF16] = "<V2", [ELEM_I8] = "|i1",
+                                                   [ELEM_I16] = "<i2", [ELEM_I32] = "<i4", [ELEM_I64] = "<i8", [ELEM_U8] = "|u1", [ELEM_U16] = "<u2",
+                                                   [ELEM_U32] = "<u4", [ELEM_U64] = "<u8", [ELEM_BOOL] = "|b1" };
     return names[e];
 }
 
@@ -68,7 +69,8 @@ static status write_output(const ir_graph *g, int i, const char *folder, eval_mo
     const char *name = validate_file_name(g->arena, g->result[i].name);
     const bool wide = mode == EVAL_DOUBLE && elem_is_float(t->elem);
     const char *path = arena_printf(g->arena, "%s/%s.npy", folder, name);
-    if (npy_write(path, wide ? "<f8" : validate_numpy_type(t->elem), eval_size(mode, t->elem), t->rank, t->shape, t->data, message, sizeof message)) return STATUS_OK;
+    if (npy_write(path, wide ? "<f8" : validate_numpy_type(t->elem), eval_size(mode, t->elem), t->rank, t->shape, t->data, message, sizeof message))
+        return STATUS_OK;
     return diag_error(d, STATUS_WRITE, NULL, "%s", message);
 }
 

@@ -97,7 +97,8 @@ status validate_after(validation *v, const ir_graph *g, const char *pass, diag *
     status s = eval_run(g, EVAL_DOUBLE, v->input, output, NULL, NULL, d);
     for (int i = 0; s == STATUS_OK && i < g->results; i++) {
         const double moved = difference(&v->output[i], &output[i]);
-        if (!(moved <= tolerance)) s = diag_error(d, STATUS_VALIDATE, NULL, "after pass %s output '%s' differs by %.3g of its scale", pass, g->result[i].name, moved);
+        if (!(moved <= tolerance))
+            s = diag_error(d, STATUS_VALIDATE, NULL, "after pass %s output '%s' differs by %.3g of its scale", pass, g->result[i].name, moved);
     }
     for (int i = 0; i < g->results; i++) eval_free(&output[i]);
     free(output);
@@ -110,7 +111,8 @@ static bool write_tensor(const ir_graph *g, const char *folder, const char *what
     const char *path = arena_printf(g->arena, "%s/%s_%s.npy", folder, what, validate_file_name(g->arena, name));
     float *narrow = t->elem == ELEM_F32 ? malloc(((size_t)t->elements + 1) * sizeof *narrow) : NULL;
     for (int64_t i = 0; narrow && i < t->elements; i++) narrow[i] = (float)((const double *)t->data)[i];
-    const bool fine = npy_write(path, validate_numpy_type(t->elem), elem_size(t->elem), t->rank, t->shape, narrow ? (const void *)narrow : t->data, message, sizeof message);
+    const bool fine = npy_write(path, validate_numpy_type(t->elem), elem_size(t->elem), t->rank, t->shape, narrow ? (const void *)narrow : t->data,
+                                message, sizeof message);
     free(narrow);
     if (!fine) diag_error(d, STATUS_WRITE, NULL, "%s", message);
     return fine;

@@ -31,8 +31,8 @@ static bool load_picture(program *p, const char *path, int input, int64_t slot)
     const char *wrong = NULL;
     bool done = true;
     if (width != shape[3] || height != shape[2] || p->m->preprocess->channels != shape[1]) {
-        done = program_wrong(p, "%s: prepared it has %d x %d pixels and %d channels, but the model takes %" PRId64 " x %" PRId64 " and %" PRId64, path,
-                             width, height, p->m->preprocess->channels, shape[3], shape[2], shape[1]);
+        done = program_wrong(p, "%s: prepared it has %d x %d pixels and %d channels, but the model takes %" PRId64 " x %" PRId64 " and %" PRId64,
+                             path, width, height, p->m->preprocess->channels, shape[3], shape[2], shape[1]);
     } else {
         wrong = preprocess_picture(p->m->preprocess, &picture, (float *)p->input[input] + slot * shape[1] * shape[2] * shape[3]);
         if (wrong != NULL) done = program_wrong(p, "%s: %s", path, wrong);

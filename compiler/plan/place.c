@@ -97,14 +97,16 @@ static bool readers_take_runs(const plan_scope *s, const ir_value *v, int64_t ru
             if (n->input[0] != v || v->uses != 1 || run != row_of(s, n, v)) return false;
             break;
         case IR_ATTENTION:
-            if (run != row_of(s, n, v) || s->value[n->input[0]->id].shape[0] != 1 || n->input[1] == v || (n->inputs > 3 && n->input[3] == v)) return false;
+            if (run != row_of(s, n, v) || s->value[n->input[0]->id].shape[0] != 1 || n->input[1] == v || (n->inputs > 3 && n->input[3] == v))
+                return false;
             break;
         case IR_MOVE:
             if (plan_is_folded(n)) {
                 if (run != row_of(s, n, v) || s->value[v->id].shape[0] != 1) return false;
                 break;
             }
-            if (!move_is_reshape(&v->type, ir_move(n)) || last < 0 || run % s->value[out->id].shape[last] || !readers_take_runs(s, out, run)) return false;
+            if (!move_is_reshape(&v->type, ir_move(n)) || last < 0 || run % s->value[out->id].shape[last] || !readers_take_runs(s, out, run))
+                return false;
             break;
         default: return false;
         }
@@ -171,7 +173,8 @@ static void place_concat(plan_scope *s, const ir_node *n)
         plan_value *in = plan_value_at(s, n->input[i]), *base = in->base;
         const bool whole = in->offset == 0 && in->elements == base->elements && in->row_elements == in->row_stride;
         const bool kept = s->is_function && (ir_is_result(base->value) || base->result_views || ir_is_result(n->input[i]));
-        const bool made_here = base->space == SPACE_FRAME && base->base == base && base->value->def->op != IR_CONCAT && base->value->def->op != IR_CALL;
+        const bool made_here = base->space == SPACE_FRAME && base->base == base && base->value->def->op != IR_CONCAT &&
+                               base->value->def->op != IR_CALL;
         if (whole && made_here && !kept && inputs_in(s, n, base) == 1) {
             base->base = out;
             base->offset = offset;

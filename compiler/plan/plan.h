@@ -1,10 +1,11 @@
-/* The plan: which steps run in which phase, over which rows, with which data where. Everything is planned for one image (N = 1): a batch runs the plan
- * image by image (batch.c shows that no operator mixes images).
+/* The plan: which steps run in which phase, over which rows, with which data where. Everything is planned for one image (N = 1): a batch runs the
+ * plan image by image (batch.c shows that no operator mixes images).
  *
- * A *scope* is the main graph or one of its functions. A scope is a list of *items*: phases and calls. A *phase* has one space of rows, cut into tiles; a few
- * neighbouring tiles are a panel, which a thread claims (the more threads, the fewer tiles a panel); its *steps* run one after another on a panel, reading only rows of that panel of what the phase itself makes. Between phases stands a barrier.
- * A value lives in one place: a graph's parameter or result (the caller's pointer), the frame (one an image in flight), or the scratch (one a thread: values
- * that live within one phase, a panel of rows at a time). */
+ * A *scope* is the main graph or one of its functions. A scope is a list of *items*: phases and calls. A *phase* has one space of rows, cut into
+ * tiles; a few neighbouring tiles are a panel, which a thread claims (the more threads, the fewer tiles a panel); its *steps* run one after another
+ * on a panel, reading only rows of that panel of what the phase itself makes. Between phases stands a barrier.
+ * A value lives in one place: a graph's parameter or result (the caller's pointer), the frame (one an image in flight), or the scratch (one a thread:
+ * values that live within one phase, a panel of rows at a time). */
 #ifndef VITCC_PLAN_PLAN_H
 #define VITCC_PLAN_PLAN_H
 
@@ -46,8 +47,8 @@ typedef struct plan_value {
 typedef struct plan_gemm { int m, n, k, lda, ldb, ldc, add; } plan_gemm;
 
 /* How rows are cut into tiles for products: a panel into ceil(rows / tile) of nearly equal height. gemm: index of the first of the kernels
- * [height - low][remainder block][remainder part] of linear layers, [height - low] of attention; -1: none. gemm_add: of attention, [height - low][remainder],
- * adding to the result. */
+ * [height - low][remainder block][remainder part] of linear layers, [height - low] of attention; -1: none. gemm_add: of attention,
+ * [height - low][remainder], adding to the result. */
 typedef struct plan_tiles {
     int tile, low, heights;
     const bool *occurs;              /* [heights] */
