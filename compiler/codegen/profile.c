@@ -46,8 +46,12 @@ void codegen_profile(codegen *g, strbuf *to)
 {
     const char *n = g->options->name;
     strbuf_printf(to, "/* The kernels of %s, clocked: only the program has them, and only --profile puts them in the place of the model's own. */\n"
-                      "#include \"%s_kernels.h\"\n#include \"runtime/profile.h\"\n\nstatic const struct %s_kernels *clocked;   /* the model's own */\n\n", n, n, n);
-    strbuf_printf(to, "/* Each kernel's work for one image. */\nstatic profile_row profile_rows[%d] = {\n    /* name, steps, FLOP, bytes read and written */\n", g->instances ? g->instances : 1);
+                      "#include \"%s_kernels.h\"\n"
+                      "#include \"runtime/profile.h\"\n\n"
+                      "static const struct %s_kernels *clocked;   /* the model's own */\n\n", n, n, n);
+    strbuf_printf(to, "/* Each kernel's work for one image. */\n"
+                      "static profile_row profile_rows[%d] = {\n"
+                      "    /* name, steps, FLOP, bytes read and written */\n", g->instances ? g->instances : 1);
     for (int i = 0; i < g->instances; i++) {
         const kernel_instance *k = &g->instance[i];
         strbuf_printf(to, "    { .name = \"%s\", .steps = %d, .flop = %.0f, .bytes = %.0f },\n", k->name, k->steps, k->flop, k->bytes);

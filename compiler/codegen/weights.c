@@ -52,7 +52,8 @@ static status section_bytes(codegen *g, const section *s, void **bytes, size_t *
     *bytes = t.data;
     if (as_float && t.elem != ELEM_F32) {
         float *wide = malloc(*size + 1);
-        for (int64_t i = 0; wide && i < t.elements; i++) wide[i] = t.elem == ELEM_BOOL ? (float)(eval_integer(EVAL_TYPED, &t, i) != 0) : (float)eval_number(EVAL_TYPED, &t, i);
+        for (int64_t i = 0; wide && i < t.elements; i++)
+            wide[i] = t.elem == ELEM_BOOL ? (float)(eval_integer(EVAL_TYPED, &t, i) != 0) : (float)eval_number(EVAL_TYPED, &t, i);
         free(t.data);
         *bytes = wide;
     }
@@ -79,7 +80,8 @@ static bool pad_to(writer *w, uint64_t align)
 static int same_section(const codegen *g, int i)
 {
     for (int j = 0; j < i; j++)
-        if (g->section[j].value == g->section[i].value && g->section[j].layout == g->section[i].layout && g->section[j].block == g->section[i].block) return j;
+        if (g->section[j].value == g->section[i].value && g->section[j].layout == g->section[i].layout && g->section[j].block == g->section[i].block)
+            return j;
     return -1;
 }
 

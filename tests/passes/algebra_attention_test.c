@@ -51,8 +51,8 @@ static void biases_of_keys_and_values_go(void **state)
     /* a row of which one key is masked, and causal: none is empty */
     expect_biases(ATTENTION_HEAD KEYS VALUES "  %c: f32[5] = const {bytes = [0, -inf, 1, 2, -1]}\n"
                   "  %a: f32[N,5,4,3] = attention(%q, %k, %v, %c) {scale = 0.5, empty = zero}\n" JOIN PROJECT RETURN, false, false);
-    expect_biases(ATTENTION_HEAD KEYS VALUES "  %a: f32[N,5,4,3] = attention(%q, %k, %v) {scale = 0.5, causal = 1, empty = zero}\n" JOIN PROJECT RETURN,
-                  false, false);
+    expect_biases(ATTENTION_HEAD KEYS VALUES "  %a: f32[N,5,4,3] = attention(%q, %k, %v) {scale = 0.5, causal = 1, empty = zero}\n" JOIN PROJECT
+                  RETURN, false, false);
     /* keys transposed */
     expect_biases(ATTENTION_HEAD "  %lk: f32[N,5,6] = linear(%x, %wk, %bk)\n  %k: f32[N,2,3,5] = move(%lk) {move = [N@0, 6@2, 5@1]}\n" VALUES
                   "  %a: f32[N,5,4,3] = attention(%q, %k, %v) {scale = 0.5, transposed = 1}\n" JOIN PROJECT RETURN, false, false);
