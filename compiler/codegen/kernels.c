@@ -44,8 +44,6 @@ void codegen_kernels_source(codegen *g, strbuf *to)
                       "#include <stdint.h>\n"
                       "#include <string.h>\n\n"
                       "#include \"templates/level.h\"\n", n);
-    strbuf used = strbuf_in(g->arena);
-    for (int i = 0; i < g->instances; i++) strbuf_add(&used, g->instance[i].body);
     for (size_t i = 0; i < sizeof templates / sizeof *templates; i++) strbuf_printf(to, "#include \"templates/%s.h\"\n", templates[i]);
     strbuf_printf(to, "\n#if !defined(KERNEL_TABLE)\n#define KERNEL_TABLE %s_kernels_base\n#endif\n\n", n);
     for (int i = 0; i < g->instances; i++) print_instance(to, &g->instance[i]);
