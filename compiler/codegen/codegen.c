@@ -2,7 +2,6 @@
 #include "codegen_private.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 const char *const codegen_kernels_name[KERNELS_KINDS] = { [KERNELS_JIT] = "jit", [KERNELS_AOT] = "aot", [KERNELS_PORTABLE] = "portable" };

@@ -2,7 +2,6 @@
 #include "codegen_private.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 static bool is_keyword(const char *word)
@@ -54,10 +53,14 @@ const char *codegen_shape(arena *a, const plan_value *x)
     return arena_printf(a, "%s]", text);
 }
 
-/* "linear_12": operator and number in its graph. */
-const char *codegen_value_name(codegen *g, const plan_scope *s, const ir_value *v)
+const char *codegen_scope_name(const codegen *g, int scope)
 {
-    (void)s;
+    return scope ? codegen_identifier(g->arena, g->plan->function[scope - 1].graph->name) : "constants";
+}
+
+/* "linear_12": operator and number in its graph. */
+const char *codegen_value_name(codegen *g, const ir_value *v)
+{
     if (!v->def) return arena_printf(g->arena, "in%d", v->index);
     const char *op = v->def->op == IR_ATTENTION ? (v->index ? "probabilities" : "attention") : ir_op_name(v->def->op);
     if (v->def->op == IR_PAD && plan_is_key_transpose(v->def)) op = "keys";

@@ -18,8 +18,7 @@ static double bytes_of(const plan_scope *s, const ir_node *n)
 
 void codegen_count_work(codegen *g, const char *instance, const plan_scope *s, int scope, const ir_node *n)
 {
-    int times = scope ? 0 : 1;
-    for (int i = 0; scope && i < g->plan->main.items; i++) times += g->plan->main.item[i].call && g->plan->main.item[i].function == scope - 1;
+    const int times = codegen_calls(g, scope);
     for (int i = 0; i < g->instances; i++) {
         if (strcmp(g->instance[i].name, instance)) continue;
         g->instance[i].steps += times;

@@ -1,7 +1,6 @@
 /* <name>.json: what each step stands for and where its data is, for tools and for the curious. */
 #include "codegen_private.h"
 
-#include <stdio.h>
 
 /* Text inside a JSON string. */
 static void print_string(strbuf *to, const char *text)
@@ -65,7 +64,7 @@ void codegen_report(codegen *g, strbuf *to)
     strbuf_add(to, "  \"frame\": [\n");
     for (int i = 0; i < p->buffers; i++)
         strbuf_printf(to, "    {\"value\": \"%s\", \"address\": %lld, \"bytes\": %lld}%s\n",
-                      codegen_value_name(g, p->buffer[i].scope, p->buffer[i].value->value), (long long)p->buffer[i].address,
+                      codegen_value_name(g, p->buffer[i].value->value), (long long)p->buffer[i].address,
                       (long long)p->buffer[i].bytes, i + 1 < p->buffers ? "," : "");
     strbuf_add(to, "  ],\n  \"scopes\": [\n");
     print_scope(to, &p->main, "main", p->functions == 0);

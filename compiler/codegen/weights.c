@@ -20,7 +20,6 @@ void codegen_list_sections(codegen *g)
 {
     const plan *p = g->plan;
     for (int i = 0; i < p->fields[0].count; i++) add_section(g, p->fields[0].field[i].value, &p->fields[0].field[i]);
-    g->call_sections = g->sections;
     for (int c = 0; c < p->main.items; c++) {
         const plan_item *t = &p->main.item[c];
         if (!t->call) continue;
