@@ -25,7 +25,8 @@ typedef struct driver_options {
 status driver_compile(const driver_options *o);
 status driver_inspect(const driver_options *o);   /* what the file holds and what would be fused */
 status driver_check(const driver_options *o);     /* every problem at once */
-/* Evaluates the model on .npy inputs in the evaluator: "name=file.npy"; writes <output>.npy into o->out. Double precision, or as ONNX defines each type. */
+/* Evaluates the model on .npy inputs in the evaluator: "name=file.npy"; writes <output>.npy into o->out. Double precision,
+ * or as ONNX defines each type. */
 status driver_evaluate(const driver_options *o, int inputs, const char *const *input, bool typed);
 
 #endif
