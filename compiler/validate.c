@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../runtime/npy.h"
+#include "codegen/codegen.h"
 #include "ir/eval.h"
 
 struct validation {
@@ -108,7 +109,7 @@ status validate_after(validation *v, const ir_graph *g, const char *pass, diag *
 static bool write_tensor(const ir_graph *g, const char *folder, const char *what, const char *name, const eval_tensor *t, diag *d)
 {
     char message[512];
-    const char *path = arena_printf(g->arena, "%s/%s_%s.npy", folder, what, validate_file_name(g->arena, name));
+    const char *path = arena_printf(g->arena, "%s/%s_%s.npy", folder, what, codegen_file_name(g->arena, name));
     float *narrow = t->elem == ELEM_F32 ? malloc(((size_t)t->elements + 1) * sizeof *narrow) : NULL;
     for (int64_t i = 0; narrow && i < t->elements; i++) narrow[i] = (float)((const double *)t->data)[i];
     const bool fine = npy_write(path, validate_numpy_type(t->elem), elem_size(t->elem), t->rank, t->shape, narrow ? (const void *)narrow : t->data,

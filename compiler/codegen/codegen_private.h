@@ -69,6 +69,8 @@ const char *codegen_shape(arena *a, const plan_value *x);
 const char *codegen_upper(arena *a, const char *text);
 const char *codegen_c_type(elem e);
 const char *codegen_numpy_type(elem e);
+/* An axis of an input or output; 0: the batch. */
+long long codegen_extent(const codegen *g, dim d);
 long long codegen_fixed_batch(const codegen *g);
 const char **codegen_port_names(arena *a, const ir_port *port, int count);
 

@@ -1,4 +1,5 @@
-/* <name>.c as a whole: its structs, the functions of model_run.c, and what the public functions need: tables, digests, sizes, the fields' sections. */
+/* <name>.c as a whole: its structs, the functions of model_run.c, and what the public functions need: tables, digests,
+ * sizes, the sections of the fields. */
 #include "codegen_private.h"
 
 #include <string.h>
@@ -31,8 +32,10 @@ static void print_structs(codegen *g, strbuf *to)
     strbuf_printf(to, "    gemm_code *code[%d];   /* matrix kernels; NULL: the portable one runs */\n"
                       "    int generated;\n"
                       "    struct constants constants;\n", p->gemms ? p->gemms : 1);
-    for (int f = 0; f < p->functions; f++)
-        if (codegen_calls(g, f + 1)) strbuf_printf(to, "    struct %s %s[%d];\n", codegen_scope_name(g, f + 1), codegen_scope_name(g, f + 1), codegen_calls(g, f + 1));
+    for (int s = 1; s <= p->functions; s++) {
+        const char *name = codegen_scope_name(g, s);
+        if (codegen_calls(g, s)) strbuf_printf(to, "    struct %s %s[%d];\n", name, name, codegen_calls(g, s));
+    }
     strbuf_add(to, "};\n\n");
     strbuf_printf(to, "struct %s_session {\n"
                       "    const %s_model *model;\n"
@@ -85,10 +88,8 @@ static void print_tensors(codegen *g, strbuf *to)
         const ir_port *port = i < graph->parameters ? &graph->parameter[i] : &graph->result[i - graph->parameters];
         strbuf_printf(to, "        { \"%s\", \"%s\", %d, { ", codegen_escape(g->arena, port->name), codegen_numpy_type(port->value->type.elem),
                       port->value->type.rank);
-        for (int j = 0; j < port->value->type.rank; j++) {
-            const bool batch = g->plan->batch_symbol >= 0 && dim_mentions(port->value->type.dim[j], g->plan->batch_symbol);
-            strbuf_printf(to, "%s%lld", j ? ", " : "", batch ? 0 : (long long)plan_dim(g->plan, port->value->type.dim[j]));
-        }
+        for (int j = 0; j < port->value->type.rank; j++)
+            strbuf_printf(to, "%s%lld", j ? ", " : "", codegen_extent(g, port->value->type.dim[j]));
         strbuf_add(to, port->value->type.rank ? " } },\n" : "0 } },\n");
     }
     strbuf_printf(to, "    };\n    return i >= 0 && i < %d ? &tensors[i] : NULL;\n}\n\n", count);

@@ -1,4 +1,5 @@
-/* What runs in <name>.c: a function for each phase and repeated block, with its pointers and its loop over panels, and the sequence that calls them. */
+/* What runs in <name>.c: a function for each phase and repeated block, with its pointers and its loop over panels, and the sequence
+ * that calls them. */
 #include "codegen_private.h"
 
 #include <ctype.h>

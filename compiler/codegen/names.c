@@ -34,6 +34,14 @@ const char *codegen_identifier(arena *a, const char *text)
     return is_keyword(b.text) ? arena_printf(a, "%s_", b.text) : b.text;
 }
 
+const char *codegen_file_name(arena *a, const char *text)
+{
+    char *safe = arena_strdup(a, text);
+    for (char *c = safe; *c; c++)
+        if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-", *c)) *c = '_';
+    return safe;
+}
+
 const char *codegen_escape(arena *a, const char *text)
 {
     strbuf b = strbuf_in(a);

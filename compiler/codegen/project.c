@@ -8,10 +8,7 @@ static void print_tensor_table(codegen *g, strbuf *to, const char *name, const i
     for (int i = 0; i < count; i++) {
         const ir_type *t = &port[i].value->type;
         strbuf_printf(to, "static const int64_t %s_shape_%d[] = {", name, i);
-        for (int j = 0; j < t->rank; j++) {
-            const bool batch = g->plan->batch_symbol >= 0 && dim_mentions(t->dim[j], g->plan->batch_symbol);
-            strbuf_printf(to, "%s%lld", j ? ", " : " ", batch ? 0 : (long long)plan_dim(g->plan, t->dim[j]));
-        }
+        for (int j = 0; j < t->rank; j++) strbuf_printf(to, "%s%lld", j ? ", " : " ", codegen_extent(g, t->dim[j]));
         strbuf_add(to, t->rank ? " };\n" : " 1 };\n");
     }
     strbuf_printf(to, "static const program_tensor %s[] = {\n", name);
@@ -86,6 +83,11 @@ static void print_adapter(codegen *g, strbuf *to)
                       "    return message(%s_trace(session, folder));\n"
                       "}\n"
                       "#endif\n\n", N, n);
+}
+
+long long codegen_extent(const codegen *g, dim d)
+{
+    return g->plan->batch_symbol >= 0 && dim_mentions(d, g->plan->batch_symbol) ? 0 : (long long)plan_dim(g->plan, d);
 }
 
 /* The static model's one batch, the first dimension of its first input; 0: any. */

@@ -73,10 +73,7 @@ static const char *origin_name(codegen *g, const ir_node *n, const ir_node *call
         if (!call || has_origin(call, n->origin[i])) last = n->origin[i];
     const char *quoted = last ? strchr(last, '\'') : NULL;
     if (!quoted || !quoted[1]) return ir_op_name(n->op);
-    char *name = arena_strndup(g->arena, quoted + 1, strlen(quoted + 1) - 1);
-    for (char *c = name; *c; c++)
-        if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-", *c)) *c = '_';
-    return name;
+    return codegen_file_name(g->arena, arena_strndup(g->arena, quoted + 1, strlen(quoted + 1) - 1));
 }
 
 static void print_result(codegen *g, strbuf *to, const plan_scope *s, const plan_phase *f, const plan_step *t, int output, int number,
