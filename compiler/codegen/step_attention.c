@@ -15,9 +15,8 @@ static attention_shape shape_of(const step_site *at)
 }
 
 /* An input that is read as a whole, of the image that a unit step works on. */
-static const char *of_image(codegen *g, const step_site *at, const char *pointer, const plan_value *x, int64_t batch)
+static const char *of_image(codegen *g, const char *pointer, const plan_value *x, int64_t batch)
 {
-    (void)at;
     const int64_t runs = x->row_elements != x->row_stride ? x->elements / x->row_elements * x->row_stride : x->elements;
     return batch == 1 ? pointer : arena_printf(g->arena, "%s + row * %lld", pointer, (long long)(runs / batch));
 }
@@ -58,16 +57,16 @@ void codegen_attention(codegen *g, strbuf *to, const step_site *at)
     strbuf_printf(&parameters,
                   "gemm_code *const *code, const float *q, const float *k, const float *v, %s%sfloat *out, float *scratch, int64_t row, int64_t rows",
                   has_mask ? "const float *mask_values, " : "", probabilities ? "float *probabilities, " : "");
-    strbuf_printf(&arguments, "m->code, %s, %s, %s, ", codegen_input(g, at, 0, true), of_image(g, at, codegen_input(g, at, 1, false), k, s.batch),
-                  of_image(g, at, codegen_input(g, at, 2, false), v, s.batch));
+    strbuf_printf(&arguments, "m->code, %s, %s, %s, ", codegen_input(g, at, 0, true), of_image(g, codegen_input(g, at, 1, false), k, s.batch),
+                  of_image(g, codegen_input(g, at, 2, false), v, s.batch));
     if (has_mask) {
         const bool raw = !elem_is_float(n->input[3]->type.elem);
         const plan_value *mask = plan_value_of(at->scope, n->input[3]);
         const char *pointer = raw ? codegen_weight(g, at->scope, at->index, n->input[3], LAYOUT_RAW, 0, "mask") : codegen_input(g, at, 3, false);
-        strbuf_printf(&arguments, "%s, ", mask_by_batch(mask) ? of_image(g, at, pointer, mask, s.batch) : pointer);
+        strbuf_printf(&arguments, "%s, ", mask_by_batch(mask) ? of_image(g, pointer, mask, s.batch) : pointer);
     }
     if (probabilities)
-        strbuf_printf(&arguments, "%s, ", of_image(g, at, codegen_output(g, at, 1, false), plan_value_of(at->scope, n->output[1]), s.batch));
+        strbuf_printf(&arguments, "%s, ", of_image(g, codegen_output(g, at, 1, false), plan_value_of(at->scope, n->output[1]), s.batch));
     strbuf_printf(&arguments, "%s, (float *)(scratch + %lld), %s, %s", codegen_output(g, at, 0, true), (long long)at->step->scratch,
                   s.batch == 1 ? "row" : "0", s.batch == 1 ? "rows" : arena_printf(a, "%lld", (long long)s.queries));
     strbuf_printf(&body, "static void $(%s)\n{\n"
@@ -111,6 +110,6 @@ void codegen_keys(codegen *g, strbuf *to, const step_site *at)
                                     (long long)groups, (long long)d);
     const char *name = codegen_instance(g, arena_printf(a, "keys_%lldx%lld", (long long)groups, (long long)d), parameters, body);
     codegen_call(g, to, at, name, arena_printf(a, "%s, %s, %s, %s", codegen_input(g, at, 0, true),
-                                               of_image(g, at, codegen_output(g, at, 0, false), out, batch), batch == 1 ? "row" : "0",
+                                               of_image(g, codegen_output(g, at, 0, false), out, batch), batch == 1 ? "row" : "0",
                                                batch == 1 ? "rows" : arena_printf(a, "%lld", (long long)keys)));
 }
