@@ -67,6 +67,7 @@ static bool as_runs(const plan_value *x, int rank, const int64_t *stride, int64_
     for (; i >= 0 && (x->shape[i] == 1 || stride[i] == run); i--) run *= x->shape[i];
     for (int64_t inside = 1; i >= 0; i--) {
         if (x->shape[i] == 1) continue;
+        if (!stride[i]) return false;   /* the same elements again */
         if (!step) step = stride[i];
         else if (stride[i] != step * inside) return false;
         inside *= x->shape[i];

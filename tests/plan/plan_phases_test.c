@@ -145,6 +145,19 @@ static void packed_slices_cost_no_step(void **state)
     plan_test_free(&t);
 }
 
+/* The row of a token, once for each of four frames: there is only one in the storage. */
+static void a_repeated_row_is_copied(void **state)
+{
+    (void)state;
+    plan_test t = plan_test_fine("graph g(%x: f32[1,6,8]) {\n"
+                                 "  %a: f32[1,6,8] = map(%x) {expr = neg(in0)}\n"
+                                 "  %r: f32[4,1,8] = move(%a) {move = [4@_, 8@2]}\n"
+                                 "  %y: f32[4,1,8] = softmax(%r) {axis = 2}\n"
+                                 "  return \"y\" %y\n}\n", "");
+    assert_false(plan_test_value(&t, IR_MOVE, 0)->view);
+    plan_test_free(&t);
+}
+
 static void parts_of_a_concatenation_are_made_in_place(void **state)
 {
     (void)state;
@@ -305,6 +318,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_take_one_phase_each), cmocka_unit_test(called_blocks_take_one_phase_each), cmocka_unit_test(panels_are_balanced),
         cmocka_unit_test(every_height_has_its_kernel), cmocka_unit_test(packed_slices_cost_no_step),
+        cmocka_unit_test(a_repeated_row_is_copied),
         cmocka_unit_test(parts_of_a_concatenation_are_made_in_place), cmocka_unit_test(a_part_that_comes_twice_is_copied),
         cmocka_unit_test(keys_are_transposed_in_the_phase_that_makes_them), cmocka_unit_test(a_fixed_batch_is_more_rows),
         cmocka_unit_test(broadcasting_decides_the_rows), cmocka_unit_test(short_phases_do_not_take_long_steps),
