@@ -39,7 +39,8 @@ const char *codegen_numpy_type(elem e)
     case ELEM_I32: return "<i4";
     case ELEM_I64: return "<i8";
     case ELEM_U8: return "|u1";
-    case ELEM_U16: case ELEM_BF16: return "<u2";
+    case ELEM_U16: return "<u2";
+    case ELEM_BF16: return "<V2";
     case ELEM_U32: return "<u4";
     case ELEM_U64: return "<u8";
     case ELEM_BOOL: return "|b1";

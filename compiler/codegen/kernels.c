@@ -32,12 +32,16 @@ void codegen_kernels_source(codegen *g, strbuf *to)
 {
     static const char *const templates[] = { "attention_f32", "concat", "conv_f32", "epilogue_f32", "gather", "gemm_f32", "linear_f32", "map_f32", "math_f32", "matmul_f32", "mlp_f32", "move",
                                              "norm_f32", "reduce_f32", "softmax_f32", "transpose_keys_f32" };
+    /* Only where an instance names them. */
+    static const char *const others[] = { "conv_f64", "map_any", "matmul_any", "norm_f64", "reduce_any", "softmax_f64" };
     const char *n = g->options->name;
     strbuf_printf(to, "/* %s: every kernel of the model, each a template with its sizes fixed. Compiled once for each instruction-set level: %s_kernels_avx2.c and %s_kernels_avx512.c include this file. */\n", n, n, n);
     strbuf_printf(to, "#include \"%s_kernels.h\"\n\n#include <float.h>\n#include <math.h>\n#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n#include <string.h>\n\n#include \"templates/level.h\"\n", n);
     strbuf used = strbuf_in(g->arena);
     for (int i = 0; i < g->instances; i++) strbuf_add(&used, g->instance[i].body);
     for (size_t i = 0; i < sizeof templates / sizeof *templates; i++) strbuf_printf(to, "#include \"templates/%s.h\"\n", templates[i]);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strstr(used.text, others[i])) strbuf_printf(to, "#include \"templates/%s.h\"\n", others[i]);
     strbuf_printf(to, "\n#if !defined(KERNEL_TABLE)\n#define KERNEL_TABLE %s_kernels_base\n#endif\n\n", n);
     for (int i = 0; i < g->instances; i++) print_instance(to, &g->instance[i]);
     strbuf_printf(to, "const struct %s_kernels KERNEL_TABLE = {\n", n);

@@ -11,7 +11,7 @@ static double bytes_of(const plan_scope *s, const ir_node *n)
     double bytes = 0;
     for (int i = 0; i < n->inputs + n->outputs; i++) {
         const plan_value *x = plan_value_of(s, i < n->inputs ? n->input[i] : n->output[i - n->inputs]);
-        if (x && x->value) bytes += (double)x->elements * (double)plan_element_size(x->value->type.elem);
+        if (x && x->value) bytes += (double)x->elements * (double)elem_size(x->value->type.elem);
     }
     return bytes;
 }

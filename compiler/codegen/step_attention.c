@@ -22,8 +22,8 @@ static const char *of_image(codegen *g, const step_site *at, const char *pointer
     return batch == 1 ? pointer : arena_printf(g->arena, "%s + row * %lld", pointer, (long long)(runs / batch));
 }
 
-/* Strides of a mask that broadcasts to [B, H, Tq, Tk]; false: it differs by image, or is of a type that cannot run. */
-static bool print_mask(codegen *g, strbuf *to, const step_site *at, const attention_shape *a)
+/* Strides of a mask that broadcasts to [B, H, Tq, Tk], which is at the image at hand; false: there is none. */
+static bool print_mask(strbuf *to, const step_site *at, const attention_shape *a)
 {
     const ir_node *n = at->step->node;
     const ir_value *mask = n->inputs > 3 ? n->input[3] : NULL;
@@ -32,10 +32,9 @@ static bool print_mask(codegen *g, strbuf *to, const step_site *at, const attent
     const plan_value *x = plan_value_of(at->scope, mask);
     int64_t size[4] = { 1, 1, 1, 1 };
     for (int i = 0; x && i < mask->type.rank; i++) size[4 - mask->type.rank + i] = x->shape[i];
-    if (x && size[0] != 1) codegen_refuse(g, n, "a mask that differs from image to image");
     const int64_t row = size[2] > 1 ? size[3] : 0, head = size[1] > 1 ? size[2] * size[3] : 0;
     const bool boolean = x && !elem_is_float(mask->type.elem);
-    strbuf_printf(to, "    const attention_mask mask = { %s, %s, %lld, %lld, %d, %d, %lld, %d };\n", x && !boolean ? "mask_values" : "NULL", boolean ? "(const unsigned char *)mask_values" : "NULL", (long long)head, (long long)row, size[3] > 1 || a->keys == 1, causal,
+    strbuf_printf(to, "    const attention_mask mask = { %s, %s, %lld, %lld, %d, %d, %lld, %d };\n", x && !boolean ? "mask_values" : "NULL", boolean ? "mask_values" : "NULL", (long long)head, (long long)row, size[3] > 1 || a->keys == 1, causal,
                   (long long)(a->keys - a->queries), !zero);
     return true;
 }
@@ -49,19 +48,21 @@ void codegen_attention(codegen *g, strbuf *to, const step_site *at)
     const plan_value *k = plan_value_of(at->scope, n->input[1]), *v = plan_value_of(at->scope, n->input[2]);
     const bool has_mask = n->inputs > 3 && n->input[3], probabilities = n->outputs > 1;
     strbuf parameters = strbuf_in(a), arguments = strbuf_in(a), body = strbuf_in(a);
-    strbuf_printf(&parameters, "gemm_code *const *code, const float *q, const float *k, const float *v, %s%sfloat *out, float *scratch, int64_t row, int64_t rows", has_mask ? "const float *mask_values, " : "",
+    strbuf_printf(&parameters, "gemm_code *const *code, const float *q, const float *k, const float *v, %s%sfloat *out, float *scratch, int64_t row, int64_t rows",
+                  has_mask ? arena_printf(a, "const %s *mask_values, ", codegen_c_type(n->input[3]->type.elem)) : "",
                   probabilities ? "float *probabilities, " : "");
     strbuf_printf(&arguments, "m->code, %s, %s, %s, ", codegen_input(g, at, 0, true), of_image(g, at, codegen_input(g, at, 1, false), k, s.batch), of_image(g, at, codegen_input(g, at, 2, false), v, s.batch));
     if (has_mask) {
-        const bool raw = !elem_is_float(n->input[3]->type.elem);
-        strbuf_printf(&arguments, "%s, ", raw ? codegen_weight(g, at->scope, at->index, n->input[3], LAYOUT_RAW, 0, "mask") : codegen_input(g, at, 3, false));
+        const plan_value *mask = plan_value_of(at->scope, n->input[3]);
+        const char *pointer = codegen_input(g, at, 3, false);
+        strbuf_printf(&arguments, "%s, ", mask->value->type.rank == 4 && mask->shape[0] > 1 ? of_image(g, at, pointer, mask, s.batch) : pointer);
     }
     if (probabilities) strbuf_printf(&arguments, "%s, ", of_image(g, at, codegen_output(g, at, 1, false), plan_value_of(at->scope, n->output[1]), s.batch));
     strbuf_printf(&arguments, "%s, (float *)(scratch + %lld), %s, %s", codegen_output(g, at, 0, true), (long long)at->step->scratch, s.batch == 1 ? "row" : "0",
                   s.batch == 1 ? "rows" : arena_printf(a, "%lld", (long long)s.queries));
     strbuf_printf(&body, "static void $(%s)\n{\n    const attention_code products = { code + %d, code + %d, ", parameters.text, scores->gemm, values->gemm);
     strbuf_printf(&body, values->gemm_add < 0 ? "NULL };\n" : "code + %d };\n", values->gemm_add);
-    const bool masked = print_mask(g, &body, at, &s);
+    const bool masked = print_mask(&body, at, &s);
     const char *keys = "k";
     if (!s.transposed) {
         const int ld = (int)(k->row_elements == k->row_stride ? s.groups * s.d : k->row_stride);
