@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "half.h"
 #include "npy.h"
 #include "program_private.h"
 
@@ -17,6 +18,26 @@ int64_t program_elements(const program_tensor *t, int64_t batch)
     for (int i = 0; i < t->rank; i++)
         if (__builtin_mul_overflow(product, t->shape[i] == 0 ? batch : t->shape[i], &product)) return -1;
     return product;
+}
+
+bool program_is_float(const program_tensor *t)
+{
+    return t->type[1] == 'f' || t->type[1] == 'V';
+}
+
+double program_float(const program_tensor *t, const void *data, int64_t i)
+{
+    if (t->size == 8) return ((const double *)data)[i];
+    if (t->size == 4) return (double)((const float *)data)[i];
+    const uint16_t bits = ((const uint16_t *)data)[i];
+    return t->type[1] == 'V' ? half_to_double(bits, 8, 7) : half_to_double(bits, 5, 10);
+}
+
+void program_set_float(const program_tensor *t, void *data, int64_t i, double x)
+{
+    if (t->size == 8) ((double *)data)[i] = x;
+    else if (t->size == 4) ((float *)data)[i] = (float)x;
+    else ((uint16_t *)data)[i] = t->type[1] == 'V' ? half_from_double(x, 8, 7) : half_from_double(x, 5, 10);
 }
 
 static void *allocate_one(const program_tensor *t, int64_t batch)

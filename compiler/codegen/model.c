@@ -400,7 +400,7 @@ static void print_fill(codegen *g, strbuf *to)
         strbuf_add(to, "    }\n");
         number[t->function] += count;
     }
-    strbuf_add(to, "    (void)s;\n}\n\n");
+    strbuf_add(to, g->sections ? "    (void)s;\n}\n\n" : "    (void)s, (void)m;\n}\n\n");
 }
 
 static void print_levels(codegen *g, strbuf *to)
