@@ -60,7 +60,7 @@ TEMPLATE void reduce_any(reduce_kind kind, element e, const reduce_any_shape *s,
     for (ptrdiff_t i = 0; i < kept; i++) {
         const ptrdiff_t from = reduce_offset(s->kept, s->kept_extent, s->kept_stride, i);
         double number = reduce_start(kind);
-        int64_t integer = reduce_start_integer(kind, e);
+        int64_t integer = element_is_float(e) ? 0 : reduce_start_integer(kind, e);
         for (ptrdiff_t j = 0; j < count; j++) {
             const ptrdiff_t at = from + reduce_offset(s->reduced, s->reduced_extent, s->reduced_stride, j);
             if (element_is_float(e)) number = reduce_step(kind, number, element_float(e, x, at));

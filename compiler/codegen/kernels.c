@@ -46,6 +46,7 @@ void codegen_kernels_source(codegen *g, strbuf *to)
     for (int i = 0; i < g->instances; i++) print_instance(to, &g->instance[i]);
     strbuf_printf(to, "const struct %s_kernels KERNEL_TABLE = {\n", n);
     for (int i = 0; i < g->instances; i++) strbuf_printf(to, "    .%s = %s,\n", g->instance[i].name, g->instance[i].name);
+    if (!g->instances) strbuf_add(to, "    .none = 0\n");
     strbuf_add(to, "};\n\n#include \"templates/level_end.h\"\n");
 }
 
@@ -54,6 +55,7 @@ void codegen_kernels_header(codegen *g, strbuf *to)
     const char *n = g->options->name, *N = codegen_upper(g->arena, n);
     strbuf_printf(to, "/* The kernels of %s, one table an instruction-set level. */\n#ifndef VITCC_%s_KERNELS_H\n#define VITCC_%s_KERNELS_H\n\n#include <stdint.h>\n\n#include \"runtime/gemm.h\"\n\nstruct %s_kernels {\n", n, N, N, n);
     for (int i = 0; i < g->instances; i++) strbuf_printf(to, "    void (*%s)(%s);\n", g->instance[i].name, g->instance[i].parameters);
+    if (!g->instances) strbuf_add(to, "    char none;   /* nothing is computed */\n");
     strbuf_printf(to, "};\n\nextern const struct %s_kernels %s_kernels_base, %s_kernels_avx2, %s_kernels_avx512;\n\n", n, n, n, n);
     strbuf_printf(to, "/* Where the model keeps its table, for %s_profile.c. */\nconst struct %s_kernels **%s_kernels_of(void *model);\n\n#endif\n", n, n, n);
 }

@@ -128,11 +128,16 @@ static bool mentions(const char *text, const char *word)
 {
     const size_t length = strlen(word);
     bool inside = false;   /* an identifier */
+    char before = 0, earlier = 0;
     for (const char *at = text; *at; at++) {
         const char *const end = !strncmp(at, "/*", 2) ? strstr(at + 2, "*/") : NULL;
         if (end) at = end + 1;
-        else if (!inside && !strncmp(at, word, length) && !(isalnum((unsigned char)at[length]) || at[length] == '_')) return true;
+        else if (!inside && !strncmp(at, word, length) && !(isalnum((unsigned char)at[length]) || at[length] == '_')) {
+            if (before != '.' && !(before == '>' && earlier == '-')) return true;   /* no field of that name */
+        }
         inside = isalnum((unsigned char)*at) || *at == '_';
+        earlier = before;
+        before = *at;
     }
     return false;
 }
@@ -293,28 +298,32 @@ static void print_sequence(codegen *g, strbuf *to)
     int *number = arena_array(g->arena, (size_t)p->functions + 1, sizeof *number);
     strbuf_printf(to, "/* One image. frame: %lld bytes that the image's values share; scratch: %lld bytes of this worker. */\nstatic void run_image(worker *w, const struct %s_model *m, unsigned char *frame, unsigned char *scratch, const %s_inputs *in, const %s_outputs *out)\n{\n",
                   (long long)p->frame_bytes, (long long)p->scratch_bytes, n, n, n);
+    strbuf body = strbuf_in(g->arena);
     for (int i = 0, count; i < p->main.items; i += count) {
         const plan_item *t = &p->main.item[i];
         count = 1;
         if (t->phase) {
-            strbuf_printf(to, "    phase_%d(w, m, &m->constants, frame, scratch, in);\n", i + 1);
+            strbuf_printf(&body, "    phase_%d(w, m, &m->constants, frame, scratch, in);\n", i + 1);
             continue;
         }
         while (all_in_frame(g, t) && i + count < p->main.items && p->main.item[i + count].call && p->main.item[i + count].function == t->function && all_in_frame(g, &p->main.item[i + count])) count++;
-        if (count > 1) print_loop(g, to, t, count, number[t->function]);
-        else print_call(g, to, t, number[t->function]);
+        if (count > 1) print_loop(g, &body, t, count, number[t->function]);
+        else print_call(g, &body, t, number[t->function]);
         number[t->function] += count;
     }
     const char **name = codegen_port_names(g->arena, p->graph->result, p->graph->results);
-    strbuf_printf(to, "\n    for (int64_t i; team_claim(w, %d, &i);) {\n", p->graph->results);
+    strbuf_printf(&body, "\n    for (int64_t i; team_claim(w, %d, &i);) {\n", p->graph->results);
     for (int i = 0; i < p->graph->results; i++) {
         const plan_value *x = plan_value_of(&p->main, p->graph->result[i].value);
         const char *from = x->space == SPACE_CONSTANT ? NULL : argument(g, p->graph->result[i].value);
         if (!from) from = arena_printf(g->arena, "m->constants.%s", strchr(codegen_weight(g, &p->main, 0, p->graph->result[i].value, LAYOUT_PLAIN, 0, "result"), '>') + 1);
-        strbuf_printf(to, "        if (i == %d && out->%s) memcpy(out->%s, %s, %lld * sizeof(%s));\n", i, name[i], name[i], from,
+        strbuf_printf(&body, "        if (i == %d && out->%s) memcpy(out->%s, %s, %lld * sizeof(%s));\n", i, name[i], name[i], from,
                       (long long)x->elements, codegen_c_type(x->value->type.elem));
     }
-    strbuf_add(to, "    }\n    team_barrier(w);\n}\n\n");
+    strbuf_add(&body, "    }\n    team_barrier(w);\n}\n\n");
+    static const char *const parameters[] = { "m", "frame", "scratch", "in", "out" };
+    print_unused(to, body.text, parameters, 5);
+    strbuf_addn(to, body.text, body.length);
 }
 
 /* ---- the public functions: the same for every model but for names and sizes ---- */
@@ -351,7 +360,8 @@ static void print_tensors(codegen *g, strbuf *to)
         strbuf_printf(to, "        { \"%s\", \"%s\", %d, { ", codegen_escape(g->arena, port->name), codegen_numpy_type(port->value->type.elem), port->value->type.rank);
         for (int j = 0; j < port->value->type.rank; j++) {
             const bool batch = g->plan->batch_symbol >= 0 && dim_mentions(port->value->type.dim[j], g->plan->batch_symbol);
-            strbuf_printf(to, "%s%lld", j ? ", " : "", batch ? 0 : (long long)plan_dim(g->plan, port->value->type.dim[j]));
+            const int64_t size = plan_dim(g->plan, port->value->type.dim[j]);
+            strbuf_printf(to, "%s%lld", j ? ", " : "", (long long)(!batch ? size : size == 1 ? 0 : -size));
         }
         strbuf_add(to, port->value->type.rank ? " } },\n" : "0 } },\n");
     }
@@ -370,9 +380,12 @@ static void print_image_of(codegen *g, strbuf *to)
         if (!o) {
             strbuf_printf(to, "static int inputs_complete(const %s_inputs *in)\n{\n    return 1", n);
             for (int i = 0; i < count; i++) strbuf_printf(to, " && in->%s", name[i]);
-            strbuf_add(to, ";\n}\n\n");
+            strbuf_add(to, count ? ";\n}\n\n" : " && in;\n}\n\n");
         }
-        strbuf_printf(to, "static %s_%s %s_of(const %s_%s *all, int64_t image)\n{\n    (void)image;\n    return (%s_%s){\n", n, o ? "outputs" : "inputs", o ? "outputs" : "inputs", n, o ? "outputs" : "inputs", n, o ? "outputs" : "inputs");
+        const char *kind = o ? "outputs" : "inputs";
+        strbuf_printf(to, "static %s_%s %s_of(const %s_%s *all, int64_t image)\n{\n    (void)image%s;\n    return (%s_%s){\n", n, kind, kind, n, kind,
+                      count ? "" : ", (void)all", n, kind);
+        if (!count) strbuf_add(to, "        .none = 0\n");
         for (int i = 0; i < count; i++) {
             const plan_value *x = plan_value_of(&g->plan->main, port[i].value);
             const bool batched = g->plan->batch_symbol >= 0 && x->value->type.rank && dim_mentions(x->value->type.dim[0], g->plan->batch_symbol);

@@ -10,7 +10,7 @@ static void print_tensor_table(codegen *g, strbuf *to, const char *name, const i
         strbuf_printf(to, "static const int64_t %s_shape_%d[] = {", name, i);
         for (int j = 0; j < t->rank; j++) {
             const bool batch = g->plan->batch_symbol >= 0 && dim_mentions(t->dim[j], g->plan->batch_symbol);
-            strbuf_printf(to, "%s%lld", j ? ", " : " ", batch ? 0 : (long long)plan_dim(g->plan, t->dim[j]));
+            strbuf_printf(to, "%s%lld", j ? ", " : " ", (batch ? -1 : 1) * (long long)plan_dim(g->plan, t->dim[j]));
         }
         strbuf_add(to, t->rank ? " };\n" : " 1 };\n");
     }
@@ -18,6 +18,7 @@ static void print_tensor_table(codegen *g, strbuf *to, const char *name, const i
     for (int i = 0; i < count; i++)
         strbuf_printf(to, "    { \"%s\", \"%s\", %d, %s_shape_%d, %d },\n", codegen_escape(g->arena, port[i].name), codegen_numpy_type(port[i].value->type.elem), port[i].value->type.rank, name, i,
                       (int)elem_size(port[i].value->type.elem));
+    if (!count) strbuf_add(to, "    { 0 }   /* there are none */\n");
     strbuf_add(to, "};\n\n");
 }
 
@@ -69,10 +70,11 @@ static void print_adapter(codegen *g, strbuf *to)
     strbuf_printf(to, "static const char *run_session(void *session, int64_t batch, const void *const *input, void *const *output)\n{\n    const %s_inputs in = {\n", n);
     const char **name = codegen_port_names(g->arena, graph->parameter, graph->parameters);
     for (int i = 0; i < graph->parameters; i++) strbuf_printf(to, "        .%s = input[%d],\n", name[i], i);
+    if (!graph->parameters) strbuf_add(to, "        .none = 0\n");
     strbuf_printf(to, "    };\n    const %s_outputs out = {\n", n);
     name = codegen_port_names(g->arena, graph->result, graph->results);
     for (int i = 0; i < graph->results; i++) strbuf_printf(to, "        .%s = output[%d],\n", name[i], i);
-    strbuf_printf(to, "    };\n    return message(%s_run(session, batch, &in, &out));\n}\n\n", n);
+    strbuf_printf(to, "    };\n    %sreturn message(%s_run(session, batch, &in, &out));\n}\n\n", graph->parameters ? "" : "(void)input;\n    ", n);
     strbuf_printf(to, "#ifdef %s_TRACE\nstatic const char *trace_session(void *session, const char *folder)\n{\n    return message(%s_trace(session, folder));\n}\n#endif\n\n", N, n);
 }
 
@@ -81,7 +83,8 @@ long long codegen_fixed_batch(const codegen *g)
 {
     const ir_graph *graph = g->plan->graph;
     if (g->plan->batch_symbol >= 0) return 0;
-    return graph->parameters && graph->parameter[0].value->type.rank ? (long long)plan_dim(g->plan, graph->parameter[0].value->type.dim[0]) : 1;
+    const long long first = graph->parameters && graph->parameter[0].value->type.rank ? plan_dim(g->plan, graph->parameter[0].value->type.dim[0]) : 1;
+    return first ? first : 1;
 }
 
 void codegen_main(codegen *g, strbuf *to)

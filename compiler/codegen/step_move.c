@@ -74,6 +74,10 @@ void codegen_gather(codegen *g, strbuf *to, const step_site *at)
 {
     const plan_value *x = input_value(at, 0), *index = input_value(at, 1);
     const int axis = (int)ir_int(at->step->node, KEY_AXIS, 0);
+    if (!x->shape[axis]) {
+        codegen_refuse(g, at->step->node, "a gather from an axis without elements");
+        return;
+    }
     const char *body = arena_printf(g->arena, "    gather_slices(x0, %s, x1, y, %lld, %lld, %lld, %lld * sizeof *y);\n",
                                     codegen_element(g->arena, index->value->type.elem), (long long)codegen_product(x, 0, axis), (long long)x->shape[axis],
                                     (long long)index->elements, (long long)codegen_product(x, axis + 1, x->value->type.rank));

@@ -144,12 +144,20 @@ static bool lower_mlp(ir_node *n, pass_context *c)
     return replace(n, finish(n, sum, n->input[4], ir_expr(n, KEY_EPILOGUE), n->input + 5, n->inputs - 5, c));
 }
 
-/* A product over no features has no kernel. */
-static bool sums_nothing(const ir_node *n)
+static bool is_empty(const ir_value *v)
 {
     int64_t size;
-    const ir_type *x = &n->input[0]->type;
-    return dim_is_constant(x->dim[x->rank - 1], &size) && size == 0;
+    for (int i = 0; i < v->type.rank; i++)
+        if (dim_is_constant(v->type.dim[i], &size) && size == 0) return true;
+    return false;
+}
+
+/* A product over no features, and an attention to no keys, have no kernels. */
+static bool sums_nothing(const ir_node *n)
+{
+    if (n->op == IR_LINEAR) return is_empty(n->input[0]) || is_empty(n->input[1]);
+    if (n->op == IR_MLP) return is_empty(n->input[0]) || is_empty(n->input[1]) || is_empty(n->input[3]);
+    return is_empty(n->input[0]) || is_empty(n->input[1]) || is_empty(n->input[2]);
 }
 
 static bool lower_node(ir_node *n, pass_context *c)
@@ -163,7 +171,7 @@ static bool lower_node(ir_node *n, pass_context *c)
     case IR_MLP:
         if (!f32 || sums_nothing(n) || !is_f32_expr(ir_expr(n, KEY_EXPR))) return lower_mlp(n, c);
         return epilogue_runs(n, 5) || split_epilogue(n, 5, c);
-    case IR_ATTENTION: return f32 || lower_attention(n, c);
+    case IR_ATTENTION: return (f32 && !sums_nothing(n)) || lower_attention(n, c);
     default: return true;
     }
 }
