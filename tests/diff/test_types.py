@@ -1,5 +1,6 @@
 """Every operator of the IR on every element type at run time: the generated program against ONNX Runtime, or ONNX's own reference where that has no kernel."""
 import ctypes
+import math
 import subprocess
 
 import ml_dtypes
@@ -9,6 +10,7 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
 
 from conftest import VITCC, build, build_project, run, run_program, save_inputs
 
@@ -16,6 +18,13 @@ SIGNED, UNSIGNED = ["int8", "int16", "int32", "int64"], ["uint8", "uint16", "uin
 INTEGERS, FLOATS, HALVES = SIGNED + UNSIGNED, ["float32", "float64"], ["float16", "bfloat16"]
 NUMBERS, ALL = INTEGERS + FLOATS, INTEGERS + FLOATS + HALVES + ["bool"]
 TOLERANCE = {"float64": 1e-14, "float32": 2e-6, "float16": 2e-3, "bfloat16": 2e-2}
+
+
+class Erf(OpRun):
+    """ONNX's reference has an approximation, for doubles too."""
+
+    def _run(self, x):
+        return (np.vectorize(math.erf)(x).astype(x.dtype),)
 
 
 def numpy_type(name):
@@ -77,7 +86,7 @@ class Graph:
             options.graph_optimization_level, options.log_severity_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL, 4
             return dict(zip(self.outputs, ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"]).run(None, self.inputs)))
         except ort.capi.onnxruntime_pybind11_state.NotImplemented:
-            return dict(zip(self.outputs, ReferenceEvaluator(model).run(None, self.inputs)))
+            return dict(zip(self.outputs, ReferenceEvaluator(model, new_ops=[Erf]).run(None, self.inputs)))
 
 
 def join(graphs):
@@ -155,7 +164,9 @@ def test_arithmetic(tmp_path):
         if t in INTEGERS:
             made += [g.node("Mod", x, y), g.node("Mod", x, y, fmod=1)]
         if t in SIGNED + FLOATS:
-            made += [g.node("Neg", x), g.node("Pow", y, g.constant("two", np.array(2, t)))]
+            made.append(g.node("Neg", x))
+        if t in ["int32", "int64"] + FLOATS:
+            made.append(g.node("Pow", y, g.constant("two", np.array(2, t))))
         made += [g.node("Abs", x), g.node("Sign", x)]
         tests = [g.node("Less", x, y), g.node("GreaterOrEqual", x, s), g.node("Equal", x, g.constant("c", np.array([1, 2, 3, 4, 5], t)))]
         return [(m, t) for m in made if m != x] + [(m, "bool") for m in tests] + [(g.node("Where", tests[0], x, y), t)]
@@ -191,7 +202,7 @@ def test_half_precision(tmp_path):
     def make(g, t):
         x, w = g.input("x", values(t, 4, 6, low=-8, high=8)), g.constant("w", values(t, 6, 5, seed=1, low=-8, high=8))
         y = g.node("Add", g.node("MatMul", x, w), g.constant("b", values(t, 5, seed=2, low=-8, high=8)))
-        return [(y, t), (g.node("Softmax", y, axis=-1), t), (g.node("ReduceMean", x, keepdims=0), t), (g.node("Cast", y, to=TensorProto.FLOAT), "float32")]
+        return [(y, t), (g.node("Softmax", y, axis=-1), t), (g.node("ReduceMean", x, keepdims=0), t), (g.node("Cast", x, to=TensorProto.FLOAT), "float32")]
     compare(each(HALVES, make), tmp_path)
 
 
@@ -334,7 +345,7 @@ def test_wrong_element_type(tmp_path):
     g = Graph("t")
     g.output(g.node("Neg", g.input("x", values("int32", 2, 3))), np.int32)
     program = compile_graph(g, tmp_path)
-    done = run(program, *save_inputs(tmp_path / "wrong", {"x_t": np.zeros((2, 3), np.int64)}), status=1)
+    done = run(program, *save_inputs(tmp_path / "wrong", {"x_t": np.zeros((2, 3), np.int64)}), "--output-dir", tmp_path / "got", status=1)
     assert f"{tmp_path}/wrong/in_x_t.npy: elements are '<i8', but 'x_t' takes '<i4'" in done.stderr
 
 
