@@ -7,11 +7,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "codegen/codegen.h"
 #include "config.h"
 #include "frontend/frontend.h"
 #include "output.h"
+#include "passes/lower.h"
 #include "passes/passes.h"
 #include "plan/plan.h"
 #include "summary.h"
@@ -89,6 +91,19 @@ static status run_passes(driver *d)
     return s;
 }
 
+/* Everything before the plan, for a program: the passes, between what is needed for correctness. */
+static status prepare(driver *d)
+{
+    pass_context c = { .arena = d->arena, .diag = d->diag, .report = &d->report };
+    status s = load(d);
+    if (s == STATUS_OK && !widen_halves(d->graph, d->diag)) s = STATUS_TYPE;
+    if (s == STATUS_OK) s = run_passes(d);
+    if (s == STATUS_OK && !lower_types(d->graph, &c)) s = STATUS_CODEGEN;
+    if (s == STATUS_OK && !ir_verify(d->graph, d->diag)) s = STATUS_VERIFY;
+    if (s != STATUS_OK && !diag_errors(d->diag)) diag_error(d->diag, s, NULL, "element types");
+    return s == STATUS_OK ? s : diag_first(d->diag);
+}
+
 static const char *model_name(const driver *d)
 {
     if (d->options->name) return codegen_identifier(d->arena, d->options->name);
@@ -104,7 +119,9 @@ static status write_selftest(driver *d, const plan *p, const char *folder)
     if (p->flop > flop_max) return STATUS_OK;
     const char *path = arena_printf(d->arena, "%s/selftest", folder);
     if (mkdir(path, 0777)) return diag_error(d->diag, STATUS_WRITE, NULL, "%s", path);
-    return validate_selftest(d->graph, path, d->diag);
+    const status s = validate_selftest(d->graph, path, d->diag);
+    rmdir(path);   /* if it is empty */
+    return s;
 }
 
 static status write_code(driver *d, plan *p)
@@ -127,8 +144,7 @@ static status write_code(driver *d, plan *p)
 
 static status compile(driver *d)
 {
-    status s = load(d);
-    if (s == STATUS_OK) s = run_passes(d);
+    const status s = prepare(d);
     if (s != STATUS_OK) return s;
     progress(d, "plan");
     const plan_options o = { .panel_rows = d->options->panel_rows, .tile_rows = d->options->tile_rows };
@@ -150,8 +166,7 @@ static status inspect(driver *d)
 
 static status check(driver *d)
 {
-    status s = load(d);
-    if (s == STATUS_OK) s = run_passes(d);
+    status s = prepare(d);
     if (s == STATUS_OK && !plan_make(d->arena, d->graph, &(plan_options){ 0 }, d->diag)) s = diag_first(d->diag);
     if (s == STATUS_OK) printf("%s: every operator is supported\n", d->options->model);
     return s;

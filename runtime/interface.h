@@ -120,7 +120,7 @@ API MODEL(status) MODEL(start)(MODEL(session) **session, const MODEL(model) *mod
     if (!model || (options && (options->threads < 0 || options->threads > TEAM_MAX || options->max_batch < 0)) ||
         (options && (uintptr_t)options->memory % 64))
         return STATUS(ARGUMENT);
-    if (FIXED_BATCH && options && options->max_batch > FIXED_BATCH) return STATUS(BATCH);
+    if (FIXED_BATCH > 0 && options && options->max_batch > FIXED_BATCH) return STATUS(BATCH);
     MODEL(session) *s = NULL;
     if (posix_memalign((void **)&s, 64, sizeof *s)) return STATUS(MEMORY);
     memset(s, 0, sizeof *s);
@@ -178,7 +178,7 @@ static void work(void *context, worker *w)
 API MODEL(status) MODEL(run)(MODEL(session) *session, int64_t batch, const MODEL(inputs) *inputs, const MODEL(outputs) *outputs)
 {
     if (!session || !inputs || !outputs || !inputs_complete(inputs)) return STATUS(ARGUMENT);
-    if (batch < 1 || batch > session->max_batch || (FIXED_BATCH && batch != FIXED_BATCH)) return STATUS(BATCH);
+    if (batch < 1 || batch > session->max_batch || (FIXED_BATCH > 0 && batch != FIXED_BATCH)) return STATUS(BATCH);
     if (FIXED_BATCH) batch = 1;   /* the plan is for all of it */
     int idle = 0;
     if (!atomic_compare_exchange_strong(&session->busy, &idle, 1)) return STATUS(BUSY);

@@ -35,10 +35,16 @@ typedef struct codegen {
     bool failed;
 } codegen;
 
-/* expr.c. Can it be printed? Integers inside cannot. */
-bool codegen_expr_runs(const expr *e);
-/* The statements that compute e, each line indented by four, then "return …;". Inputs are named by `input`. */
+/* expr.c: the statements that compute e on vectors of floats, each line indented by four, then "return …;". Inputs are named by `input`. */
 void codegen_expr(strbuf *to, const expr *e, const char *const *input);
+/* Are there only floats and truth values inside, as vectors have them? NULL e: yes. */
+bool codegen_expr_is_f32(const expr *e);
+
+/* expr_scalar.c: the statements that compute e on one element of any types and store it as element `to` of `out`; input[i] is where
+ * input i lies. */
+void codegen_scalar_expr(strbuf *b, const expr *e, const char *const *input);
+/* "ELEMENT_I64", as templates/element.h names the type. */
+const char *codegen_element(arena *a, elem e);
 
 /* kernels.c: the instance that runs a step; the call's arguments follow `arguments`. */
 const char *codegen_instance(codegen *g, const char *wish, const char *parameters, const char *body);
@@ -59,6 +65,8 @@ void codegen_functions(codegen *g, strbuf *to);
 int codegen_calls(const codegen *g, int scope);
 /* How a value is spelled in C inside the function of a phase: a pointer to what the step reads or writes. by_panel: at the panel's first row. */
 const char *codegen_pointer(codegen *g, const plan_scope *s, int scope, const plan_phase *f, const ir_value *v, bool by_panel);
+/* The same of a constant of truth values, as floats 0 and 1. */
+const char *codegen_flags(codegen *g, const plan_scope *s, int scope, const plan_phase *f, const ir_value *v, bool by_panel);
 /* A constant through its field of the scope's weights. */
 const char *codegen_weight(codegen *g, const plan_scope *s, int scope, const ir_value *v, plan_layout layout, int block, const char *name);
 
@@ -99,5 +107,6 @@ status codegen_refuse(codegen *g, const ir_node *n, const char *format, ...) __a
 /* Text of the model's author as a C string literal's inside. */
 const char *codegen_escape(arena *a, const char *text);
 const char *codegen_float(arena *a, double x);
+const char *codegen_double(arena *a, double x);
 
 #endif

@@ -20,7 +20,8 @@ static void print_structs(codegen *g, strbuf *to)
         for (int i = 0; i < p->fields[s].count; i++) {
             const plan_field *f = &p->fields[s].field[i];
             const plan_value *x = plan_value_of(scope, f->value);
-            strbuf_printf(to, "    const float *%s;   /* %s%s */\n", f->name, codegen_shape(g->arena, x),
+            const char *type = f->layout == LAYOUT_PLAIN ? codegen_c_type(f->value->type.elem) : "float";
+            strbuf_printf(to, "    const %s *%s;   /* %s%s */\n", type, f->name, codegen_shape(g->arena, x),
                           f->layout == LAYOUT_PACKED ? ", packed" : "");
         }
         if (!p->fields[s].count) strbuf_add(to, "    const float *none;\n");
@@ -88,8 +89,10 @@ static void print_tensors(codegen *g, strbuf *to)
         const ir_port *port = i < graph->parameters ? &graph->parameter[i] : &graph->result[i - graph->parameters];
         strbuf_printf(to, "        { \"%s\", \"%s\", %d, { ", codegen_escape(g->arena, port->name), codegen_numpy_type(port->value->type.elem),
                       port->value->type.rank);
-        for (int j = 0; j < port->value->type.rank; j++)
-            strbuf_printf(to, "%s%lld", j ? ", " : "", codegen_extent(g, port->value->type.dim[j]));
+        for (int j = 0; j < port->value->type.rank; j++) {
+            const long long extent = codegen_extent(g, port->value->type.dim[j]);
+            strbuf_printf(to, "%s%lld", j ? ", " : "", extent == -1 ? 0 : extent);
+        }
         strbuf_add(to, port->value->type.rank ? " } },\n" : "0 } },\n");
     }
     strbuf_printf(to, "    };\n    return i >= 0 && i < %d ? &tensors[i] : NULL;\n}\n\n", count);
@@ -107,12 +110,13 @@ static void print_image_of(codegen *g, strbuf *to)
         if (!o) {
             strbuf_printf(to, "static int inputs_complete(const %s_inputs *in)\n{\n    return 1", n);
             for (int i = 0; i < count; i++) strbuf_printf(to, " && in->%s", name[i]);
-            strbuf_add(to, ";\n}\n\n");
+            strbuf_add(to, count ? ";\n}\n\n" : " && in;\n}\n\n");
         }
+        const char *kind = o ? "outputs" : "inputs";
         strbuf_printf(to, "static %s_%s %s_of(const %s_%s *all, int64_t image)\n{\n"
-                          "    (void)image;\n"
-                          "    return (%s_%s){\n", n, o ? "outputs" : "inputs", o ? "outputs" : "inputs", n, o ? "outputs" : "inputs", n,
-                      o ? "outputs" : "inputs");
+                          "    (void)image%s;\n"
+                          "    return (%s_%s){\n", n, kind, kind, n, kind, count ? "" : ", (void)all", n, kind);
+        if (!count) strbuf_add(to, "        .none = 0\n");
         for (int i = 0; i < count; i++) {
             const plan_value *x = plan_value_of(&g->plan->main, port[i].value);
             const bool batched = g->plan->batch_symbol >= 0 && x->value->type.rank && dim_mentions(x->value->type.dim[0], g->plan->batch_symbol);
@@ -144,7 +148,7 @@ static void print_fill(codegen *g, strbuf *to)
         strbuf_add(to, "    }\n");
         number[t->function] += count;
     }
-    strbuf_add(to, "    (void)s;\n}\n\n");
+    strbuf_add(to, g->sections ? "    (void)s;\n}\n\n" : "    (void)s, (void)m;\n}\n\n");
 }
 
 static void print_levels(codegen *g, strbuf *to)

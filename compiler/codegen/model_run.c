@@ -56,11 +56,23 @@ static const char *with_offset(codegen *g, const char *base, int64_t offset, int
     return text;
 }
 
+/* Elements of v from one row of the phase to the next. */
+static int64_t row_elements(const plan_value *x, const plan_phase *f)
+{
+    const int64_t runs = x->row_elements && x->row_elements != x->row_stride ? x->elements / x->row_elements : 0;
+    return runs ? runs / f->rows * x->row_stride : x->elements / f->rows;
+}
+
+const char *codegen_flags(codegen *g, const plan_scope *s, int scope, const plan_phase *f, const ir_value *v, bool by_panel)
+{
+    const int64_t row = by_panel ? row_elements(plan_value_of(s, v), f) : 0;
+    return with_offset(g, codegen_weight(g, s, scope, v, LAYOUT_FLAGS, 0, "table"), 0, row);
+}
+
 const char *codegen_pointer(codegen *g, const plan_scope *s, int scope, const plan_phase *f, const ir_value *v, bool by_panel)
 {
     const plan_value *x = plan_value_of(s, v);
-    const int64_t runs = x->row_elements && x->row_elements != x->row_stride ? x->elements / x->row_elements : 0;
-    const int64_t row = runs ? runs / f->rows * x->row_stride : x->elements / f->rows;
+    const int64_t row = row_elements(x, f);
     if (x->space == SPACE_CONSTANT) return with_offset(g, codegen_weight(g, s, scope, v, LAYOUT_PLAIN, 0, "table"), 0, by_panel ? row : 0);
     const char *base = base_text(g, s, x->base);
     return with_offset(g, base, x->offset, by_panel && x->base->space != SPACE_SCRATCH ? row : 0);
@@ -71,7 +83,8 @@ static void print_locals(codegen *g, strbuf *to)
     for (int i = 0; i < g->locals.count; i++) {
         const plan_value *x = g->locals.base[i];
         const bool scratch = x->space == SPACE_SCRATCH;
-        strbuf_printf(to, "    float *const %s = (float *)(%s + %lld);   /* %s%s */\n", codegen_value_name(g, x->value),
+        const char *type = codegen_c_type(x->value->type.elem);
+        strbuf_printf(to, "    %s *const %s = (%s *)(%s + %lld);   /* %s%s */\n", type, codegen_value_name(g, x->value), type,
                       scratch ? "scratch" : "frame", (long long)x->address, codegen_shape(g->arena, x), scratch ? ", a panel of it" : "");
     }
 }
@@ -81,11 +94,16 @@ static bool mentions(const char *text, const char *word)
 {
     const size_t length = strlen(word);
     bool inside = false;   /* an identifier */
+    char before = 0, earlier = 0;
     for (const char *at = text; *at; at++) {
         const char *const end = !strncmp(at, "/*", 2) ? strstr(at + 2, "*/") : NULL;
         if (end) at = end + 1;
-        else if (!inside && !strncmp(at, word, length) && !(isalnum((unsigned char)at[length]) || at[length] == '_')) return true;
+        else if (!inside && !strncmp(at, word, length) && !(isalnum((unsigned char)at[length]) || at[length] == '_')) {
+            if (before != '.' && !(before == '>' && earlier == '-')) return true;   /* no field of that name */
+        }
         inside = isalnum((unsigned char)*at) || *at == '_';
+        earlier = before;
+        before = *at;
     }
     return false;
 }
@@ -136,10 +154,13 @@ static void print_head(codegen *g, strbuf *to, const plan_scope *s, int scope, c
     else {
         for (int i = 0; i < s->graph->parameters; i++) {
             const plan_value *x = plan_value_of(s, s->graph->parameter[i].value);
-            if (x->space == SPACE_ARGUMENT) strbuf_printf(to, ",\n    const float *in%d /* %s */", i, codegen_shape(g->arena, x));
+            if (x->space != SPACE_ARGUMENT) continue;
+            strbuf_printf(to, ",\n    const %s *in%d /* %s */", codegen_c_type(x->value->type.elem), i, codegen_shape(g->arena, x));
         }
-        for (int i = 0; i < s->graph->results; i++)
-            strbuf_printf(to, ",\n    float *out%d /* %s */", i, codegen_shape(g->arena, plan_value_of(s, s->graph->result[i].value)));
+        for (int i = 0; i < s->graph->results; i++) {
+            const ir_value *v = s->graph->result[i].value;
+            strbuf_printf(to, ",\n    %s *out%d /* %s */", codegen_c_type(v->type.elem), i, codegen_shape(g->arena, plan_value_of(s, v)));
+        }
     }
     strbuf_add(to, ")\n{\n");
 }
@@ -172,6 +193,11 @@ static void print_function(codegen *g, strbuf *to, const plan_scope *s, int scop
 
 /* ---- the sequence ---- */
 
+static int64_t frame_offset(const plan_value *x)
+{
+    return x->base->address + x->offset * (int64_t)elem_size(x->value->type.elem);
+}
+
 static const char *argument(codegen *g, const ir_value *v)
 {
     const plan_scope *s = &g->plan->main;
@@ -180,7 +206,7 @@ static const char *argument(codegen *g, const ir_value *v)
         return with_offset(g, arena_printf(g->arena, "in->%s",
                                            codegen_port_names(g->arena, s->graph->parameter, s->graph->parameters)[x->base->value->index]),
                            x->offset, 0);
-    return arena_printf(g->arena, "(float *)(frame + %lld)", (long long)(x->base->address + x->offset * 4));
+    return arena_printf(g->arena, "(%s *)(frame + %lld)", codegen_c_type(v->type.elem), (long long)frame_offset(x));
 }
 
 static void print_call(codegen *g, strbuf *to, const plan_item *t, int number)
@@ -213,7 +239,7 @@ static void print_offsets(codegen *g, strbuf *to, const plan_item *t)
         const bool input = i < t->call->inputs;
         if (input && plan_value_of(f, f->graph->parameter[i].value)->space != SPACE_ARGUMENT) continue;
         const plan_value *x = plan_value_of(s, input ? t->call->input[i] : t->call->output[i - t->call->inputs]);
-        strbuf_printf(to, "%s%lld", first ? " " : ", ", (long long)(x->base->address + x->offset * 4));
+        strbuf_printf(to, "%s%lld", first ? " " : ", ", (long long)frame_offset(x));
         first = false;
     }
     strbuf_add(to, " },\n");
@@ -224,8 +250,12 @@ static void print_loop(codegen *g, strbuf *to, const plan_item *t, int count, in
 {
     const plan_scope *f = &g->plan->function[t->function];
     const char *name = codegen_scope_name(g, t->function + 1);
-    int arguments = t->call->outputs;
-    for (int i = 0; i < t->call->inputs; i++) arguments += plan_value_of(f, f->graph->parameter[i].value)->space == SPACE_ARGUMENT;
+    const char **type = arena_array(g->arena, (size_t)(t->call->inputs + t->call->outputs) + 1, sizeof *type);
+    int arguments = 0;
+    for (int i = 0; i < t->call->inputs; i++)
+        if (plan_value_of(f, f->graph->parameter[i].value)->space == SPACE_ARGUMENT)
+            type[arguments++] = codegen_c_type(t->call->input[i]->type.elem);
+    for (int i = 0; i < t->call->outputs; i++) type[arguments++] = codegen_c_type(t->call->output[i]->type.elem);
     strbuf_printf(to, "    static const size_t %s_at[%d][%d] = {   /* where each call reads, then writes: bytes in the frame */\n", name, count,
                   arguments);
     for (int i = 0; i < count; i++) print_offsets(g, to, &t[i]);
@@ -234,7 +264,7 @@ static void print_loop(codegen *g, strbuf *to, const plan_item *t, int count, in
                       "        const size_t *const at = %s_at[i];\n"
                       "        %s_run(w, m, &m->%s[%si], frame, scratch", count, name, name, name,
                   number ? arena_printf(g->arena, "%d + ", number) : "");
-    for (int i = 0; i < arguments; i++) strbuf_printf(to, ",%s(float *)(frame + at[%d])", i % 4 ? " " : "\n            ", i);
+    for (int i = 0; i < arguments; i++) strbuf_printf(to, ",%s(%s *)(frame + at[%d])", i % 4 ? " " : "\n            ", type[i], i);
     strbuf_add(to, ");\n    }\n");
 }
 
@@ -247,32 +277,36 @@ static void print_sequence(codegen *g, strbuf *to)
                       "static void run_image(worker *w, const struct %s_model *m, unsigned char *frame, unsigned char *scratch, "
                       "const %s_inputs *in, const %s_outputs *out)\n{\n",
                   (long long)p->frame_bytes, (long long)p->scratch_bytes, n, n, n);
+    strbuf body = strbuf_in(g->arena);
     for (int i = 0, count; i < p->main.items; i += count) {
         const plan_item *t = &p->main.item[i];
         count = 1;
         if (t->phase) {
-            strbuf_printf(to, "    phase_%d(w, m, &m->constants, frame, scratch, in);\n", i + 1);
+            strbuf_printf(&body, "    phase_%d(w, m, &m->constants, frame, scratch, in);\n", i + 1);
             continue;
         }
         while (all_in_frame(g, t) && i + count < p->main.items && p->main.item[i + count].call && p->main.item[i + count].function == t->function &&
                all_in_frame(g, &p->main.item[i + count]))
             count++;
-        if (count > 1) print_loop(g, to, t, count, number[t->function]);
-        else print_call(g, to, t, number[t->function]);
+        if (count > 1) print_loop(g, &body, t, count, number[t->function]);
+        else print_call(g, &body, t, number[t->function]);
         number[t->function] += count;
     }
     const char **name = codegen_port_names(g->arena, p->graph->result, p->graph->results);
-    strbuf_printf(to, "\n    for (int64_t i; team_claim(w, %d, &i);) {\n", p->graph->results);
+    strbuf_printf(&body, "\n    for (int64_t i; team_claim(w, %d, &i);) {\n", p->graph->results);
     for (int i = 0; i < p->graph->results; i++) {
         const plan_value *x = plan_value_of(&p->main, p->graph->result[i].value);
         const char *from = x->space == SPACE_CONSTANT ? NULL : argument(g, p->graph->result[i].value);
         if (!from)
             from = arena_printf(g->arena, "m->constants.%s",
                                 strchr(codegen_weight(g, &p->main, 0, p->graph->result[i].value, LAYOUT_PLAIN, 0, "result"), '>') + 1);
-        strbuf_printf(to, "        if (i == %d && out->%s) memcpy(out->%s, %s, %lld * sizeof(float));\n", i, name[i], name[i], from,
-                      (long long)x->elements);
+        strbuf_printf(&body, "        if (i == %d && out->%s) memcpy(out->%s, %s, %lld * sizeof(%s));\n", i, name[i], name[i], from,
+                      (long long)x->elements, codegen_c_type(x->value->type.elem));
     }
-    strbuf_add(to, "    }\n    team_barrier(w);\n}\n\n");
+    strbuf_add(&body, "    }\n    team_barrier(w);\n}\n\n");
+    static const char *const parameters[] = { "m", "frame", "scratch", "in", "out" };
+    print_unused(to, body.text, parameters, 5);
+    strbuf_addn(to, body.text, body.length);
 }
 
 void codegen_functions(codegen *g, strbuf *to)

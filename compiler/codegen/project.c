@@ -15,6 +15,7 @@ static void print_tensor_table(codegen *g, strbuf *to, const char *name, const i
     for (int i = 0; i < count; i++)
         strbuf_printf(to, "    { \"%s\", \"%s\", %d, %s_shape_%d, %d },\n", codegen_escape(g->arena, port[i].name),
                       codegen_numpy_type(port[i].value->type.elem), port[i].value->type.rank, name, i, (int)elem_size(port[i].value->type.elem));
+    if (!count) strbuf_add(to, "    { 0 }   /* there are none */\n");
     strbuf_add(to, "};\n\n");
 }
 
@@ -50,7 +51,7 @@ static int logits_output(const codegen *g)
     const ir_graph *graph = g->plan->graph;
     for (int i = 0; i < graph->results; i++) {
         const plan_value *x = plan_value_of(&g->plan->main, graph->result[i].value);
-        if (x->value->type.rank == 2 && x->shape[0] == 1 && x->value->type.elem == ELEM_F32) return i;
+        if (x->value->type.rank == 2 && x->shape[0] == 1 && elem_is_float(x->value->type.elem)) return i;
     }
     return -1;
 }
@@ -74,10 +75,12 @@ static void print_adapter(codegen *g, strbuf *to)
                       "    const %s_inputs in = {\n", n);
     const char **name = codegen_port_names(g->arena, graph->parameter, graph->parameters);
     for (int i = 0; i < graph->parameters; i++) strbuf_printf(to, "        .%s = input[%d],\n", name[i], i);
+    if (!graph->parameters) strbuf_add(to, "        .none = 0\n");
     strbuf_printf(to, "    };\n    const %s_outputs out = {\n", n);
     name = codegen_port_names(g->arena, graph->result, graph->results);
     for (int i = 0; i < graph->results; i++) strbuf_printf(to, "        .%s = output[%d],\n", name[i], i);
-    strbuf_printf(to, "    };\n    return message(%s_run(session, batch, &in, &out));\n}\n\n", n);
+    strbuf_printf(to, "    };\n    %sreturn message(%s_run(session, batch, &in, &out));\n}\n\n",
+                  graph->parameters ? "" : "(void)input;\n    ", n);
     strbuf_printf(to, "#ifdef %s_TRACE\n"
                       "static const char *trace_session(void *session, const char *folder)\n{\n"
                       "    return message(%s_trace(session, folder));\n"
@@ -87,7 +90,8 @@ static void print_adapter(codegen *g, strbuf *to)
 
 long long codegen_extent(const codegen *g, dim d)
 {
-    return g->plan->batch_symbol >= 0 && dim_mentions(d, g->plan->batch_symbol) ? 0 : (long long)plan_dim(g->plan, d);
+    const bool batch = g->plan->batch_symbol >= 0 && dim_mentions(d, g->plan->batch_symbol);
+    return (batch ? -1 : 1) * (long long)plan_dim(g->plan, d);
 }
 
 /* The static model's one batch, the first dimension of its first input; 0: any. */
@@ -95,7 +99,9 @@ long long codegen_fixed_batch(const codegen *g)
 {
     const ir_graph *graph = g->plan->graph;
     if (g->plan->batch_symbol >= 0) return 0;
-    return graph->parameters && graph->parameter[0].value->type.rank ? (long long)plan_dim(g->plan, graph->parameter[0].value->type.dim[0]) : 1;
+    const ir_type *first = graph->parameters ? &graph->parameter[0].value->type : NULL;
+    const long long size = first && first->rank ? (long long)plan_dim(g->plan, first->dim[0]) : 1;
+    return size ? size : 1;
 }
 
 void codegen_main(codegen *g, strbuf *to)

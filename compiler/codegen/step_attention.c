@@ -40,7 +40,7 @@ static bool print_mask(strbuf *to, const step_site *at, const attention_shape *a
     const int64_t row = size[2] > 1 ? size[3] : 0, head = size[1] > 1 ? size[2] * size[3] : 0;
     const bool boolean = x && !elem_is_float(mask->type.elem);
     strbuf_printf(to, "    const attention_mask mask = { %s, %s, %lld, %lld, %d, %d, %lld, %d };\n", x && !boolean ? "mask_values" : "NULL",
-                  boolean ? "(const unsigned char *)mask_values" : "NULL", (long long)head, (long long)row, size[3] > 1 || a->keys == 1, causal,
+                  boolean ? "mask_values" : "NULL", (long long)head, (long long)row, size[3] > 1 || a->keys == 1, causal,
                   (long long)(a->keys - a->queries), !zero);
     return true;
 }
@@ -56,13 +56,12 @@ void codegen_attention(codegen *g, strbuf *to, const step_site *at)
     strbuf parameters = strbuf_in(a), arguments = strbuf_in(a), body = strbuf_in(a);
     strbuf_printf(&parameters,
                   "gemm_code *const *code, const float *q, const float *k, const float *v, %s%sfloat *out, float *scratch, int64_t row, int64_t rows",
-                  has_mask ? "const float *mask_values, " : "", probabilities ? "float *probabilities, " : "");
+                  has_mask ? arena_printf(a, "const %s *mask_values, ", codegen_c_type(n->input[3]->type.elem)) : "", probabilities ? "float *probabilities, " : "");
     strbuf_printf(&arguments, "m->code, %s, %s, %s, ", codegen_input(g, at, 0, true), of_image(g, codegen_input(g, at, 1, false), k, s.batch),
                   of_image(g, codegen_input(g, at, 2, false), v, s.batch));
     if (has_mask) {
-        const bool raw = !elem_is_float(n->input[3]->type.elem);
         const plan_value *mask = plan_value_of(at->scope, n->input[3]);
-        const char *pointer = raw ? codegen_weight(g, at->scope, at->index, n->input[3], LAYOUT_RAW, 0, "mask") : codegen_input(g, at, 3, false);
+        const char *pointer = codegen_input(g, at, 3, false);
         strbuf_printf(&arguments, "%s, ", mask_by_batch(mask) ? of_image(g, pointer, mask, s.batch) : pointer);
     }
     if (probabilities)

@@ -86,7 +86,7 @@ static void print_result(codegen *g, strbuf *to, const plan_scope *s, const plan
     const char *more = !output ? "" : n->op == IR_ATTENTION ? "_probabilities" : arena_printf(g->arena, "_%d", output);
     const bool strided = x->row_elements && x->row_elements != x->row_stride, whole = t->once || f->all_once || is_late(s, t, output);
     strbuf_printf(to, "        { \"%03d_%s%s\", \"%s\", %d, %d, {", number, origin_name(g, n, call), more,
-                  e == ELEM_BOOL ? "<f4" : codegen_numpy_type(e), (int)plan_element_size(e), rank);
+                  codegen_numpy_type(e), (int)elem_size(e), rank);
     for (int i = 0; i < rank; i++) strbuf_printf(to, "%s%lld", i ? ", " : " ", (long long)x->shape[i]);
     strbuf_printf(to, "%s }, %lld, %lld, %lld, %lld, %d },\n", rank ? "" : " 0", (long long)x->elements,
                   (long long)(strided ? x->row_elements : x->elements), (long long)(strided ? x->row_stride : x->elements),

@@ -40,21 +40,19 @@ static void pack(const float *w, float *to, int64_t k, int64_t n, int64_t block)
     }
 }
 
-/* The section's bytes in malloc'ed memory; floats of other types and truth values become f32, unless raw. */
+/* The section's bytes in malloc'ed memory. */
 static status section_bytes(codegen *g, const section *s, void **bytes, size_t *size)
 {
     eval_tensor t;
     const status fine = eval_constant(s->value, &t, g->diag);
     if (fine != STATUS_OK) return fine;
-    const bool as_float = s->layout != LAYOUT_RAW && (elem_is_float(t.elem) || t.elem == ELEM_BOOL);
-    *size = (size_t)t.elements * (as_float ? sizeof(float) : elem_size(t.elem));
+    *size = (size_t)t.elements * (s->layout == LAYOUT_FLAGS ? sizeof(float) : elem_size(t.elem));
     *bytes = t.data;
-    if (as_float && t.elem != ELEM_F32) {
-        float *wide = malloc(*size + 1);
-        for (int64_t i = 0; wide && i < t.elements; i++)
-            wide[i] = t.elem == ELEM_BOOL ? (float)(eval_integer(EVAL_TYPED, &t, i) != 0) : (float)eval_number(EVAL_TYPED, &t, i);
+    if (s->layout == LAYOUT_FLAGS) {
+        float *flag = malloc(*size + 1);
+        for (int64_t i = 0; flag && i < t.elements; i++) flag[i] = eval_integer(EVAL_TYPED, &t, i) ? 1 : 0;
         free(t.data);
-        *bytes = wide;
+        *bytes = flag;
     }
     if (*bytes && s->layout == LAYOUT_PACKED) {
         float *packed = malloc(*size + 1);

@@ -23,7 +23,8 @@ static int batch_axis(const plan *p, const ir_type *t, int64_t inner, int64_t *s
 {
     for (int i = 0; i < t->rank; i++) {
         if (!mentions(p, t->dim[i])) continue;
-        *step = inner / below(p, t, i);
+        const int64_t under = below(p, t, i);
+        *step = under ? inner / under : 1;
         return i;
     }
     return -1;

@@ -200,7 +200,7 @@ static void place_scratch(plan *p, plan_scope *s, plan_phase *f, int item)
         plan_value *x = &s->value[i];
         if (!x->value || x->base != x || !x->local || x->def.item != item) continue;
         x->space = SPACE_SCRATCH;
-        x->bytes = x->elements / f->rows * f->panel_rows * (int64_t)plan_element_size(x->value->type.elem);
+        x->bytes = x->elements / f->rows * f->panel_rows * (int64_t)elem_size(x->value->type.elem);
         add_interval(p->arena, add_buffer(&all, s, x, x->bytes),
                      (plan_interval){ .from = 2 * x->def.step + 1, .to = 2 * x->last.step + (x->last_in_place ? 0 : 1),
                                       .to_in_place = x->last_in_place });

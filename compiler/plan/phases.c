@@ -13,7 +13,7 @@ enum {
 static bool has_work(const plan_scope *s, const ir_node *n)
 {
     const plan_value *out = plan_value_of(s, n->output[0]);
-    if (out->space == SPACE_CONSTANT || plan_is_folded(n)) return false;
+    if (out->space == SPACE_CONSTANT || plan_is_folded(n) || !out->elements) return false;
     return !out->view && !out->assembled;
 }
 

@@ -7,11 +7,6 @@ int64_t plan_round_up(int64_t n, int64_t to)
     return (n + to - 1) / to * to;
 }
 
-size_t plan_element_size(elem e)
-{
-    return e == ELEM_BOOL ? sizeof(float) : elem_size(e);
-}
-
 int64_t plan_dim(const plan *p, dim d)
 {
     return dim_evaluate(d, p->symbol);
@@ -56,7 +51,7 @@ static void place(const plan *p, plan_scope *s, const ir_value *v)
     x->base = x;
     x->row_elements = x->row_stride = x->elements;
     x->space = plan_packs_as_constant(v) ? SPACE_CONSTANT : v->def ? SPACE_FRAME : SPACE_ARGUMENT;
-    x->bytes = x->elements * (int64_t)plan_element_size(v->type.elem);
+    x->bytes = x->elements * (int64_t)elem_size(v->type.elem);
 }
 
 /* Strides as runs: all axes but the trailing contiguous ones must merge into one stride. */

@@ -95,7 +95,7 @@ struct plan_scope {
 };
 
 /* One array of the weights file, used by one field of the code: a constant of the main graph, in the layout its reader wants. */
-typedef enum plan_layout { LAYOUT_PLAIN, LAYOUT_PACKED, LAYOUT_RAW /* bytes as they are, of masks */ } plan_layout;
+typedef enum plan_layout { LAYOUT_PLAIN, LAYOUT_PACKED, LAYOUT_FLAGS /* truth values as floats, 0 or 1, for vectors */ } plan_layout;
 typedef struct plan_weight {
     const ir_value *value;           /* of the main graph, ir_is_constant */
     plan_layout layout;
@@ -140,8 +140,6 @@ bool plan_is_key_transpose(const ir_node *n);
 /* What the step of n reads as its i-th input: the node's input, or the transposition's source. */
 const ir_value *plan_input(const ir_node *n, int i);
 const plan_value *plan_value_of(const plan_scope *s, const ir_value *v);   /* NULL v: NULL */
-/* Bytes of an element at run time: truth values are floats, 0 or 1. */
-size_t plan_element_size(elem e);
 int64_t plan_round_up(int64_t n, int64_t to);
 int64_t plan_dim(const plan *p, dim d);                                    /* with N = 1 */
 /* First row of panel i, if the phase is cut into f->panels of them; i = panels: the row after the last. */

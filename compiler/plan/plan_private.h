@@ -8,7 +8,7 @@
 bool plan_check_batch(plan *p, diag *d);
 
 /* check.c: what the parts below rely on, or E403: functions that call none and make every result themselves, parameters that are constants in every
- * call or in none, values neither empty nor beyond 2^31 elements an image. */
+ * call or in none, values not beyond 2^31 elements an image. */
 bool plan_check_graph(const plan *p, diag *d);
 /* The same of steps: operands of an epilogue that it can follow. */
 bool plan_check_steps(const plan_scope *s, diag *d);
