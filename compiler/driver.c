@@ -165,7 +165,7 @@ static status memory_ran_out(const driver_options *o)
 /* Runs one command with an arena of its own; memory that runs out ends it as any other error does. */
 static status with_driver(const driver_options *o, status (*command)(driver *))
 {
-    jmp_buf exhausted;
+    jmp_buf exhausted, *volatile before = NULL;
     arena *volatile a = arena_new();
     if (!a) return memory_ran_out(o);
     driver *volatile d = NULL;
@@ -173,7 +173,7 @@ static status with_driver(const driver_options *o, status (*command)(driver *))
     if (setjmp(exhausted)) {
         s = memory_ran_out(o);
     } else {
-        arena_on_exhaustion(&exhausted);
+        before = arena_on_exhaustion(&exhausted);
         d = arena_alloc(a, sizeof *d);
         d->options = o;
         d->arena = a;
@@ -182,7 +182,7 @@ static status with_driver(const driver_options *o, status (*command)(driver *))
         s = command(d);
         diag_print(d->diag, stderr);
     }
-    arena_on_exhaustion(NULL);
+    arena_on_exhaustion(before);
     if (d) frontend_close(&d->model);
     arena_free(a);
     return s;
