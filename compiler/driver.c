@@ -62,7 +62,8 @@ static status load(driver *d)
     const frontend_options o = { .shape = d->options->shape, .shapes = d->options->shapes };
     const status s = frontend_load(d->arena, d->options->model, &o, &d->model, d->diag);
     if (s != STATUS_OK) return s;
-    if (d->options->digest && !digest_equal(*d->options->digest, d->model.digest)) return diag_error(d->diag, STATUS_MODEL, NULL, "its content has changed");
+    const digest *wanted = d->options->digest;
+    if (wanted && !digest_equal(*wanted, d->model.digest)) return diag_error(d->diag, STATUS_MODEL, NULL, "its content has changed");
     d->graph = d->model.graph;
     if (!ir_verify(d->graph, d->diag)) return STATUS_VERIFY;
     dump(d, "load");
@@ -116,7 +117,8 @@ static status write_code(driver *d, plan *p)
     status s = config_read(d->arena, d->options->config, d->options->model, &o, d->diag);
     if (s != STATUS_OK) return s;
     output folder;
-    if ((s = output_begin(&folder, d->arena, d->options->out, record_text(d->arena, d->options, o.name, d->model.digest), d->diag)) != STATUS_OK) return s;
+    const char *record = record_text(d->arena, d->options, o.name, d->model.digest);
+    if ((s = output_begin(&folder, d->arena, d->options->out, record, d->diag)) != STATUS_OK) return s;
     o.folder = folder.temporary;
     s = codegen_write(p, &o, &result, d->diag);
     if (s == STATUS_OK) s = write_selftest(d, p, folder.temporary);

@@ -37,7 +37,12 @@ static const char help[] =
     "\n"
     "Exit status: 0 fine, 1 bad input, 2 bad usage.\n";
 
-typedef struct command_line { driver_options options; const char *shape[LIST_MAX], *no_pass[LIST_MAX], *input[LIST_MAX]; int inputs, threads, batch; bool typed; } command_line;
+typedef struct command_line {
+    driver_options options;
+    const char *shape[LIST_MAX], *no_pass[LIST_MAX], *input[LIST_MAX];
+    int inputs, threads, batch;
+    bool typed;
+} command_line;
 
 static int usage(const char *what, const char *detail)
 {

@@ -213,8 +213,9 @@ static status decide(tuner *t, candidate *best)
     driver_options made = best->made;
     made.out = folder;
     s = process_stopped() ? STATUS_PROGRAM : driver_compile(&made);
-    if (s == STATUS_OK && !t->options->quiet) printf("%s: written with %s, %.1f %% faster\n", folder, rows_text(t, best), 100 * (1 / best->ratio - 1));
-    return s;
+    if (s != STATUS_OK || t->options->quiet) return s;
+    printf("%s: written with %s, %.1f %% faster\n", folder, rows_text(t, best), 100 * (1 / best->ratio - 1));
+    return STATUS_OK;
 }
 
 static status choose(tuner *t)
