@@ -16,6 +16,7 @@
 #include "passes/lower.h"
 #include "passes/passes.h"
 #include "plan/plan.h"
+#include "record.h"
 #include "summary.h"
 #include "validate.h"
 
@@ -63,6 +64,8 @@ static status load(driver *d)
     const frontend_options o = { .shape = d->options->shape, .shapes = d->options->shapes };
     const status s = frontend_load(d->arena, d->options->model, &o, &d->model, d->diag);
     if (s != STATUS_OK) return s;
+    const digest *wanted = d->options->digest;
+    if (wanted && !digest_equal(*wanted, d->model.digest)) return diag_error(d->diag, STATUS_MODEL, NULL, "its content has changed");
     d->graph = d->model.graph;
     if (!ir_verify(d->graph, d->diag)) return STATUS_VERIFY;
     dump(d, "load");
@@ -132,7 +135,8 @@ static status write_code(driver *d, plan *p)
     status s = config_read(d->arena, d->options->config, d->options->model, &o, d->diag);
     if (s != STATUS_OK) return s;
     output folder;
-    if ((s = output_begin(&folder, d->arena, d->options->out, d->diag)) != STATUS_OK) return s;
+    const char *record = record_text(d->arena, d->options, o.name, d->model.digest);
+    if ((s = output_begin(&folder, d->arena, d->options->out, record, d->diag)) != STATUS_OK) return s;
     o.folder = folder.temporary;
     s = codegen_write(p, &o, &result, d->diag);
     if (s == STATUS_OK) s = write_selftest(d, p, folder.temporary);
@@ -181,7 +185,7 @@ static status memory_ran_out(const driver_options *o)
 /* Runs one command with an arena of its own; memory that runs out ends it as any other error does. */
 static status with_driver(const driver_options *o, status (*command)(driver *))
 {
-    jmp_buf exhausted;
+    jmp_buf exhausted, *volatile before = NULL;
     arena *volatile a = arena_new();
     if (!a) return memory_ran_out(o);
     driver *volatile d = NULL;
@@ -189,7 +193,7 @@ static status with_driver(const driver_options *o, status (*command)(driver *))
     if (setjmp(exhausted)) {
         s = memory_ran_out(o);
     } else {
-        arena_on_exhaustion(&exhausted);
+        before = arena_on_exhaustion(&exhausted);
         d = arena_alloc(a, sizeof *d);
         d->options = o;
         d->arena = a;
@@ -198,7 +202,7 @@ static status with_driver(const driver_options *o, status (*command)(driver *))
         s = command(d);
         diag_print(d->diag, stderr);
     }
-    arena_on_exhaustion(NULL);
+    arena_on_exhaustion(before);
     if (d) frontend_close(&d->model);
     arena_free(a);
     return s;

@@ -20,6 +20,7 @@ typedef struct driver_options {
     codegen_kernels kernels;
     bool validate, embed_weights, quiet;
     int panel_rows, tile_rows;          /* 0: the planner's choice */
+    const digest *digest;               /* the model's, which it must have; NULL: any */
 } driver_options;
 
 status driver_compile(const driver_options *o);

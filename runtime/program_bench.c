@@ -53,7 +53,7 @@ static void report(const program *p, const double *ms, int runs, double first_ms
 {
     const double median = runs % 2 == 1 ? ms[runs / 2] : (ms[runs / 2 - 1] + ms[runs / 2]) / 2;
     if (p->options.json)
-        printf("{\"min_ms\": %.4f, \"median_ms\": %.4f, \"first_ms\": %.4f, \"load_ms\": %.4f}\n", ms[0], median, first_ms, p->load_ms);
+        printf("{\"min_ms\": %.6f, \"median_ms\": %.6f, \"first_ms\": %.4f, \"load_ms\": %.4f}\n", ms[0], median, first_ms, p->load_ms);
     else
         printf("%d runs, batch %" PRId64 ", %d thread%s: min %.3f ms, median %.3f ms; first result after %.1f ms, of which loading %.1f ms\n", runs,
                batch, p->options.threads, p->options.threads == 1 ? "" : "s", ms[0], median, first_ms, p->load_ms);
