@@ -85,6 +85,8 @@ ir_value *import_tensor_of(importer *im, import_value *v, const diag_place *plac
 const dim *import_contents(importer *im, import_value *v, int64_t *count);
 /* As constant whole numbers; false: reported, `what` tells what they are for. */
 bool import_numbers(importer *im, import_node *n, int i, const char *what, const int64_t **list, int *count);
+/* The same, or where the input is absent the attribute's, as older operator sets have it; *list NULL: neither is there. */
+bool import_numbers_or(importer *im, import_node *n, int i, const char *attribute, const char *what, const int64_t **list, int *count);
 /* As dimensions; false: reported. */
 bool import_dims(importer *im, import_node *n, int i, const char *what, const dim **list, int *count);
 /* All of an input's elements as one number each, from a constant; false: it is no small constant, nothing reported. */
