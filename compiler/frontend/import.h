@@ -152,7 +152,9 @@ enum { FORMULA_SWISH, FORMULA_HARD_SWISH, FORMULA_HARD_SIGMOID, FORMULA_LEAKY_RE
        FORMULA_SELU, FORMULA_CELU, FORMULA_MISH, FORMULA_THRESHOLDED_RELU, FORMULA_ERFC };
 
 #define OPERATOR(name, oldest, newest, least, most, handler, detail) import_handler handler;
+#define MICROSOFT(name, least, most, handler, detail) import_handler handler;
 #include "operators.def"
+#undef MICROSOFT
 #undef OPERATOR
 
 #endif
