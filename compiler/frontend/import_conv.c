@@ -46,6 +46,20 @@ bool windows_read(importer *im, import_node *n, windows *w)
     return true;
 }
 
+ir_value *windows_conv(importer *im, const import_node *n, ir_value *x, ir_value *weights, ir_value *bias, const windows *w, int64_t group)
+{
+    if (!x || !weights) return NULL;
+    ir_node *node = import_begin(im, n, IR_CONV);
+    ir_input(node, x);
+    ir_input(node, weights);
+    if (bias) ir_input(node, bias);
+    ir_set_ints(node, KEY_PADS, w->pads, 2 * w->axes);
+    ir_set_ints(node, KEY_STRIDES, w->strides, w->axes);
+    ir_set_ints(node, KEY_DILATIONS, w->dilations, w->axes);
+    ir_set_int(node, KEY_GROUP, group);
+    return import_end(im, node);
+}
+
 /* The window is the weights', and the attribute, where it is there, agrees. */
 static bool read_kernel(importer *im, import_node *n, windows *w)
 {
@@ -77,15 +91,7 @@ bool import_conv(importer *im, import_node *n)
     if (import_has(n, 2) && (import_type(n, 2)->rank != 1 || !dim_equal(import_type(n, 2)->dim[0], import_type(n, 1)->dim[0]))) {
         return import_fail(im, n, STATUS_SHAPE, 2, "the bias does not fit the weights");
     }
-    ir_node *node = import_begin(im, n, IR_CONV);
-    for (int i = 0; i < n->inputs; i++) {
-        ir_value *v = import_tensor(im, n, i);
-        if (!v) return false;
-        ir_input(node, v);
-    }
-    ir_set_ints(node, KEY_PADS, w.pads, 2 * w.axes);
-    ir_set_ints(node, KEY_STRIDES, w.strides, w.axes);
-    ir_set_ints(node, KEY_DILATIONS, w.dilations, w.axes);
-    ir_set_int(node, KEY_GROUP, group);
-    return import_put(im, n, 0, import_end(im, node));
+    ir_value *bias = import_has(n, 2) ? import_tensor(im, n, 2) : NULL;
+    if (import_has(n, 2) && !bias) return false;
+    return import_put(im, n, 0, windows_conv(im, n, import_tensor(im, n, 0), import_tensor(im, n, 1), bias, &w, group));
 }

@@ -2,19 +2,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "import.h"
+#include "import_compose.h"
 
 /* ---- Gather ---- */
-
-static ir_value *gather(importer *im, const import_node *n, ir_value *x, ir_value *indices, int axis)
-{
-    if (!x || !indices) return NULL;
-    ir_node *node = import_begin(im, n, IR_GATHER);
-    ir_input(node, x);
-    ir_input(node, indices);
-    ir_set_int(node, KEY_AXIS, axis);
-    return import_end(im, node);
-}
 
 /* Constant indices, counted from 0 and checked; *count -1: they are not constant. False: one is out of range. */
 static bool read_indices(importer *im, import_node *n, int axis, int64_t **list, int64_t *count)
@@ -90,7 +80,7 @@ bool import_gather(importer *im, import_node *n)
     if (count > 0 && runs_evenly(list, count, &step) && move_slice(&x->type, axis, list[0], step, dim_of(count), &m, &part)) {
         return import_put(im, n, 0, import_reshape(im, n, import_move(im, n, x, &m, &part), to.dim, to.rank));
     }
-    return import_put(im, n, 0, gather(im, n, x, import_tensor(im, n, 1), axis));
+    return import_put(im, n, 0, compose_gather(im, n, x, import_tensor(im, n, 1), axis));
 }
 
 /* ---- GatherND with constant indices: one gather over the indexed axes taken as one ---- */
@@ -140,7 +130,7 @@ bool import_gather_nd(importer *im, import_node *n)
     for (int i = 0; i < indices->rank - 1; i++) result[rank++] = indices->dim[i];
     for (int i = (int)depth; i < x->rank; i++) joined[i - depth + 1] = result[rank++] = x->dim[i];
     ir_value *v = import_reshape(im, n, import_tensor(im, n, 0), joined, x->rank - (int)depth + 1);
-    v = gather(im, n, v, ir_constant_ints(im->graph, flat, (int)(elements / depth), NULL), 0);
+    v = compose_gather(im, n, v, ir_constant_ints(im->graph, flat, (int)(elements / depth), NULL), 0);
     return import_put(im, n, 0, import_reshape(im, n, v, result, rank));
 }
 
@@ -153,7 +143,7 @@ static bool read_pads(importer *im, import_node *n, int64_t *pads)
     const int rank = import_type(n, 0)->rank;
     const int64_t *list, *axes = NULL;
     int count, axes_count = rank;
-    if (!import_numbers(im, n, 1, "pads", &list, &count)) return false;
+    if (!import_numbers_or(im, n, 1, "pads", "pads", &list, &count)) return false;
     if (import_has(n, 3) && !import_numbers(im, n, 3, "axes", &axes, &axes_count)) return false;
     if (count != 2 * axes_count) return import_fail(im, n, STATUS_SHAPE, 1, "%d pads for %d axes", count, axes_count);
     for (int i = 0; i < axes_count; i++) {
@@ -212,7 +202,7 @@ static ir_value *pad_by_index(importer *im, import_node *n, ir_value *x, const i
         }
         int64_t *list = arena_array(im->arena, (size_t)total, sizeof *list);
         for (int64_t i = 0; i < total; i++) list[i] = source_place(mode, i - pads[a], size);
-        x = gather(im, n, x, ir_constant_ints(im->graph, list, (int)total, NULL), a);
+        x = compose_gather(im, n, x, ir_constant_ints(im->graph, list, (int)total, NULL), a);
     }
     return x;
 }
@@ -221,6 +211,7 @@ static ir_value *pad_by_value(importer *im, import_node *n, ir_value *x, const i
 {
     ir_value *value = import_has(n, 2) ? import_tensor(im, n, 2) : NULL;
     if (!x || (import_has(n, 2) && !value)) return NULL;
+    if (im->opset < 11) return compose_pad(im, n, x, pads, import_float(im, n, "value", 0));
     if (value && value->type.rank) value = import_reshape(im, n, value, NULL, 0);
     if (import_has(n, 2) && !value) return NULL;
     ir_node *node = import_begin(im, n, IR_PAD);

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "import.h"
+#include "import_compose.h"
 #include "import_product.h"
 
 /* ---- norm ---- */
@@ -24,19 +24,6 @@ static ir_value *norm_parameter(importer *im, import_node *n, int i, const ir_ty
     return NULL;
 }
 
-static ir_value *norm(importer *im, const import_node *n, ir_value *x, ir_value *gamma, ir_value *beta, const char *kind, int axis, double epsilon)
-{
-    if (!x) return NULL;
-    ir_node *node = import_begin(im, n, IR_NORM);
-    ir_input(node, x);
-    if (gamma || beta) ir_input(node, gamma);
-    if (beta) ir_input(node, beta);
-    ir_set_name(node, KEY_KIND, kind);
-    ir_set_int(node, KEY_AXIS, axis);
-    ir_set_number(node, KEY_EPSILON, epsilon);
-    return import_end(im, node);
-}
-
 static bool normalise(importer *im, import_node *n, const char *kind)
 {
     int axis;
@@ -45,7 +32,7 @@ static bool normalise(importer *im, import_node *n, const char *kind)
     ir_value *x = import_tensor(im, n, 0), *gamma = norm_parameter(im, n, 1, import_type(n, 0), axis);
     ir_value *beta = import_has(n, 2) ? norm_parameter(im, n, 2, import_type(n, 0), axis) : NULL;
     if (!gamma || (import_has(n, 2) && !beta)) return false;
-    return import_put(im, n, 0, norm(im, n, x, gamma, beta, kind, axis, epsilon));
+    return import_put(im, n, 0, compose_norm(im, n, x, gamma, beta, kind, axis, epsilon));
 }
 
 bool import_layer_normalization(importer *im, import_node *n)
@@ -82,7 +69,7 @@ bool import_instance_normalization(importer *im, import_node *n)
     const ir_type *t = import_type(n, 0);
     if (!import_check_floats(im, n)) return false;
     if (t->rank < 3) return import_fail(im, n, STATUS_SHAPE, 0, "three axes or more are needed");
-    ir_value *v = norm(im, n, import_tensor(im, n, 0), NULL, NULL, "layer", 2, import_float(im, n, "epsilon", 1e-5));
+    ir_value *v = compose_norm(im, n, import_tensor(im, n, 0), NULL, NULL, "layer", 2, import_float(im, n, "epsilon", 1e-5));
     return import_put(im, n, 0, scale_and_shift(im, n, v, per_channel(im, n, 1, t), per_channel(im, n, 2, t)));
 }
 
@@ -99,7 +86,7 @@ bool import_group_normalization(importer *im, import_node *n)
     shape[1] = dim_of(groups);
     memcpy(&shape[3], &t->dim[2], (size_t)(t->rank - 2) * sizeof *shape);
     ir_value *x = import_reshape(im, n, import_tensor(im, n, 0), shape, t->rank + 1);
-    ir_value *v = import_reshape(im, n, norm(im, n, x, NULL, NULL, "layer", 2, import_float(im, n, "epsilon", 1e-5)), t->dim, t->rank);
+    ir_value *v = import_reshape(im, n, compose_norm(im, n, x, NULL, NULL, "layer", 2, import_float(im, n, "epsilon", 1e-5)), t->dim, t->rank);
     return import_put(im, n, 0, scale_and_shift(im, n, v, per_channel(im, n, 1, t), per_channel(im, n, 2, t)));
 }
 
@@ -107,7 +94,7 @@ bool import_group_normalization(importer *im, import_node *n)
 bool import_batch_normalization(importer *im, import_node *n)
 {
     const ir_type *t = import_type(n, 0);
-    if (!import_check_floats(im, n) || !import_flag(im, n, "training_mode", 0)) return false;
+    if (!import_check_floats(im, n) || !import_flag(im, n, "training_mode", 0) || !import_flag(im, n, "spatial", 1)) return false;
     ir_value *p[5] = { import_tensor(im, n, 0) };
     for (int i = 1; i < 5; i++)
         if (!(p[i] = per_channel(im, n, i, t))) return false;
@@ -120,32 +107,32 @@ bool import_batch_normalization(importer *im, import_node *n)
 
 /* ---- softmax ---- */
 
+/* Before set 13: over all axes from `axis` on as one. */
+static ir_value *flat_softmax(importer *im, const import_node *n, ir_value *x, int axis)
+{
+    dim flat[IR_RANK_MAX + 1], all = dim_of(1);
+    const ir_type type = x->type;
+    for (int i = 0; i < axis; i++) flat[i] = type.dim[i];
+    for (int i = axis; i < type.rank; i++)
+        if (!dim_mul(all, type.dim[i], &all)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "its size is not affine"), NULL;
+    flat[axis] = all;
+    return import_reshape(im, n, compose_softmax(im, n, import_reshape(im, n, x, flat, axis + 1), axis), type.dim, type.rank);
+}
+
 bool import_softmax(importer *im, import_node *n)
 {
     int axis;
-    if (!import_check_floats(im, n) || !import_axis(im, n, import_int(im, n, "axis", -1), import_type(n, 0)->rank, &axis)) return false;
+    const bool flat = im->opset < 13;
+    if (!import_check_floats(im, n) || !import_axis(im, n, import_int(im, n, "axis", flat ? 1 : -1), import_type(n, 0)->rank, &axis)) return false;
     ir_value *x = import_tensor(im, n, 0);
     if (!x) return false;
-    ir_node *node = import_begin(im, n, IR_SOFTMAX);
-    ir_input(node, x);
-    ir_set_int(node, KEY_AXIS, axis);
-    ir_value *v = import_end(im, node);
+    ir_value *v = flat && axis != x->type.rank - 1 ? flat_softmax(im, n, x, axis) : compose_softmax(im, n, x, axis);
     return import_put(im, n, 0, n->row->detail ? import_map1(im, n, EXPR_LOG, v) : v);
 }
 
 /* ---- reductions ---- */
 
-static ir_value *reduce(importer *im, const import_node *n, ir_value *x, int kind, const int64_t *axes, int count, bool keep)
-{
-    static const char *const word[] = { "sum", "mean", "max", "min", "prod", "sumsq", "l1", "l2" };
-    if (!x) return NULL;
-    ir_node *node = import_begin(im, n, IR_REDUCE);
-    ir_input(node, x);
-    ir_set_name(node, KEY_KIND, word[kind]);
-    ir_set_ints(node, KEY_AXES, axes, count);
-    ir_set_int(node, KEY_KEEP, keep);
-    return import_end(im, node);
-}
+static const char *const reductions[] = { "sum", "mean", "max", "min", "prod", "sumsq", "l1", "l2" };   /* by REDUCE_… */
 
 /* Axes as an input, or as an attribute in older sets; rising and from 0. An empty list means all. */
 static bool reduced_axes(importer *im, import_node *n, int64_t *axes, int *count)
@@ -193,7 +180,7 @@ bool import_reduce(importer *im, import_node *n)
     if (!reduced_axes(im, n, axes, &count)) return false;
     if (!count && (n->row->detail <= REDUCE_PROD)) return import_put_same(im, n, 0, 0);
     if (!count) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "no axes");
-    return reduce_contents(im, n, axes, count, keep) || import_put(im, n, 0, reduce(im, n, import_tensor(im, n, 0), n->row->detail, axes, count, keep));
+    return reduce_contents(im, n, axes, count, keep) || import_put(im, n, 0, compose_reduce(im, n, import_tensor(im, n, 0), reductions[n->row->detail], axes, count, keep));
 }
 
 /* log(sum x), or log(sum exp(x - m)) + m with m the largest. */
@@ -206,9 +193,9 @@ bool import_reduce_log(importer *im, import_node *n)
     if (!reduced_axes(im, n, axes, &count)) return false;
     ir_value *x = import_tensor(im, n, 0);
     if (!x || !count) return count ? false : import_fail(im, n, STATUS_ATTRIBUTE, -1, "no axes");
-    if (!n->row->detail) return import_put(im, n, 0, import_map1(im, n, EXPR_LOG, reduce(im, n, x, REDUCE_SUM, axes, count, keep)));
-    ir_value *largest = reduce(im, n, x, REDUCE_MAX, axes, count, true), *shifted = import_map2(im, n, EXPR_SUB, x, largest);
-    ir_value *sum = reduce(im, n, import_map1(im, n, EXPR_EXP, shifted), REDUCE_SUM, axes, count, true);
+    if (!n->row->detail) return import_put(im, n, 0, import_map1(im, n, EXPR_LOG, compose_reduce(im, n, x, "sum", axes, count, keep)));
+    ir_value *largest = compose_reduce(im, n, x, "max", axes, count, true), *shifted = import_map2(im, n, EXPR_SUB, x, largest);
+    ir_value *sum = compose_reduce(im, n, import_map1(im, n, EXPR_EXP, shifted), "sum", axes, count, true);
     ir_value *v = import_map2(im, n, EXPR_ADD, import_map1(im, n, EXPR_LOG, sum), largest);
     if (!v || keep) return import_put(im, n, 0, v);
     dim shape[IR_RANK_MAX];
@@ -227,5 +214,5 @@ bool import_global_pool(importer *im, import_node *n)
     if (!import_check_floats(im, n)) return false;
     for (int i = 2; i < import_type(n, 0)->rank; i++) axes[count++] = i;
     if (!count) return import_fail(im, n, STATUS_SHAPE, 0, "three axes or more are needed");
-    return import_put(im, n, 0, reduce(im, n, import_tensor(im, n, 0), n->row->detail, axes, count, true));
+    return import_put(im, n, 0, compose_reduce(im, n, import_tensor(im, n, 0), reductions[n->row->detail], axes, count, true));
 }

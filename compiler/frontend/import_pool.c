@@ -94,14 +94,7 @@ bool import_average_pool(importer *im, import_node *n)
     const elem e = import_type(n, 0)->elem;
     ir_value *x = import_tensor(im, n, 0), *w = x ? ones(im, n, &p, channels, e) : NULL, *count = w ? divisors(im, n, &p, with_pads, e) : NULL;
     if (!count) return false;
-    ir_node *node = import_begin(im, n, IR_CONV);
-    ir_input(node, x);
-    ir_input(node, w);
-    ir_set_ints(node, KEY_PADS, p.w.pads, 2 * p.w.axes);
-    ir_set_ints(node, KEY_STRIDES, p.w.strides, p.w.axes);
-    ir_set_ints(node, KEY_DILATIONS, p.w.dilations, p.w.axes);
-    ir_set_int(node, KEY_GROUP, channels);
-    ir_value *sum = import_end(im, node);
+    ir_value *sum = windows_conv(im, n, x, w, NULL, &p.w, channels);
     return import_put(im, n, 0, import_map2(im, n, EXPR_DIV, sum, count));
 }
 

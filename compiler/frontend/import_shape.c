@@ -104,7 +104,7 @@ static bool mark_axes(importer *im, import_node *n, int rank, bool *marked)
 {
     const int64_t *axes;
     int count;
-    if (!import_numbers(im, n, 1, "axes", &axes, &count)) return false;
+    if (!import_numbers_or(im, n, 1, "axes", "axes", &axes, &count)) return false;
     for (int i = 0; i < count; i++) {
         int axis;
         if (!import_axis(im, n, axes[i], rank, &axis)) return false;
@@ -120,12 +120,13 @@ bool import_squeeze(importer *im, import_node *n)
     bool marked[IR_RANK_MAX] = { false };
     dim shape[IR_RANK_MAX];
     int rank = 0;
-    if (import_has(n, 1) && !mark_axes(im, n, x->rank, marked)) return false;
+    const bool named = import_has(n, 1) || import_attribute(n, "axes");
+    if (named && !mark_axes(im, n, x->rank, marked)) return false;
     for (int i = 0; i < x->rank; i++) {
         int64_t size;
         const bool one = dim_is_constant(x->dim[i], &size) && size == 1;
         if (marked[i] && !one) return import_fail(im, n, STATUS_SHAPE, 0, "axis %d is not 1", i);
-        if (!(import_has(n, 1) ? marked[i] : one)) shape[rank++] = x->dim[i];
+        if (!(named ? marked[i] : one)) shape[rank++] = x->dim[i];
     }
     return reshape(im, n, shape, rank);
 }
@@ -135,11 +136,13 @@ bool import_unsqueeze(importer *im, import_node *n)
     const ir_type *x = import_type(n, 0);
     bool marked[IR_RANK_MAX] = { false };
     dim shape[IR_RANK_MAX];
-    int64_t added = 0;
-    if (!ir_dims_constant(import_type(n, 1), NULL, &added) || x->rank + added > IR_RANK_MAX) {
+    const int64_t *axes;
+    int added;
+    if (!import_numbers_or(im, n, 1, "axes", "axes", &axes, &added)) return false;
+    if (x->rank + added > IR_RANK_MAX) {
         return import_fail(im, n, STATUS_TOO_LARGE, 0, "more than 8 axes");
     }
-    const int rank = x->rank + (int)added;
+    const int rank = x->rank + added;
     if (!mark_axes(im, n, rank, marked)) return false;
     for (int i = 0, from = 0; i < rank; i++) shape[i] = marked[i] ? dim_of(1) : x->dim[from++];
     return reshape(im, n, shape, rank);

@@ -56,14 +56,26 @@ static bool measure(const dim_symbols *s, dim size, cut c, int64_t *first, dim *
     return true;
 }
 
+/* Starts or ends: an input, or an attribute in older sets. */
+static bool read_bounds(importer *im, import_node *n, int i, const char *name, const dim **list, int *count)
+{
+    const int64_t *given;
+    if (import_has(n, i)) return import_dims(im, n, i, name, list, count);
+    if (!import_ints(im, n, name, &given, count)) return n->wrong ? false : import_fail(im, n, STATUS_ATTRIBUTE, -1, "%s is missing", name);
+    dim *dims = arena_array(im->arena, (size_t)*count + 1, sizeof *dims);
+    for (int k = 0; k < *count; k++) dims[k] = dim_of(given[k]);
+    *list = dims;
+    return true;
+}
+
 static bool read_cuts(importer *im, import_node *n, cut *cuts)
 {
     const dim *starts, *ends;
     const int64_t *axes = NULL, *steps = NULL;
     int count, ends_count, axes_count = 0, steps_count = 0;
     const int rank = import_type(n, 0)->rank;
-    if (!import_dims(im, n, 1, "starts", &starts, &count) || !import_dims(im, n, 2, "ends", &ends, &ends_count)) return false;
-    if (import_has(n, 3) && !import_numbers(im, n, 3, "axes", &axes, &axes_count)) return false;
+    if (!read_bounds(im, n, 1, "starts", &starts, &count) || !read_bounds(im, n, 2, "ends", &ends, &ends_count)) return false;
+    if (!import_numbers_or(im, n, 3, "axes", "axes", &axes, &axes_count)) return false;
     if (import_has(n, 4) && !import_numbers(im, n, 4, "steps", &steps, &steps_count)) return false;
     if (count != ends_count || (axes && axes_count != count) || (steps && steps_count != count) || (!axes && count > rank)) {
         return import_fail(im, n, STATUS_SHAPE, 1, "starts, ends, axes and steps differ in number");
@@ -108,8 +120,8 @@ bool import_slice(importer *im, import_node *n)
 static bool split_sizes(importer *im, import_node *n, int64_t size, const int64_t **sizes)
 {
     int count;
-    if (import_has(n, 1)) {
-        if (!import_numbers(im, n, 1, "the sizes of the parts", sizes, &count)) return false;
+    if (import_has(n, 1) || import_attribute(n, "split")) {
+        if (!import_numbers_or(im, n, 1, "split", "the sizes of the parts", sizes, &count)) return false;
         return count == n->outputs || import_fail(im, n, STATUS_SHAPE, 1, "%d sizes for %d outputs", count, n->outputs);
     }
     const int64_t parts = import_int(im, n, "num_outputs", n->outputs);

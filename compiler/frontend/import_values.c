@@ -126,6 +126,13 @@ bool import_numbers(importer *im, import_node *n, int i, const char *what, const
     return true;
 }
 
+bool import_numbers_or(importer *im, import_node *n, int i, const char *attribute, const char *what, const int64_t **list, int *count)
+{
+    if (import_has(n, i)) return import_numbers(im, n, i, what, list, count);
+    import_ints(im, n, attribute, list, count);
+    return !n->wrong;
+}
+
 bool import_scalar(importer *im, import_node *n, int i, double *number)
 {
     import_value *v = n->in[i];

@@ -1,0 +1,142 @@
+/* Short forms of the graph's operators. */
+#include "import_compose.h"
+
+#include <string.h>
+
+ir_value *compose_gather(importer *im, const import_node *n, ir_value *x, ir_value *indices, int axis)
+{
+    if (!x || !indices) return NULL;
+    ir_node *node = import_begin(im, n, IR_GATHER);
+    ir_input(node, x);
+    ir_input(node, indices);
+    ir_set_int(node, KEY_AXIS, axis);
+    return import_end(im, node);
+}
+
+ir_value *compose_slice(importer *im, const import_node *n, ir_value *x, int axis, int64_t start, int64_t step, dim count)
+{
+    move m;
+    ir_type to;
+    if (!x) return NULL;
+    if (move_slice(&x->type, axis, start, step, count, &m, &to)) return import_move(im, n, x, &m, &to);
+    import_fail(im, n, STATUS_SHAPE, -1, "no such part of axis %d of %s", axis, ir_type_text(im->arena, im->symbols, &x->type));
+    return NULL;
+}
+
+ir_value *compose_pad(importer *im, const import_node *n, ir_value *x, const int64_t *pads, double fill)
+{
+    bool any = false;
+    if (!x) return NULL;
+    for (int i = 0; i < 2 * x->type.rank; i++) any |= pads[i] != 0;
+    if (!any) return x;
+    ir_node *node = import_begin(im, n, IR_PAD);
+    ir_input(node, x);
+    if (fill != 0) ir_input(node, import_number(im, x->type.elem, fill));
+    ir_set_ints(node, KEY_PADS, pads, 2 * x->type.rank);
+    return import_end(im, node);
+}
+
+ir_value *compose_pad_or_crop(importer *im, const import_node *n, ir_value *x, const int64_t *pads, double fill)
+{
+    int64_t added[2 * IR_RANK_MAX];
+    const int rank = x ? x->type.rank : 0;
+    for (int a = 0; a < rank && x; a++) {
+        const int64_t before = pads[a] < 0 ? -pads[a] : 0, after = pads[a + rank] < 0 ? -pads[a + rank] : 0;
+        dim count;
+        added[a] = pads[a] < 0 ? 0 : pads[a];
+        added[a + rank] = pads[a + rank] < 0 ? 0 : pads[a + rank];
+        if (!before && !after) continue;
+        if (!dim_add(x->type.dim[a], dim_of(-before - after), &count)) return import_fail(im, n, STATUS_SHAPE, -1, "axis %d is cut", a), NULL;
+        x = compose_slice(im, n, x, a, before, 1, count);
+    }
+    return x ? compose_pad(im, n, x, added, fill) : NULL;
+}
+
+ir_value *compose_concat(importer *im, const import_node *n, ir_value *const *part, int parts, int axis)
+{
+    for (int i = 0; i < parts; i++)
+        if (!part[i]) return NULL;
+    if (parts == 1) return part[0];
+    ir_node *node = import_begin(im, n, IR_CONCAT);
+    for (int i = 0; i < parts; i++) ir_input(node, part[i]);
+    ir_set_int(node, KEY_AXIS, axis);
+    return import_end(im, node);
+}
+
+ir_value *compose_reduce(importer *im, const import_node *n, ir_value *x, const char *kind, const int64_t *axes, int count, bool keep)
+{
+    if (!x) return NULL;
+    ir_node *node = import_begin(im, n, IR_REDUCE);
+    ir_input(node, x);
+    ir_set_name(node, KEY_KIND, kind);
+    ir_set_ints(node, KEY_AXES, axes, count);
+    ir_set_int(node, KEY_KEEP, keep);
+    return import_end(im, node);
+}
+
+ir_value *compose_softmax(importer *im, const import_node *n, ir_value *x, int axis)
+{
+    if (!x) return NULL;
+    ir_node *node = import_begin(im, n, IR_SOFTMAX);
+    ir_input(node, x);
+    ir_set_int(node, KEY_AXIS, axis);
+    return import_end(im, node);
+}
+
+ir_value *compose_matmul(importer *im, const import_node *n, ir_value *x, ir_value *y)
+{
+    if (!x || !y) return NULL;
+    ir_node *node = import_begin(im, n, IR_MATMUL);
+    ir_input(node, x);
+    ir_input(node, y);
+    return import_end(im, node);
+}
+
+ir_value *compose_norm(importer *im, const import_node *n, ir_value *x, ir_value *gamma, ir_value *beta, const char *kind, int axis, double epsilon)
+{
+    if (!x) return NULL;
+    ir_node *node = import_begin(im, n, IR_NORM);
+    ir_input(node, x);
+    if (gamma || beta) ir_input(node, gamma);
+    if (beta) ir_input(node, beta);
+    ir_set_name(node, KEY_KIND, kind);
+    ir_set_int(node, KEY_AXIS, axis);
+    ir_set_number(node, KEY_EPSILON, epsilon);
+    return import_end(im, node);
+}
+
+ir_value *compose_expand(importer *im, const import_node *n, ir_value *x, const dim *shape, int rank)
+{
+    move m;
+    ir_type to;
+    if (!x) return NULL;
+    if (move_expand(&x->type, shape, rank, &m, &to)) return import_move(im, n, x, &m, &to);
+    import_fail(im, n, STATUS_SHAPE, -1, "%s does not broadcast", ir_type_text(im->arena, im->symbols, &x->type));
+    return NULL;
+}
+
+ir_value *compose_with_number(importer *im, const import_node *n, expr_op op, ir_value *x, double number)
+{
+    if (!x) return NULL;
+    expr_builder b = expr_begin(im->arena);
+    const int in = expr_input(&b, 0, x->type.elem), other = expr_constant(&b, x->type.elem, number, (int64_t)(elem_is_float(x->type.elem) ? 0 : number));
+    return import_map(im, n, expr_end(&b, expr_apply(&b, op, in, other, -1)), &x, 1);
+}
+
+ir_value *compose_select(importer *im, const import_node *n, ir_value *condition, ir_value *x, ir_value *y)
+{
+    if (!condition || !x || !y) return NULL;
+    ir_value *const input[3] = { condition, x, y };
+    expr_builder b = expr_begin(im->arena);
+    const int c = expr_input(&b, 0, ELEM_BOOL), left = expr_input(&b, 1, x->type.elem), right = expr_input(&b, 2, y->type.elem);
+    return import_map(im, n, expr_end(&b, expr_apply(&b, EXPR_SELECT, c, left, right)), input, 3);
+}
+
+ir_value *compose_unsqueeze(importer *im, const import_node *n, ir_value *x, int axis)
+{
+    dim shape[IR_RANK_MAX + 1];
+    if (!x) return NULL;
+    if (x->type.rank == IR_RANK_MAX) return import_fail(im, n, STATUS_TOO_LARGE, -1, "more than 8 axes"), NULL;
+    for (int i = 0; i <= x->type.rank; i++) shape[i] = i < axis ? x->type.dim[i] : i == axis ? dim_of(1) : x->type.dim[i - 1];
+    return import_reshape(im, n, x, shape, x->type.rank + 1);
+}

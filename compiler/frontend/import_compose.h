@@ -1,0 +1,27 @@
+/* Short forms of the graph's operators, for operators that are composed of them. A NULL operand stands for an error that was reported; so does a NULL
+ * result. */
+#ifndef VITCC_FRONTEND_IMPORT_COMPOSE_H
+#define VITCC_FRONTEND_IMPORT_COMPOSE_H
+
+#include "import.h"
+
+ir_value *compose_gather(importer *im, const import_node *n, ir_value *x, ir_value *indices, int axis);
+/* `count` elements of an axis from `start` on, `step` apart. */
+ir_value *compose_slice(importer *im, const import_node *n, ir_value *x, int axis, int64_t start, int64_t step, dim count);
+/* Pads of at least 0 as begins and ends of all axes, filled with a number. */
+ir_value *compose_pad(importer *im, const import_node *n, ir_value *x, const int64_t *pads, double fill);
+/* Pads as above, of which negative ones cut off. */
+ir_value *compose_pad_or_crop(importer *im, const import_node *n, ir_value *x, const int64_t *pads, double fill);
+ir_value *compose_concat(importer *im, const import_node *n, ir_value *const *part, int parts, int axis);
+ir_value *compose_reduce(importer *im, const import_node *n, ir_value *x, const char *kind, const int64_t *axes, int count, bool keep);
+ir_value *compose_softmax(importer *im, const import_node *n, ir_value *x, int axis);
+ir_value *compose_matmul(importer *im, const import_node *n, ir_value *x, ir_value *y);
+ir_value *compose_norm(importer *im, const import_node *n, ir_value *x, ir_value *gamma, ir_value *beta, const char *kind, int axis, double epsilon);
+ir_value *compose_expand(importer *im, const import_node *n, ir_value *x, const dim *shape, int rank);
+/* x op number, the number of x's type. */
+ir_value *compose_with_number(importer *im, const import_node *n, expr_op op, ir_value *x, double number);
+ir_value *compose_select(importer *im, const import_node *n, ir_value *condition, ir_value *x, ir_value *y);
+/* An axis of 1 put in before `axis`. */
+ir_value *compose_unsqueeze(importer *im, const import_node *n, ir_value *x, int axis);
+
+#endif
