@@ -60,7 +60,7 @@ def test_a_program_from_old_forms(tmp_path):
     path = tmp_path / "old.onnx"
     nodes = [helper.make_node("Pad", ["x"], ["p"], pads=[0, 1, 0, 1]), helper.make_node("Slice", ["p"], ["s"], starts=[1], ends=[6], axes=[1]),
              helper.make_node("Clip", ["s"], ["c"], min=-1.0, max=1.0), helper.make_node("Unsqueeze", ["c"], ["u"], axes=[2]), helper.make_node("Softmax", ["u"], ["o"]),
-             helper.make_node("Squeeze", ["o"], ["q"], axes=[2]), helper.make_node("Gemm", ["q", "b"], ["y"])]
+             helper.make_node("Squeeze", ["o"], ["q"], axes=[2]), helper.make_node("MatMul", ["q", "b"], ["y"])]
     graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, (3, 6))], [helper.make_tensor_value_info("y", TensorProto.FLOAT, (3, 3))],
                               [numpy_helper.from_array(FLOATS["b"], "b")])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 9)], ir_version=4), path)
