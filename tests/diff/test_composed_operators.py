@@ -11,7 +11,8 @@ from conftest import VITCC, build, check, evaluate, run_program, session
 NODE = helper.make_node
 CONSTANTS = {
     "two": np.array(2), "last": np.array(-1), "first": np.array(1, np.int32), "gamma": np.linspace(0.5, 2, 30, dtype=np.float32).reshape(5, 6),
-    "square": np.random.default_rng(3).standard_normal((6, 6)).astype(np.float32),
+    "region": np.array([0, 0, 0.25, -0.1, 1, 1, 0.75, 1.2], np.float32), "sizes": np.array([2, 4, 3, 8]),
+    "sizes_2": np.array([8, 9]), "square": np.random.default_rng(3).standard_normal((6, 6)).astype(np.float32),
 }
 # Each over x [2, 4, 5, 6]; its outputs are named after the case.
 CASES = {
@@ -21,8 +22,11 @@ CASES = {
     "cumsum_exclusive": lambda y: NODE("CumSum", ["x", "first"], [y], exclusive=1),
     "cumsum_both": lambda y: NODE("CumSum", ["x", "first"], [y], exclusive=1, reverse=1),
     "norm": lambda y: NODE("LayerNormalization", ["x", "gamma"], [y, "norm_mean", "norm_scale"], axis=2, epsilon=1e-3),
+    "crop": lambda y: NODE("Resize", ["x", "region", "", "sizes"], [y], coordinate_transformation_mode="tf_crop_and_resize", mode="linear", extrapolation_value=7.5),
+    "crop_nearest": lambda y: NODE("Resize", ["x", "region", "", "sizes"], [y], coordinate_transformation_mode="tf_crop_and_resize", extrapolation_value=-2.0),
+    "none_larger": lambda y: NODE("Resize", ["x", "", "", "sizes_2"], [y], mode="linear", keep_aspect_ratio_policy="not_larger", axes=[2, 3]),
+    "none_smaller": lambda y: NODE("Resize", ["x", "", "", "sizes_2"], [y], mode="cubic", keep_aspect_ratio_policy="not_smaller", axes=[3, 2]),
 }
-MORE = ["norm_mean", "norm_scale"]
 SHAPE = (2, 4, 5, 6)
 
 

@@ -8,8 +8,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from conftest import VITCC, build, check, evaluate, run_program, session
 
-FLOATS = {"w": np.linspace(0.5, 2, 5, dtype=np.float32), "v": np.linspace(1, 3, 3, dtype=np.float32),
-          "b": np.random.default_rng(5).standard_normal((5, 3)).astype(np.float32)}
+FLOATS = {"up": np.array([1, 1, 2, 2.5], np.float32), "down": np.array([1, 1, 0.5, 0.375], np.float32),
+          "none": np.zeros(0, np.float32), "w": np.linspace(0.5, 2, 5, dtype=np.float32), "v": np.linspace(1, 3, 3, dtype=np.float32), "b": np.random.default_rng(5).standard_normal((5, 3)).astype(np.float32)}
 # Name: opset, operator, inputs behind x, attributes, shape of x, number of outputs.
 CASES = {
     "add at 7": (7, "Add", ["w"], {}, (2, 3, 4, 5), 1),
@@ -31,6 +31,13 @@ CASES = {
     "batch normalisation": (9, "BatchNormalization", ["v", "v", "v", "v"], {}, (2, 3, 4), 1),
     "dropout": (10, "Dropout", [], {"ratio": 0.5}, (2, 3), 1),
     "product with bias": (7, "Gemm", ["b", "w"], {"transB": 1, "alpha": 0.5}, (2, 3), 1),
+    "upsample by an attribute": (7, "Upsample", [], {"scales": [1.0, 1.0, 2.0, 3.0]}, (1, 2, 3, 4), 1),
+    "upsample": (9, "Upsample", ["up"], {}, (1, 2, 3, 4), 1),
+    "upsample in lines": (9, "Upsample", ["up"], {"mode": "linear"}, (1, 2, 3, 4), 1),
+    "resize up": (10, "Resize", ["up"], {"mode": "nearest"}, (1, 2, 3, 4), 1),
+    "resize down": (10, "Resize", ["down"], {"mode": "nearest"}, (1, 2, 7, 8), 1),
+    "resize down in lines": (10, "Resize", ["down"], {"mode": "linear"}, (1, 2, 7, 8), 1),
+    "resize for nearest": (11, "Resize", ["none", "down"], {"coordinate_transformation_mode": "tf_half_pixel_for_nn"}, (1, 2, 7, 8), 1),
     "flatten": (9, "Flatten", [], {"axis": 2}, (2, 3, 4), 1),
 }
 
@@ -40,7 +47,7 @@ def model(opset, operator, inputs, attributes, shape, outputs):
     names = [f"y{i}" for i in range(outputs)]
     node = helper.make_node(operator, ["x", *inputs], names, "n", **attributes)
     graph = helper.make_graph([node], "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)], [helper.make_tensor_value_info(y, TensorProto.FLOAT, None) for y in names],
-                              [numpy_helper.from_array(FLOATS[i], i) for i in dict.fromkeys(inputs)])
+                              [numpy_helper.from_array(FLOATS[i], i) for i in dict.fromkeys(inputs) if i])
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=4)
 
 
