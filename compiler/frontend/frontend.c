@@ -20,8 +20,16 @@ static int by_operator(const void *a, const void *b)
     return order ? order : strcmp(x->domain, y->domain);
 }
 
-static void count_operators(arena *a, const Onnx__GraphProto *g, frontend_model *m)
+static bool is_function(const Onnx__ModelProto *p, const frontend_operator *op)
 {
+    for (size_t i = 0; i < p->n_functions; i++)
+        if (!strcmp(text_or_empty(p->functions[i]->name), op->name) && !strcmp(text_or_empty(p->functions[i]->domain), op->domain)) return true;
+    return false;
+}
+
+static void count_operators(arena *a, const Onnx__ModelProto *p, frontend_model *m)
+{
+    const Onnx__GraphProto *g = p->graph;
     frontend_operator *op = arena_array(a, g->n_node + 1, sizeof *op);
     for (size_t i = 0; i < g->n_node; i++) {
         const char *domain = text_or_empty(g->node[i]->domain);
@@ -32,7 +40,7 @@ static void count_operators(arena *a, const Onnx__GraphProto *g, frontend_model 
         if (!m->operators || by_operator(&op[m->operators - 1], &op[i])) op[m->operators++] = op[i];
         op[m->operators - 1].nodes++;
     }
-    for (int i = 0; i < m->operators; i++) op[i].supported = import_find_operator(op[i].domain, op[i].name, m->opset) != NULL;
+    for (int i = 0; i < m->operators; i++) op[i].supported = is_function(p, &op[i]) || import_find_operator(op[i].domain, op[i].name, m->opset);
     m->op = op;
 }
 
@@ -45,7 +53,7 @@ static void describe(arena *a, const Onnx__ModelProto *p, frontend_model *m)
     m->opset = load_opset(p);
     m->nodes = (int)g->n_node;
     m->initializers = (int)g->n_initializer;
-    count_operators(a, g, m);
+    count_operators(a, p, m);
     for (size_t i = 0; i < g->n_initializer; i++) {
         const int64_t elements = tensor_elements(g->initializer[i]);
         if (elem_is_float(elem_from_onnx(g->initializer[i]->data_type)) && elements > 0 && elements < INT64_MAX - m->parameters) {
@@ -78,8 +86,9 @@ static bool check_model(const frontend_model *m, const Onnx__ModelProto *p, diag
 static void import_model(arena *a, mapping *files, const loaded *l, const frontend_options *options, frontend_model *model, diag *d)
 {
     dim_symbols *symbols = arena_alloc(a, sizeof *symbols);
+    int inlined = 0;
     importer im = { .arena = a, .diag = d, .reader = { a, files, l, d }, .source = l->model->graph, .options = options, .opset = model->opset,
-        .symbols = symbols };
+        .symbols = symbols, .inlined = &inlined };
     im.graph = ir_graph_new(a, "model", symbols);
     import_graph(&im);
     if (diag_first(d) == STATUS_OK) model->graph = im.graph;

@@ -245,16 +245,6 @@ static bool import_one(importer *im, import_node *n)
     return true;
 }
 
-static bool names_function(const importer *im, const Onnx__NodeProto *p)
-{
-    const Onnx__ModelProto *m = im->reader.loaded->model;
-    for (size_t i = 0; i < m->n_functions; i++)
-        if (!strcmp(or_empty(m->functions[i]->name), or_empty(p->op_type)) && !strcmp(or_empty(m->functions[i]->domain), or_empty(p->domain))) {
-            return true;
-        }
-    return false;
-}
-
 typedef struct unsupported { const import_node *first; int nodes; } unsupported;
 
 static bool same_operator(const Onnx__NodeProto *a, const Onnx__NodeProto *b)
@@ -267,8 +257,14 @@ static void report_unsupported(importer *im, const unsupported *u)
     const Onnx__NodeProto *p = u->first->proto;
     const char *domain = or_empty(p->domain), *name = or_empty(p->op_type);
     const char *more = u->nodes > 1 ? arena_printf(im->arena, " (%d nodes)", u->nodes) : "";
-    const char *what = names_function(im, p) ? ", a function of the model," : "";
-    import_fail(im, u->first, STATUS_OPERATOR, -1, "%.100s%s%.100s%s of opset %" PRId64 "%s", domain, *domain ? "::" : "", name, what, im->opset, more);
+    import_fail(im, u->first, STATUS_OPERATOR, -1, "%.100s%s%.100s of opset %" PRId64 "%s", domain, *domain ? "::" : "", name, im->opset, more);
+}
+
+/* A function of the model comes before an operator of the same name. */
+static const import_operator *operator_of(const importer *im, const Onnx__NodeProto *p)
+{
+    static const import_operator call = { "", "", 0, 0, 0, -1, import_call_function, 0 };
+    return import_function_of(im, p) ? &call : import_find_operator(or_empty(p->domain), or_empty(p->op_type), im->opset);
 }
 
 /* Finds each node's operator; what is not supported is told once an operator, with its first node. */
@@ -280,7 +276,7 @@ static void find_operators(importer *im, import_node *node, const bool *live, in
     for (int i = 0; i < nodes; i++) {
         const Onnx__NodeProto *p = node[i].proto;
         int k = 0;
-        node[i].row = import_find_operator(or_empty(p->domain), or_empty(p->op_type), im->opset);
+        node[i].row = operator_of(im, p);
         if (node[i].row || !live[i]) continue;
         while (k < kinds && !same_operator(list[k].first->proto, p)) k++;
         if (k == KINDS_MAX) continue;

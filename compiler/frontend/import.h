@@ -45,7 +45,11 @@ typedef struct importer {
     struct name_table *names;
     struct importer *outer;                 /* of a branch: what is around it */
     const import_node *inside;              /* and the node that it belongs to */
+    const struct import_call *call;         /* the functions of the model that are being inlined; NULL: none */
+    int *inlined;                           /* how many nodes functions and loops have added so far */
 } importer;
+
+typedef struct import_call { const Onnx__FunctionProto *function; const struct import_call *outer; } import_call;
 
 /* An operator: handler returns false after reporting. `detail` tells apart those that share one. */
 typedef bool import_handler(importer *im, import_node *n);
@@ -70,6 +74,17 @@ void import_graph(importer *im);
 void import_inputs(importer *im);
 /* Imports a branch's nodes behind those of the graph around it; false: some were refused. */
 bool import_branch(importer *branch);
+/* The function of the model that a node calls; NULL: none. */
+const Onnx__FunctionProto *import_function_of(const importer *im, const Onnx__NodeProto *p);
+import_handler import_call_function;
+/* An importer of a graph that a node holds. `sees_around`: names that it does not define are looked up around the node. */
+importer *import_inner(importer *im, import_node *n, const Onnx__GraphProto *source, bool sees_around);
+/* Counts nodes that are added; false: too many, reported. */
+bool import_may_inline(importer *im, const import_node *n, size_t nodes);
+/* Lets a name of a branch or function stand for a value around it; false: reported. */
+bool import_bind_name(importer *inner, const import_node *n, const char *name, import_value *v);
+/* Output k of the node becomes the inner graph's value of this name. */
+bool import_take_output(importer *inner, import_node *n, int k, const char *name);
 /* The value of this name, made where `create` asks for it; NULL: there is none. A branch sees what is around it. */
 import_value *import_value_named(importer *im, const char *name, bool create);
 import_value *import_own_value(importer *im, const char *name);   /* in this graph or branch itself */
@@ -137,7 +152,9 @@ enum { FORMULA_SWISH, FORMULA_HARD_SWISH, FORMULA_HARD_SIGMOID, FORMULA_LEAKY_RE
        FORMULA_SELU, FORMULA_CELU, FORMULA_MISH, FORMULA_THRESHOLDED_RELU, FORMULA_ERFC };
 
 #define OPERATOR(name, oldest, newest, least, most, handler, detail) import_handler handler;
+#define MICROSOFT(name, least, most, handler, detail) import_handler handler;
 #include "operators.def"
+#undef MICROSOFT
 #undef OPERATOR
 
 #endif

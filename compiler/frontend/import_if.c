@@ -10,22 +10,9 @@ bool import_if(importer *im, import_node *n)
     if (!a || !a->g) return import_fail(im, n, STATUS_BAD_FIELD, -1, "a branch is missing");
     if ((int)a->g->n_output != n->outputs)
         return import_fail(im, n, STATUS_ARITY, -1, "outputs: %zu of the branch, %d of the node", a->g->n_output, n->outputs);
-    importer *branch = arena_alloc(im->arena, sizeof *branch);
-    *branch = *im;
-    branch->source = a->g;
-    branch->names = NULL;
-    branch->outer = im;
-    branch->inside = n;
+    importer *branch = import_inner(im, n, a->g, true);
     if (!import_branch(branch)) return false;
-    for (int k = 0; k < n->outputs; k++) {
-        const char *name = a->g->output[k]->name;
-        const import_value *from = import_value_named(branch, name ? name : "", true);
-        if (!n->out[k]) continue;
-        if (!from->known) return false;   /* reported where it was made */
-        n->out[k]->known = true;
-        n->out[k]->type = from->type;
-        n->out[k]->tensor = from->tensor;
-        n->out[k]->content = from->content;
-    }
+    for (int k = 0; k < n->outputs; k++)
+        if (!import_take_output(branch, n, k, a->g->output[k]->name)) return false;
     return true;
 }

@@ -1,11 +1,14 @@
 /* The table of ONNX operators. */
+#include <limits.h>
 #include <string.h>
 
 #include "import.h"
 
 static const import_operator rows[] = {
 #define OPERATOR(name, oldest, newest, least, most, handler, detail) { "", #name, oldest, newest, least, most, handler, detail },
+#define MICROSOFT(name, least, most, handler, detail) { "com.microsoft", #name, INT_MIN, INT_MAX, least, most, handler, detail },
 #include "operators.def"
+#undef MICROSOFT
 #undef OPERATOR
 };
 

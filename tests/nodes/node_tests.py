@@ -1,0 +1,94 @@
+"""The official node tests of this field: which they are, and what vitcc makes of one."""
+import pathlib
+import re
+import subprocess
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+DATA = pathlib.Path("/tmp/fe/nodes_data/onnx/backend/test/data/node")
+OPERATORS = set("""Abs Add And ArgMax ArgMin Attention AveragePool BatchNormalization BitShift Cast CastLike Ceil Celu CenterCropPad Clip Col2Im Concat
+Constant ConstantOfShape Conv ConvInteger ConvTranspose Cos CumSum DepthToSpace DequantizeLinear Div DynamicQuantizeLinear Einsum Elu Equal Erf Exp Expand
+EyeLike Flatten Floor Gather GatherElements GatherND Gelu Gemm GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual GridSample GroupNormalization
+HardSigmoid HardSwish Identity If InstanceNormalization IsInf IsNaN LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax Loop LpNormalization MatMul
+MatMulInteger Max MaxPool Mean MeanVarianceNormalization Min Mish Mod Mul Neg NonMaxSuppression NonZero Not OneHot Or PRelu Pad Pow QLinearConv QLinearMatMul
+QuantizeLinear RMSNormalization RandomUniformLike Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd
+ReduceSum ReduceSumSquare Relu Reshape Resize RotaryEmbedding Round Scan ScatterElements ScatterND Selu Shape Sigmoid Sign Sin Size Slice Softmax Softplus
+Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tanh TensorScatter ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Upsample Where Xor""".split())
+TYPES = set(range(1, 17)) - {8, 14, 15}   # below 17, without string and complex
+BITS = {10: np.uint16, 16: np.uint16}
+
+
+def belongs(model):
+    """Whether all inputs and outputs are tensors of TYPES and all nodes operators of the list."""
+    values = [*model.graph.input, *model.graph.output]
+    tensors = all(v.type.WhichOneof("value") == "tensor_type" and v.type.tensor_type.elem_type in TYPES for v in values)
+    return tensors and all(n.domain in ("", "ai.onnx") and n.op_type in OPERATORS for n in model.graph.node)
+
+
+def selected():
+    """The tests' folders, by name."""
+    return [f for f in sorted(DATA.iterdir()) if belongs(onnx.load(f / "model.onnx"))]
+
+
+def tensors(folder, kind):
+    """Inputs or outputs of the first data set, in order."""
+    count = len(list((folder / "test_data_set_0").glob(f"{kind}_*.pb")))
+    protos = [onnx.load_tensor(folder / f"test_data_set_0/{kind}_{i}.pb") for i in range(count)]
+    return [numpy_helper.to_array(p) for p in protos]
+
+
+def file_of(name):
+    """The file of an input or output of this name."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+
+
+def difference(got, want):
+    """What is wrong with an output; empty: nothing."""
+    if got.dtype != want.dtype or got.shape != want.shape:
+        return f"{got.dtype}{got.shape} for {want.dtype}{want.shape}"
+    if got.dtype.kind not in "fV" and str(got.dtype) != "bfloat16":
+        return "" if np.array_equal(got, want) else "values"
+    got, want = got.astype(np.float64), want.astype(np.float64)
+    return "" if np.allclose(got, want, rtol=1e-3, atol=1e-7, equal_nan=True) else f"values: {np.nanmax(np.abs(got - want), initial=0)}"
+
+
+def bound(model, values):
+    """A copy whose inputs but the first are initializers, as --bind makes them."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for v, value in list(zip(copy.graph.input, values))[1:]:
+        copy.graph.initializer.append(numpy_helper.from_array(value, v.name))
+    del copy.graph.input[1:]
+    return copy
+
+
+def evaluate(vitcc, model, values, work):
+    """Runs `vitcc evaluate --typed`; the outputs, or the error's first code."""
+    onnx.save(model, work / "model.onnx")
+    flags = []
+    for i, (v, value) in enumerate(zip(model.graph.input, values)):
+        raw = value.view("V2") if str(value.dtype) == "bfloat16" else value
+        np.save(work / f"in{i}.npy", raw)
+        flags += ["--input", f"{v.name}={work / f'in{i}.npy'}"]
+    done = subprocess.run([vitcc, "evaluate", work / "model.onnx", "--typed", "--no-pass", "all", "-o", work / "out", *flags], capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        code = re.search(r"error (E\d+)", done.stderr)
+        return code[1] if code else f"status {done.returncode}", done.stderr
+    return [np.load(work / "out" / f"{file_of(o.name)}.npy") for o in model.graph.output], ""
+
+
+def verdict(vitcc, folder, work):
+    """ok, the code it is refused with, or what is wrong."""
+    model = onnx.load(folder / "model.onnx")
+    values, wanted = tensors(folder, "input"), tensors(folder, "output")
+    got, text = evaluate(vitcc, model, values, work)
+    if isinstance(got, str) and len(values) > 1:
+        second, more = evaluate(vitcc, bound(model, values), values, work)
+        got, text = (second, more) if not isinstance(second, str) else (got, text + more)
+    if isinstance(got, str):
+        return got, text
+    pairs = [(g.view(w.dtype) if g.dtype.kind == "V" and str(w.dtype) == "bfloat16" else g, w) for g, w in zip(got, wanted)]
+    wrong = [d for d in (difference(g, w) for g, w in pairs) if d]
+    return (f"wrong: {wrong[0]}" if wrong else "ok"), text
