@@ -249,17 +249,6 @@ static ir_value *take_nearest(importer *im, const import_node *n, ir_value *x, c
     return import_end(im, node);
 }
 
-/* x with `axis` exchanged with the last. */
-static ir_value *exchange(importer *im, const import_node *n, ir_value *x, int axis)
-{
-    int permutation[IR_RANK_MAX];
-    if (!x) return NULL;
-    for (int i = 0; i < x->type.rank; i++) permutation[i] = i;
-    permutation[axis] = x->type.rank - 1;
-    permutation[x->type.rank - 1] = axis;
-    return import_transpose(im, n, x, permutation);
-}
-
 static ir_value *interpolate(importer *im, const import_node *n, ir_value *x, const resize *r, int axis)
 {
     const resized *a = &r->axis[axis];
@@ -271,7 +260,7 @@ static ir_value *interpolate(importer *im, const import_node *n, ir_value *x, co
     }
     const ir_type type = { .elem = ELEM_F32, .rank = 2, .dim = { dim_of(a->in), dim_of(a->out) } };
     ir_value *w = import_convert(im, n, ir_constant(im->graph, type, weights, elements * sizeof *weights, NULL), x->type.elem);
-    return exchange(im, n, import_product(im, n, exchange(im, n, x, axis), w, NULL), axis);
+    return compose_exchange(im, n, import_product(im, n, compose_exchange(im, n, x, axis), w, NULL), axis);
 }
 
 /* Places whose source lies outside the input get the attribute's value. */
