@@ -36,11 +36,9 @@ static int64_t slice_at(const uint8_t *index, int64_t depth, const int64_t *shap
     return at;
 }
 
-bool import_scatter_nd(importer *im, import_node *n)
+bool import_scatter_constants(importer *im, import_node *n)
 {
     int64_t shape[IR_RANK_MAX], index_shape[IR_RANK_MAX], update_shape[IR_RANK_MAX], elements, indices, updates;
-    const char *reduction = import_string(im, n, "reduction", "none");
-    if (strcmp(reduction, "none")) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "reduction = '%.60s'", reduction);
     if (import_type(n, 1)->elem != ELEM_I64 || import_type(n, 2)->elem != import_type(n, 0)->elem) {
         return import_fail(im, n, STATUS_TYPE, 1, "types do not fit");
     }
