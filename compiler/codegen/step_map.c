@@ -126,7 +126,8 @@ static void broadcast_map(codegen *g, strbuf *to, const step_site *at)
     strbuf_add(&arguments, codegen_output(g, at, 0, false));
     strbuf_add(&body, "static inline vf $_value(const vf *in)\n{\n");
     codegen_expr(&body, ir_expr(n, KEY_EXPR), input);
-    strbuf_printf(&body, "}\n\nstatic void $(%s)\n{\n    static const map_shape shape = { .rank = %d, .inputs = %d", parameters.text, rank, n->inputs);
+    strbuf_printf(&body, "}\n\nstatic void $(%s)\n{\n    static const map_shape shape = { .rank = %d, .inputs = %d", parameters.text, rank,
+                  n->inputs);
     int64_t stride[IR_RANK_MAX];
     for (int j = 0; j < rank; j++) stride[j] = codegen_product(out, j + 1, rank);
     codegen_list(&body, "extent", out->shape, rank);

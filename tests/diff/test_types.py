@@ -1,5 +1,6 @@
 """Every operator of the IR on every element type at run time: the generated program against ONNX Runtime, or ONNX's own reference where that has no kernel."""
 import ctypes
+import json
 import math
 import subprocess
 
@@ -12,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
-from conftest import VITCC, build, build_project, run, run_program, save_inputs
+from conftest import ROOT, VITCC, build_project, largest_error, load_outputs, random_inputs, run, run_program, save_inputs, shapes
 
 SIGNED, UNSIGNED = ["int8", "int16", "int32", "int64"], ["uint8", "uint16", "uint32", "uint64"]
 INTEGERS, FLOATS, HALVES = SIGNED + UNSIGNED, ["float32", "float64"], ["float16", "bfloat16"]
@@ -281,7 +282,9 @@ def attention(g, t, mask, images=2):
         scores = g.node("Where", g.input("mask", mask), scores, g.constant("minus", number(-np.inf)))
     a = g.node("Reshape", g.node("Transpose", g.node("MatMul", g.node("Softmax", scores, axis=-1), parts[2]), perm=[0, 2, 1, 3]), g.constant("back", np.array([0, 6, 8])))
     y = g.node("Add", g.node("MatMul", a, weight("wo", 8, 8)), x)
-    h = g.node("Gelu", g.node("Add", g.node("MatMul", y, weight("w1", 8, 16)), weight("b1", 16)))
+    u = g.node("Add", g.node("MatMul", y, weight("w1", 8, 16)), weight("b1", 16))
+    tail = g.node("Add", g.node("Erf", g.node("Div", u, g.constant("root", number(np.sqrt(2))))), g.constant("one", number(1)))
+    h = g.node("Mul", g.node("Mul", u, tail), g.constant("half", number(0.5)))
     return [(g.node("Add", g.node("MatMul", h, weight("w2", 16, 8)), y), t)]
 
 
@@ -392,3 +395,65 @@ def test_both_compilers_find_nothing_to_warn_of(compiler, tmp_path):
         done = subprocess.run([compiler, "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-I", tmp_path / "out", "-c", source, "-o", "/dev/null"],
                               capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+
+
+# ---- whole models ----
+
+def converted(model, dtype):
+    """A float32 model with every float of another type: weights, constants, casts, inputs and outputs."""
+    old, new = TensorProto.FLOAT, onnx_type(numpy_type(dtype))
+
+    def tensor(t):
+        if t.data_type == old:
+            t.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(t).astype(numpy_type(dtype)), t.name))
+
+    for t in model.graph.initializer:
+        tensor(t)
+    for node in model.graph.node:
+        for a in node.attribute:
+            if a.HasField("t"):
+                tensor(a.t)
+            if node.op_type == "Cast" and a.name == "to" and a.i == old:
+                a.i = new
+    del model.graph.value_info[:]
+    for port in [*model.graph.input, *model.graph.output]:
+        if port.type.tensor_type.elem_type == old:
+            port.type.tensor_type.elem_type = new
+    return model
+
+
+@pytest.mark.parametrize("name", ["vit_features-dynamo_batch"] + [pytest.param(n, marks=pytest.mark.full_only) for n in ("vit_l16_twin-dynamo", "deit_teacher-script")])
+@pytest.mark.parametrize("dtype, tolerance, kernels", [("float64", 1e-12, False), ("float16", 2e-3, True), ("bfloat16", 2e-2, True)])
+def test_models_of_other_floats(name, dtype, tolerance, kernels, tmp_path):
+    """Repeated blocks with arguments of every float type; those of half precision run on the matrix kernels of float32."""
+    source = ROOT / "models/small" / name / "model.onnx"
+    batch = 3 if "batch" in name else 1
+    model = tmp_path / "model.onnx"
+    onnx.save(converted(onnx.load(source), dtype), model)
+    inputs = {k: stored(v.astype(numpy_type(dtype))) for k, v in random_inputs(source, 3, batch).items()}
+    sizes = shapes(source, 1)[2]   # of the float32 model: ONNX Runtime reads no other
+    run(VITCC, "compile", model, "-o", tmp_path / "out", "--name", "model", "-q", "--kernels", "portable", *sizes)
+    program = build_project(tmp_path)
+    report = json.loads((tmp_path / "out/model.json").read_text())
+    assert report["matrix_kernel_flop"] == (report["flop"] if kernels else 0)
+    names = [o.name for o in onnx.load(model).graph.output]
+    got = run_program(program, tmp_path, inputs, names, "--threads", 2)
+    run(VITCC, "evaluate", model, "-o", tmp_path / "double", *save_inputs(tmp_path, inputs), *sizes, "--no-pass", "all")
+    truth = load_outputs(tmp_path / "double", names)
+    for n in names:
+        assert got[n].dtype == (np.dtype("V2") if dtype == "bfloat16" else np.dtype(dtype))
+        assert largest_error(loaded(got[n], numpy_type(dtype)), truth[n]) <= tolerance * np.abs(truth[n]).max()
+    run(program, "--selftest", tmp_path / "out/selftest")
+
+
+def test_epilogues_that_kernels_cannot_follow(tmp_path):
+    """A linear layer's readers of other types, and operands that repeat in the middle of its rows or in two ways: maps of their own."""
+    def make(g, t):
+        x = g.input("x", values(t, 2, 3, 4, 8))
+        y = g.node("MatMul", x, g.constant("w", values(t, 8, 6)))
+        middle = g.node("Add", y, g.input("e", values(t, 2, 1, 4, 6, seed=1)))
+        z = g.node("MatMul", x, g.constant("v", values(t, 8, 6, seed=2)))
+        twice = g.node("Mul", g.node("Add", z, g.input("rows", values(t, 4, 6, seed=3))), g.input("slabs", values(t, 3, 4, 1, seed=4)))
+        u = g.node("MatMul", x, g.constant("u", values(t, 8, 6, seed=5)))
+        return [(middle, t), (twice, t), (g.node("Cast", u, to=TensorProto.INT64), "int64"), (g.node("Greater", u, g.constant("zero", np.array(0.1, t))), "bool")]
+    compare(each(["float32"], make), tmp_path)
