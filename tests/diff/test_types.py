@@ -356,6 +356,14 @@ def test_batches_of_integers(tmp_path):
     compare(each(["int32", "int64", "float64"], make), tmp_path, "N")
 
 
+def test_inputs_named_as_the_code_s_own(tmp_path):
+    g = Graph("t")
+    for i, name in enumerate(["c", "m", "k", "w", "in", "frame", "scratch", "row", "rows"]):
+        g.inputs[name] = values("float64", 2, 3, seed=i)
+    g.output(g.node("Sum", *g.inputs), np.float64)
+    compare([g], tmp_path)
+
+
 def test_wrong_element_type(tmp_path):
     g = Graph("t")
     g.output(g.node("Neg", g.input("x", values("int32", 2, 3))), np.int32)
