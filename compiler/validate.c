@@ -118,8 +118,8 @@ static bool write_tensor(const ir_graph *g, const char *folder, const char *what
         if (t->elem == ELEM_F32) ((float *)narrow)[i] = (float)x;
         else ((uint16_t *)narrow)[i] = t->elem == ELEM_F16 ? eval_to_f16(x) : eval_to_bf16(x);
     }
-    const void *data = narrow ? narrow : t->data;
-    const bool fine = npy_write(path, validate_numpy_type(t->elem), elem_size(t->elem), t->rank, t->shape, data, message, sizeof message);
+    const bool fine = npy_write(path, validate_numpy_type(t->elem), elem_size(t->elem), t->rank, t->shape, narrow ? narrow : t->data, message,
+                                sizeof message);
     free(narrow);
     if (!fine) diag_error(d, STATUS_WRITE, NULL, "%s", message);
     return fine;
