@@ -163,6 +163,7 @@ static status inspect(driver *d)
     status s = load(d);
     if (s != STATUS_OK && !d->model.nodes) return s;
     summary_inspect(d->options, &d->model);
+    if (s == STATUS_OK && !widen_halves(d->graph, d->diag)) s = diag_first(d->diag);
     if (s == STATUS_OK) s = run_passes(d);
     if (s == STATUS_OK) summary_fusion(&d->report);
     return s;

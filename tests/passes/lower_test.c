@@ -1,5 +1,5 @@
-/* What stands around the passes: half precision becomes single; products of other types, and epilogues that no kernel can follow, become general operators. The
- * same results before and after, in double; and what has its kernel is left alone. */
+/* What stands around the passes: half precision becomes single; products of other types, and epilogues that no kernel can follow, become general
+ * operators. The same results before and after, in double; and what has its kernel is left alone. */
 #include "passes/lower.h"
 
 #include "pass_test.h"
@@ -65,7 +65,8 @@ static void test_products(void **state)
     check_left("graph g(%x: @[N,4], %w: @[4,6], %b: @[6], %u: @[6,2], %c: @[2]) {\n"
                "  %y: @[N,2] = mlp(%x, %w, %b, %u, %c) {expr = gelu(in0), epilogue = relu(in0)}\n  return \"y\" %y\n}\n", "f64", 0, 0, 0);
     check_left("graph g(%x: @[N,4], %w: @[4,6], %b: @[6], %u: @[3,2], %e: @[N,2]) {\n"
-               "  %y: @[N,2] = mlp(%x, %w, %b, %u, _, %e) {expr = mul(sigmoid(in0), in1), epilogue = add(in0, in1)}\n  return \"y\" %y\n}\n", "f64", 0, 0, 0);
+               "  %y: @[N,2] = mlp(%x, %w, %b, %u, _, %e) {expr = mul(sigmoid(in0), in1), epilogue = add(in0, in1)}\n"
+               "  return \"y\" %y\n}\n", "f64", 0, 0, 0);
 }
 
 /* Without inputs, hidden features or results. */
@@ -85,7 +86,8 @@ static void test_epilogues(void **state)
 {
     (void)state;
     static const char *const left_alone[] = {
-        LINEAR(", %rows", "f32", "add(in0, in1)"), LINEAR(", %slabs", "f32", "add(in0, in1)"), LINEAR(", %one, %rows", "f32", "add(mul(in0, in1), in2)"),
+        LINEAR(", %rows", "f32", "add(in0, in1)"), LINEAR(", %slabs", "f32", "add(in0, in1)"),
+        LINEAR(", %one, %rows", "f32", "add(mul(in0, in1), in2)"),
         LINEAR("", "f32", "select(isnan(in0), 0, in0)"),
     };
     for (size_t i = 0; i < sizeof left_alone / sizeof *left_alone; i++) {
