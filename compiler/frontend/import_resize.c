@@ -69,18 +69,18 @@ static bool set_size(importer *im, import_node *n, resize *r, int axis, double s
         import_fail(im, n, STATUS_SHAPE, 0, "axis %d from %lld to %lld", axis, (long long)a->in, (long long)a->out);
 }
 
-static bool read_scales(importer *im, import_node *n, resize *r)
+static bool read_scales(importer *im, import_node *n, resize *r, int input)
 {
-    ir_value *v = import_tensor(im, n, 2);
+    ir_value *v = import_tensor(im, n, input);
     const ir_bytes *b = v ? ir_bytes_of(v) : NULL;
     int axis[IR_RANK_MAX];
-    if (!b || v->type.elem != ELEM_F32 || v->type.rank != 1) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 2, "scales must be known");
+    if (!b || v->type.elem != ELEM_F32 || v->type.rank != 1) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, input, "scales must be known");
     const int count = b->size / sizeof(float) <= IR_RANK_MAX ? (int)(b->size / sizeof(float)) : -1;
     if (!read_axes(im, n, count, axis)) return false;
     for (int i = 0; i < count; i++) {
         float scale;
         memcpy(&scale, (const uint8_t *)b->data + (size_t)i * sizeof scale, sizeof scale);
-        if (!(scale > 0) || scale > 1e6f) return import_fail(im, n, STATUS_SHAPE, 2, "a scale is out of range");
+        if (!(scale > 0) || scale > 1e6f) return import_fail(im, n, STATUS_SHAPE, input, "a scale is out of range");
         if (scale != 1 && !set_size(im, n, r, axis[i], (double)scale, 0)) return false;
     }
     return true;
@@ -203,13 +203,8 @@ static ir_value *interpolate(importer *im, const import_node *n, ir_value *x, co
     return exchange(im, n, import_product(im, n, exchange(im, n, x, axis), w, NULL), axis);
 }
 
-bool import_resize(importer *im, import_node *n)
+static bool put_resized(importer *im, import_node *n, const resize *r)
 {
-    resize *r = arena_alloc(im->arena, sizeof *r);
-    int64_t scales = 0;
-    if (!read_modes(im, n, r)) return false;
-    const bool by_scales = import_has(n, 2) && (!ir_dims_constant(import_type(n, 2), NULL, &scales) || scales > 0);
-    if (by_scales ? !read_scales(im, n, r) : !read_sizes(im, n, r)) return false;
     if (r->mode != 'n' && !elem_is_float(import_type(n, 0)->elem)) return import_fail(im, n, STATUS_TYPE, 0, "floats are needed");
     ir_value *x = import_tensor(im, n, 0);
     for (int a = import_type(n, 0)->rank - 1; a >= 0 && x; a--) {
@@ -217,4 +212,32 @@ bool import_resize(importer *im, import_node *n)
         x = r->mode == 'n' ? take_nearest(im, n, x, r, a) : interpolate(im, n, x, r, a);
     }
     return import_put(im, n, 0, x);
+}
+
+/* Upsample, and Resize of opset 10: scales alone, as an input or in the oldest sets an attribute. */
+bool import_upsample(importer *im, import_node *n)
+{
+    resize *r = arena_alloc(im->arena, sizeof *r);
+    const char *mode = import_string(im, n, "mode", "nearest");
+    const Onnx__AttributeProto *scales = import_attribute(n, "scales");
+    const int rank = import_type(n, 0)->rank;
+    if (strcmp(mode, "nearest") && strcmp(mode, "linear") && strcmp(mode, "bilinear")) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "mode = '%.60s'", mode);
+    *r = (resize){ .mode = *mode == 'n' ? 'n' : 'l', .coordinates = ASYMMETRIC, .nearest = "floor" };
+    if (import_has(n, 1)) return read_scales(im, n, r, 1) && put_resized(im, n, r);
+    if (!scales || (int)scales->n_floats != rank) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "scales: one an axis is needed");
+    for (int i = 0; i < rank; i++) {
+        if (!(scales->floats[i] > 0) || scales->floats[i] > 1e6f) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "a scale is out of range");
+        if (scales->floats[i] != 1 && !set_size(im, n, r, i, (double)scales->floats[i], 0)) return false;
+    }
+    return put_resized(im, n, r);
+}
+
+bool import_resize(importer *im, import_node *n)
+{
+    resize *r = arena_alloc(im->arena, sizeof *r);
+    int64_t scales = 0;
+    if (!read_modes(im, n, r)) return false;
+    const bool by_scales = import_has(n, 2) && (!ir_dims_constant(import_type(n, 2), NULL, &scales) || scales > 0);
+    if (by_scales ? !read_scales(im, n, r, 2) : !read_sizes(im, n, r)) return false;
+    return put_resized(im, n, r);
 }
