@@ -77,9 +77,13 @@ static status read_preprocess(json_t *j, codegen_preprocess *p, diag *d)
     p->rescale = json_is_number(factor) ? json_number_value(factor) : 1.0 / 255;
     read_channels(json_object_get(j, "image_mean"), p->mean, 0.5);
     read_channels(json_object_get(j, "image_std"), p->std, 0.5);
-    if (p->do_resize && !read_size(json_object_get(j, "size"), &p->height, &p->width, &p->shortest_edge)) return diag_error(d, STATUS_READ, NULL, "preprocessor_config.json: size is not understood");
-    if (p->do_center_crop && !read_size(json_object_get(j, "crop_size"), &p->crop_height, &p->crop_width, &unused)) return diag_error(d, STATUS_READ, NULL, "preprocessor_config.json: crop_size is not understood");
-    if (p->resample < 0 || p->resample > 3) return diag_error(d, STATUS_READ, NULL, "preprocessor_config.json: resample %d is not supported (0 nearest, 1 lanczos, 2 bilinear, 3 bicubic)", p->resample);
+    if (p->do_resize && !read_size(json_object_get(j, "size"), &p->height, &p->width, &p->shortest_edge))
+        return diag_error(d, STATUS_READ, NULL, "preprocessor_config.json: size is not understood");
+    if (p->do_center_crop && !read_size(json_object_get(j, "crop_size"), &p->crop_height, &p->crop_width, &unused))
+        return diag_error(d, STATUS_READ, NULL, "preprocessor_config.json: crop_size is not understood");
+    if (p->resample < 0 || p->resample > 3)
+        return diag_error(d, STATUS_READ, NULL,
+                          "preprocessor_config.json: resample %d is not supported (0 nearest, 1 lanczos, 2 bilinear, 3 bicubic)", p->resample);
     for (int i = 0; i < 4; i++)
         if (p->std[i] == 0) return diag_error(d, STATUS_READ, NULL, "preprocessor_config.json: image_std is zero");
     return STATUS_OK;

@@ -7,13 +7,16 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "codegen/codegen.h"
 #include "config.h"
 #include "frontend/frontend.h"
 #include "output.h"
+#include "passes/lower.h"
 #include "passes/passes.h"
 #include "plan/plan.h"
+#include "record.h"
 #include "summary.h"
 #include "validate.h"
 
@@ -61,6 +64,8 @@ static status load(driver *d)
     const frontend_options o = { .shape = d->options->shape, .shapes = d->options->shapes };
     const status s = frontend_load(d->arena, d->options->model, &o, &d->model, d->diag);
     if (s != STATUS_OK) return s;
+    const digest *wanted = d->options->digest;
+    if (wanted && !digest_equal(*wanted, d->model.digest)) return diag_error(d->diag, STATUS_MODEL, NULL, "its content has changed");
     d->graph = d->model.graph;
     if (!ir_verify(d->graph, d->diag)) return STATUS_VERIFY;
     dump(d, "load");
@@ -89,6 +94,19 @@ static status run_passes(driver *d)
     return s;
 }
 
+/* Everything before the plan, for a program: the passes, between what is needed for correctness. */
+static status prepare(driver *d)
+{
+    pass_context c = { .arena = d->arena, .diag = d->diag, .report = &d->report };
+    status s = load(d);
+    if (s == STATUS_OK && !widen_halves(d->graph, d->diag)) s = STATUS_TYPE;
+    if (s == STATUS_OK) s = run_passes(d);
+    if (s == STATUS_OK && !lower_types(d->graph, &c)) s = STATUS_CODEGEN;
+    if (s == STATUS_OK && !ir_verify(d->graph, d->diag)) s = STATUS_VERIFY;
+    if (s != STATUS_OK && !diag_errors(d->diag)) diag_error(d->diag, s, NULL, "element types");
+    return s == STATUS_OK ? s : diag_first(d->diag);
+}
+
 static const char *model_name(const driver *d)
 {
     if (d->options->name) return codegen_identifier(d->arena, d->options->name);
@@ -104,17 +122,21 @@ static status write_selftest(driver *d, const plan *p, const char *folder)
     if (p->flop > flop_max) return STATUS_OK;
     const char *path = arena_printf(d->arena, "%s/selftest", folder);
     if (mkdir(path, 0777)) return diag_error(d->diag, STATUS_WRITE, NULL, "%s", path);
-    return validate_selftest(d->graph, path, d->diag);
+    const status s = validate_selftest(d->graph, path, d->diag);
+    rmdir(path);   /* if it is empty */
+    return s;
 }
 
 static status write_code(driver *d, plan *p)
 {
-    codegen_options o = { .name = model_name(d), .kernels = d->options->kernels, .embed_weights = d->options->embed_weights, .model = d->model.digest };
+    codegen_options o = { .name = model_name(d), .kernels = d->options->kernels, .embed_weights = d->options->embed_weights,
+                          .model = d->model.digest };
     codegen_result result = { 0 };
     status s = config_read(d->arena, d->options->config, d->options->model, &o, d->diag);
     if (s != STATUS_OK) return s;
     output folder;
-    if ((s = output_begin(&folder, d->arena, d->options->out, d->diag)) != STATUS_OK) return s;
+    const char *record = record_text(d->arena, d->options, o.name, d->model.digest);
+    if ((s = output_begin(&folder, d->arena, d->options->out, record, d->diag)) != STATUS_OK) return s;
     o.folder = folder.temporary;
     s = codegen_write(p, &o, &result, d->diag);
     if (s == STATUS_OK) s = write_selftest(d, p, folder.temporary);
@@ -126,8 +148,7 @@ static status write_code(driver *d, plan *p)
 
 static status compile(driver *d)
 {
-    status s = load(d);
-    if (s == STATUS_OK) s = run_passes(d);
+    const status s = prepare(d);
     if (s != STATUS_OK) return s;
     progress(d, "plan");
     const plan_options o = { .panel_rows = d->options->panel_rows, .tile_rows = d->options->tile_rows };
@@ -149,8 +170,7 @@ static status inspect(driver *d)
 
 static status check(driver *d)
 {
-    status s = load(d);
-    if (s == STATUS_OK) s = run_passes(d);
+    status s = prepare(d);
     if (s == STATUS_OK && !plan_make(d->arena, d->graph, &(plan_options){ 0 }, d->diag)) s = diag_first(d->diag);
     if (s == STATUS_OK) printf("%s: every operator is supported\n", d->options->model);
     return s;
@@ -165,7 +185,7 @@ static status memory_ran_out(const driver_options *o)
 /* Runs one command with an arena of its own; memory that runs out ends it as any other error does. */
 static status with_driver(const driver_options *o, status (*command)(driver *))
 {
-    jmp_buf exhausted;
+    jmp_buf exhausted, *volatile before = NULL;
     arena *volatile a = arena_new();
     if (!a) return memory_ran_out(o);
     driver *volatile d = NULL;
@@ -173,7 +193,7 @@ static status with_driver(const driver_options *o, status (*command)(driver *))
     if (setjmp(exhausted)) {
         s = memory_ran_out(o);
     } else {
-        arena_on_exhaustion(&exhausted);
+        before = arena_on_exhaustion(&exhausted);
         d = arena_alloc(a, sizeof *d);
         d->options = o;
         d->arena = a;
@@ -182,7 +202,7 @@ static status with_driver(const driver_options *o, status (*command)(driver *))
         s = command(d);
         diag_print(d->diag, stderr);
     }
-    arena_on_exhaustion(NULL);
+    arena_on_exhaustion(before);
     if (d) frontend_close(&d->model);
     arena_free(a);
     return s;

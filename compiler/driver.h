@@ -20,12 +20,14 @@ typedef struct driver_options {
     codegen_kernels kernels;
     bool validate, embed_weights, quiet;
     int panel_rows, tile_rows;          /* 0: the planner's choice */
+    const digest *digest;               /* the model's, which it must have; NULL: any */
 } driver_options;
 
 status driver_compile(const driver_options *o);
 status driver_inspect(const driver_options *o);   /* what the file holds and what would be fused */
 status driver_check(const driver_options *o);     /* every problem at once */
-/* Evaluates the model on .npy inputs in the evaluator: "name=file.npy"; writes <output>.npy into o->out. Double precision, or as ONNX defines each type. */
+/* Evaluates the model on .npy inputs in the evaluator: "name=file.npy"; writes <output>.npy into o->out. Double precision,
+ * or as ONNX defines each type. */
 status driver_evaluate(const driver_options *o, int inputs, const char *const *input, bool typed);
 
 #endif

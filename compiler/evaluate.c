@@ -6,22 +6,16 @@
 #include <sys/stat.h>
 
 #include "../runtime/npy.h"
+#include "codegen/codegen.h"
 #include "ir/eval.h"
 #include "validate.h"
 
 const char *validate_numpy_type(elem e)
 {
-    static const char *const names[ELEM_COUNT] = { [ELEM_F32] = "<f4", [ELEM_F64] = "<f8", [ELEM_F16] = "<f2", [ELEM_BF16] = "<V2", [ELEM_I8] = "|i1", [ELEM_I16] = "<i2", [ELEM_I32] = "<i4",
-                                                   [ELEM_I64] = "<i8", [ELEM_U8] = "|u1", [ELEM_U16] = "<u2", [ELEM_U32] = "<u4", [ELEM_U64] = "<u8", [ELEM_BOOL] = "|b1" };
+    static const char *const names[ELEM_COUNT] = { [ELEM_F32] = "<f4", [ELEM_F64] = "<f8", [ELEM_F16] = "<f2", [ELEM_BF16] = "<V2", [ELEM_I8] = "|i1",
+                                                   [ELEM_I16] = "<i2", [ELEM_I32] = "<i4", [ELEM_I64] = "<i8", [ELEM_U8] = "|u1", [ELEM_U16] = "<u2",
+                                                   [ELEM_U32] = "<u4", [ELEM_U64] = "<u8", [ELEM_BOOL] = "|b1" };
     return names[e];
-}
-
-const char *validate_file_name(arena *a, const char *name)
-{
-    char *safe = arena_strdup(a, name);
-    for (char *c = safe; *c; c++)
-        if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-", *c)) *c = '_';
-    return safe;
 }
 
 /* Moves the array's data into a tensor; floats become doubles where the mode stores them so. */
@@ -65,10 +59,11 @@ static status read_input(const ir_graph *g, int i, const char *path, eval_mode m
 static status write_output(const ir_graph *g, int i, const char *folder, eval_mode mode, const eval_tensor *t, diag *d)
 {
     char message[512];
-    const char *name = validate_file_name(g->arena, g->result[i].name);
+    const char *name = codegen_file_name(g->arena, g->result[i].name);
     const bool wide = mode == EVAL_DOUBLE && elem_is_float(t->elem);
     const char *path = arena_printf(g->arena, "%s/%s.npy", folder, name);
-    if (npy_write(path, wide ? "<f8" : validate_numpy_type(t->elem), eval_size(mode, t->elem), t->rank, t->shape, t->data, message, sizeof message)) return STATUS_OK;
+    if (npy_write(path, wide ? "<f8" : validate_numpy_type(t->elem), eval_size(mode, t->elem), t->rank, t->shape, t->data, message, sizeof message))
+        return STATUS_OK;
     return diag_error(d, STATUS_WRITE, NULL, "%s", message);
 }
 

@@ -6,6 +6,7 @@
 
 #include "driver.h"
 #include "passes/passes.h"
+#include "tune.h"
 
 enum { EXIT_BAD_INPUT = 1, EXIT_USAGE = 2, LIST_MAX = 64 };
 
@@ -14,6 +15,7 @@ static const char help[] =
     "       vitcc inspect MODEL.onnx [options]             inputs, outputs, operators, what would be fused\n"
     "       vitcc check MODEL.onnx [options]               is everything supported? all problems at once\n"
     "       vitcc evaluate MODEL.onnx -o FOLDER --input [NAME=]X.npy   run it in the evaluator\n"
+    "       vitcc tune FOLDER [--threads T] [--batch B]    times other tile and panel rows here, writes the folder anew with the best\n"
     "       vitcc --help | --version\n"
     "\n"
     "  -o, --output FOLDER      where to write; made if missing, replaced if vitcc wrote it\n"
@@ -29,11 +31,18 @@ static const char help[] =
     "      --validate           compare the outputs before and after each pass on random input\n"
     "      --input [NAME=]FILE  evaluate: an input as .npy\n"
     "      --typed              evaluate: each element type as ONNX defines it (default: double precision)\n"
+    "      --threads T          tune: threads (default: as many as the process may use cores)\n"
+    "      --batch B            tune: images in a run (default: 1)\n"
     "  -q, --quiet              print errors only\n"
     "\n"
     "Exit status: 0 fine, 1 bad input, 2 bad usage.\n";
 
-typedef struct command_line { driver_options options; const char *shape[LIST_MAX], *no_pass[LIST_MAX], *input[LIST_MAX]; int inputs; bool typed; } command_line;
+typedef struct command_line {
+    driver_options options;
+    const char *shape[LIST_MAX], *no_pass[LIST_MAX], *input[LIST_MAX];
+    int inputs, threads, batch;
+    bool typed;
+} command_line;
 
 static int usage(const char *what, const char *detail)
 {
@@ -66,14 +75,15 @@ static bool positive(const char *text, int *out)
     return true;
 }
 
-enum { NAME = 256, SHAPE, CONFIG, KERNELS, EMBED, PANEL, TILE, NO_PASS, DUMP, VALIDATE, INPUT, TYPED };
+enum { NAME = 256, SHAPE, CONFIG, KERNELS, EMBED, PANEL, TILE, NO_PASS, DUMP, VALIDATE, INPUT, TYPED, THREADS, BATCH };
 
 static const struct option long_options[] = {
     { "output", required_argument, NULL, 'o' }, { "name", required_argument, NULL, NAME }, { "shape", required_argument, NULL, SHAPE },
     { "config", required_argument, NULL, CONFIG }, { "kernels", required_argument, NULL, KERNELS }, { "embed-weights", no_argument, NULL, EMBED },
     { "panel-rows", required_argument, NULL, PANEL }, { "tile-rows", required_argument, NULL, TILE }, { "no-pass", required_argument, NULL, NO_PASS },
     { "dump-after", required_argument, NULL, DUMP }, { "validate", no_argument, NULL, VALIDATE }, { "input", required_argument, NULL, INPUT },
-    { "typed", no_argument, NULL, TYPED }, { "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
+    { "typed", no_argument, NULL, TYPED }, { "threads", required_argument, NULL, THREADS }, { "batch", required_argument, NULL, BATCH },
+    { "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
 };
 
 static bool take_kernels(const char *value, codegen_kernels *kernels)
@@ -110,6 +120,8 @@ static int take_option(command_line *c, int option, const char *value)
         return take_kernels(value, &o->kernels) ? 0 : usage("--kernels is jit, aot or portable, not", value);
     case PANEL: return positive(value, &o->panel_rows) ? 0 : usage("--panel-rows wants a number from 1 to 65536, not", value);
     case TILE: return positive(value, &o->tile_rows) ? 0 : usage("--tile-rows wants a number from 1 to 65536, not", value);
+    case THREADS: return positive(value, &c->threads) ? 0 : usage("--threads wants a number from 1 to 65536, not", value);
+    case BATCH: return positive(value, &c->batch) ? 0 : usage("--batch wants a number from 1 to 65536, not", value);
     case NO_PASS:
         if (!known_pass(value, "all")) return usage("--no-pass: there is no pass", value);
         if (o->no_passes == LIST_MAX) return usage("too many --no-pass", "");
@@ -129,7 +141,7 @@ static int run(command_line *c, const char *command)
     status s;
     o->shape = c->shape;
     o->no_pass = c->no_pass;
-    if (!o->model) return usage("which model?", "");
+    if (!o->model) return usage(strcmp(command, "tune") ? "which model?" : "tune: which folder?", "");
     if (!strcmp(command, "compile")) {
         if (!o->out) return usage("compile: where to? -o FOLDER", "");
         s = driver_compile(o);
@@ -140,6 +152,8 @@ static int run(command_line *c, const char *command)
     } else if (!strcmp(command, "evaluate")) {
         if (!o->out) return usage("evaluate: where to? -o FOLDER", "");
         s = driver_evaluate(o, c->inputs, c->input, c->typed);
+    } else if (!strcmp(command, "tune")) {
+        s = tune(&(tune_options){ .folder = o->model, .threads = c->threads, .batch = c->batch, .quiet = o->quiet });
     } else {
         return usage("there is no command", command);
     }

@@ -44,7 +44,7 @@ static status check_target(output *o, diag *d)
     return diag_error(d, STATUS_EXISTS, NULL, "%s", o->folder);
 }
 
-status output_begin(output *o, arena *a, const char *folder, diag *d)
+status output_begin(output *o, arena *a, const char *folder, const char *record, diag *d)
 {
     size_t length = strlen(folder);
     while (length > 1 && folder[length - 1] == '/') length--;
@@ -57,8 +57,8 @@ status output_begin(output *o, arena *a, const char *folder, diag *d)
     chmod(temporary, 0755);
     FILE *f = fopen(arena_printf(a, "%s/%s", temporary, marker), "w");
     if (!f) return fail(d, temporary);
-    fputs("Written by vitcc: files here are replaced when the model is compiled again.\n", f);
-    return fclose(f) ? fail(d, temporary) : STATUS_OK;
+    const bool written = fputs(record, f) >= 0;
+    return fclose(f) || !written ? fail(d, temporary) : STATUS_OK;
 }
 
 /* Moves every file of `from` into `to`, folder by folder. */
@@ -91,7 +91,12 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
+void output_remove(const char *folder)
+{
+    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 void output_abandon(output *o)
 {
-    if (o->temporary) nftw(o->temporary, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    if (o->temporary) output_remove(o->temporary);
 }

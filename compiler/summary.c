@@ -32,7 +32,9 @@ void summary_fusion(const pass_report *r)
         printf(": %s\n", r->miss[i].reason);
     }
     if (r->rolled) printf("  rolled       %5d blocks into %d function%s\n", r->rolled, r->functions, r->functions == 1 ? "" : "s");
-    if (r->narrowed) printf("  narrowed     %5d nodes: %.1f %% of %.2f GFLOP dropped\n", r->narrowed, r->total_flop > 0 ? 100 * r->narrowed_flop / r->total_flop : 0, r->total_flop * 1e-9);
+    if (r->narrowed)
+        printf("  narrowed     %5d nodes: %.1f %% of %.2f GFLOP dropped\n", r->narrowed,
+               r->total_flop > 0 ? 100 * r->narrowed_flop / r->total_flop : 0, r->total_flop * 1e-9);
     for (int i = 0; i < r->notes; i++) {
         printf("  dropped: ");
         print_safe(r->note[i]);
@@ -46,7 +48,8 @@ void summary_inspect(const driver_options *o, const frontend_model *m)
     print_safe(m->producer ? m->producer : "unknown exporter");
     printf(" ");
     print_safe(m->producer_version ? m->producer_version : "");
-    printf(", opset %lld, IR %lld, %d nodes, %d initializers, %.2f M parameters, %.1f MB\n", (long long)m->opset, (long long)m->ir_version, m->nodes, m->initializers, (double)m->parameters * 1e-6, (double)m->bytes * 1e-6);
+    printf(", opset %lld, IR %lld, %d nodes, %d initializers, %.2f M parameters, %.1f MB\n", (long long)m->opset, (long long)m->ir_version, m->nodes,
+           m->initializers, (double)m->parameters * 1e-6, (double)m->bytes * 1e-6);
     if (m->graph) {
         print_ports("input", m->graph, m->graph->parameter, m->graph->parameters);
         print_ports("output", m->graph, m->graph->result, m->graph->results);
@@ -60,18 +63,21 @@ void summary_inspect(const driver_options *o, const frontend_model *m)
     printf("\n");
 }
 
-void summary_print(const driver_options *o, const frontend_model *m, const pass_report *r, const plan *p, const codegen_result *c, const char *name, double seconds)
+void summary_print(const driver_options *o, const frontend_model *m, const pass_report *r, const plan *p, const codegen_result *c, const char *name,
+                   double seconds)
 {
     summary_inspect(o, m);
     summary_fusion(r);
     int phases = 0, calls = 0;
     for (int i = 0; i < p->main.items; i++) p->main.item[i].phase ? phases++ : calls++;
     printf("  plan         %d phases, %d calls; %d kernels, %d matrix kernels\n", phases, calls, c->instances, c->kernels);
-    printf("  frame        %.3f MB an image in flight (lower bound of this schedule %.3f)\n", (double)p->frame_bytes * 1e-6, (double)p->frame_bound * 1e-6);
+    printf("  frame        %.3f MB an image in flight (lower bound of this schedule %.3f)\n", (double)p->frame_bytes * 1e-6,
+           (double)p->frame_bound * 1e-6);
     printf("  scratch      %.3f MB a thread (lower bound %.3f)\n", (double)p->scratch_bytes * 1e-6, (double)p->scratch_bound * 1e-6);
     printf("  weights      %.1f MB in %d sections\n", (double)c->weight_bytes * 1e-6, c->sections);
-    printf("  arithmetic   %.2f GFLOP an image, %.1f %% on matrix kernels; of linear layers %.1f %%%s\n", p->flop * 1e-9, p->flop > 0 ? 100 * p->gemm_flop / p->flop : 0,
-           p->linear_flop > 0 ? 100 * p->linear_gemm_flop / p->linear_flop : 0, o->kernels == KERNELS_PORTABLE ? " (portable code)" : "");
+    printf("  arithmetic   %.2f GFLOP an image, %.1f %% on matrix kernels; of linear layers %.1f %%%s\n", p->flop * 1e-9,
+           p->flop > 0 ? 100 * p->gemm_flop / p->flop : 0, p->linear_flop > 0 ? 100 * p->linear_gemm_flop / p->linear_flop : 0,
+           o->kernels == KERNELS_PORTABLE ? " (portable code)" : "");
     if (c->code_bytes) printf("  machine code %.1f KB of matrix kernels for SSE, AVX2 and AVX-512\n", (double)c->code_bytes * 1e-3);
     printf("  written      %s/%s.c and kernels, %d lines, in %.2f s\n", o->out, name, c->source_lines, seconds);
 }

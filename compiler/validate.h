@@ -15,11 +15,11 @@ void validate_end(validation *v);   /* NULL is fine */
 /* input: "name=file.npy", or "file.npy" for the only input. Writes <output name>.npy into folder: f64 where the model has floats, unless typed. */
 status validate_evaluate(const ir_graph *g, int inputs, const char *const *input, const char *folder, bool typed, diag *d);
 
-/* numpy's descr of a type; a name with characters outside A-Za-z0-9_.- made '_'. */
+/* numpy's descr of a type. */
 const char *validate_numpy_type(elem e);
-const char *validate_file_name(arena *a, const char *name);
 
-/* Writes input_<name>.npy and output_<name>.npy into folder: seeded random input of one image, and what the model gives in double precision, rounded to its types.
+/* Writes input_<name>.npy and output_<name>.npy into folder: seeded random input of one image, and what the model gives in double precision, rounded
+ * to its types.
  * The generated program's --selftest reads them. */
 status validate_selftest(const ir_graph *g, const char *folder, diag *d);
 

@@ -9,7 +9,7 @@ def text():
     rows = re.findall(r"^OPERATOR\((\w+), (\d+), (\d+), (\d+), (-?\d+), (\w+),", (ROOT / "compiler/frontend/operators.def").read_text(), re.M)
     lines = ["# Operators", "", "Made from compiler/frontend/operators.def by docs/make_operators.py: the ONNX operators that are read, with the opsets they are read at.",
              "All other operators are refused by name (E300); attribute values that are not supported are refused with the node and the value (E301).", "",
-             "At run time values are float32; integers and booleans must fold into constants while compiling, except the indices of a Gather.", "",
+             "Every operator runs on bool, int8 to int64, uint8 to uint64, float32 and float64, as far as ONNX defines it for them; float16 and bfloat16 compute in float32. Products and attention of float32 run on matrix kernels, its maps in vectors; all else in plain C.", "",
              "| operator | opsets | inputs |", "|---|---|---|"]
     lines += [f"| {name} | {low} to {high} | {least}{'' if least == most else ' or more' if most == '-1' else f' to {most}'} |" for name, low, high, least, most, handler in sorted(rows)]
     return "\n".join(lines) + "\n"

@@ -1,6 +1,7 @@
 /* The public functions of a generated library, the same for every model. <name>.c includes this last, having defined
- * MODEL(x), STATUS(x), API; FRAME_BYTES, SCRATCH_BYTES, SECTIONS, GEMMS, FIXED_BATCH (0: any); model_digest, packing_digest; struct MODEL(model) and struct MODEL(session);
- * run_image, fill, kernels_of, inputs_of, outputs_of; TRACE_IMAGE; for kernels made ahead of time, AOT_TABLE; for weights in the binary, EMBEDDED; with tracing, TRACE_OF. */
+ * MODEL(x), STATUS(x), API; FRAME_BYTES, SCRATCH_BYTES, SECTIONS, GEMMS, FIXED_BATCH (0: any); model_digest, packing_digest; struct MODEL(model) and
+ * struct MODEL(session); run_image, fill, kernels_of, inputs_of, outputs_of; TRACE_IMAGE; for kernels made ahead of time, AOT_TABLE; for weights in
+ * the binary, EMBEDDED; with tracing, TRACE_OF. */
 
 typedef enum weights_status weights_result;
 
@@ -47,7 +48,9 @@ API MODEL(status) MODEL(open)(MODEL(model) **model, const char *weights_path)
     weights_result r = WEIGHTS_NOT_FOUND;
     if (weights_path) r = weights_open(&m->file, weights_path, model_digest, packing_digest, SECTIONS, message, sizeof message);
 #if defined(EMBEDDED)
-    else r = weights_open_memory(&m->file, EMBEDDED[0], (size_t)(EMBEDDED[1] - EMBEDDED[0]), model_digest, packing_digest, SECTIONS, message, sizeof message);
+    else
+        r = weights_open_memory(&m->file, EMBEDDED[0], (size_t)(EMBEDDED[1] - EMBEDDED[0]), model_digest, packing_digest, SECTIONS, message,
+                                sizeof message);
 #endif
     if (r != WEIGHTS_OK) {
         free(m);
@@ -114,8 +117,10 @@ API MODEL(status) MODEL(start)(MODEL(session) **session, const MODEL(model) *mod
 {
     if (!session) return STATUS(ARGUMENT);
     *session = NULL;
-    if (!model || (options && (options->threads < 0 || options->threads > TEAM_MAX || options->max_batch < 0)) || (options && (uintptr_t)options->memory % 64)) return STATUS(ARGUMENT);
-    if (FIXED_BATCH && options && options->max_batch > FIXED_BATCH) return STATUS(BATCH);
+    if (!model || (options && (options->threads < 0 || options->threads > TEAM_MAX || options->max_batch < 0)) ||
+        (options && (uintptr_t)options->memory % 64))
+        return STATUS(ARGUMENT);
+    if (FIXED_BATCH > 0 && options && options->max_batch > FIXED_BATCH) return STATUS(BATCH);
     MODEL(session) *s = NULL;
     if (posix_memalign((void **)&s, 64, sizeof *s)) return STATUS(MEMORY);
     memset(s, 0, sizeof *s);
@@ -173,7 +178,7 @@ static void work(void *context, worker *w)
 API MODEL(status) MODEL(run)(MODEL(session) *session, int64_t batch, const MODEL(inputs) *inputs, const MODEL(outputs) *outputs)
 {
     if (!session || !inputs || !outputs || !inputs_complete(inputs)) return STATUS(ARGUMENT);
-    if (batch < 1 || batch > session->max_batch || (FIXED_BATCH && batch != FIXED_BATCH)) return STATUS(BATCH);
+    if (batch < 1 || batch > session->max_batch || (FIXED_BATCH > 0 && batch != FIXED_BATCH)) return STATUS(BATCH);
     if (FIXED_BATCH) batch = 1;   /* the plan is for all of it */
     int idle = 0;
     if (!atomic_compare_exchange_strong(&session->busy, &idle, 1)) return STATUS(BUSY);

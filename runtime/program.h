@@ -8,7 +8,7 @@
 typedef struct program_tensor {
     const char *name, *type;     /* type: numpy's descr, such as "<f4" */
     int rank;
-    const int64_t *shape;        /* 0: the batch */
+    const int64_t *shape;        /* -k: k times the batch */
     size_t size;                 /* bytes of an element */
 } program_tensor;
 

@@ -26,8 +26,10 @@ static void fill_random(const program_tensor *t, int64_t batch, void *data)
         char *at = (char *)data + (size_t)i * t->size;
         if (t->type[1] == 'f' && t->size == 4) memcpy(at, &(float){(float)number}, 4);
         else if (t->type[1] == 'f' && t->size == 8) memcpy(at, &number, 8);
-        else if (t->type[1] == 'f' && t->size == 2) memcpy(at, &(uint16_t){(uint16_t)(0x3800 | (bits >> 48 & 0x83ff))}, 2);   /* 0.5 to 1, either sign */
-        else if (t->type[1] == 'V' && t->size == 2) memcpy(at, &(uint16_t){(uint16_t)(0x3f00 | (bits >> 48 & 0x807f))}, 2);   /* the same as bfloat16 */
+        else if (t->type[1] == 'f' && t->size == 2)
+            memcpy(at, &(uint16_t){(uint16_t)(0x3800 | (bits >> 48 & 0x83ff))}, 2);   /* 0.5 to 1, either sign */
+        else if (t->type[1] == 'V' && t->size == 2)
+            memcpy(at, &(uint16_t){(uint16_t)(0x3f00 | (bits >> 48 & 0x807f))}, 2);   /* the same as bfloat16 */
         else memcpy(at, &(uint64_t){bits >> 63}, t->size < 8 ? t->size : 8);
     }
 }
@@ -51,10 +53,10 @@ static void report(const program *p, const double *ms, int runs, double first_ms
 {
     const double median = runs % 2 == 1 ? ms[runs / 2] : (ms[runs / 2 - 1] + ms[runs / 2]) / 2;
     if (p->options.json)
-        printf("{\"min_ms\": %.4f, \"median_ms\": %.4f, \"first_ms\": %.4f, \"load_ms\": %.4f}\n", ms[0], median, first_ms, p->load_ms);
+        printf("{\"min_ms\": %.6f, \"median_ms\": %.6f, \"first_ms\": %.4f, \"load_ms\": %.4f}\n", ms[0], median, first_ms, p->load_ms);
     else
-        printf("%d runs, batch %" PRId64 ", %d thread%s: min %.3f ms, median %.3f ms; first result after %.1f ms, of which loading %.1f ms\n", runs, batch,
-               p->options.threads, p->options.threads == 1 ? "" : "s", ms[0], median, first_ms, p->load_ms);
+        printf("%d runs, batch %" PRId64 ", %d thread%s: min %.3f ms, median %.3f ms; first result after %.1f ms, of which loading %.1f ms\n", runs,
+               batch, p->options.threads, p->options.threads == 1 ? "" : "s", ms[0], median, first_ms, p->load_ms);
 }
 
 int program_bench(program *p)

@@ -14,10 +14,24 @@ static int picture_input(program *p)
     const program_model *m = p->m;
     int found = -1;
     for (int i = 0; i < m->inputs; i++)
-        if (m->input[i].rank == 4 && strcmp(m->input[i].type, "<f4") == 0) found = found < 0 ? i : found;
-    if (found < 0) program_wrong(p, "the model has no input of four axes and type <f4, as pictures need");
+        if (m->input[i].rank == 4 && program_is_float(&m->input[i])) found = found < 0 ? i : found;
+    if (found < 0) program_wrong(p, "the model has no input of four axes and a float type, as pictures need");
     else if (m->inputs > 1) program_wrong(p, "the model has %d inputs; give them with --input", m->inputs);
     return m->inputs == 1 ? found : -1;
+}
+
+/* Image `slot` of the batch from a picture that is prepared as float32. NULL, or what is wrong. */
+static const char *put_picture(program *p, const image *picture, int input, int64_t slot)
+{
+    const program_tensor *t = &p->m->input[input];
+    const int64_t elements = t->shape[1] * t->shape[2] * t->shape[3];
+    if (t->size == 4) return preprocess_picture(p->m->preprocess, picture, (float *)p->input[input] + slot * elements);
+    float *prepared = malloc((size_t)elements * sizeof *prepared);
+    if (prepared == NULL) return "memory ran out";
+    const char *wrong = preprocess_picture(p->m->preprocess, picture, prepared);
+    for (int64_t i = 0; wrong == NULL && i < elements; i++) program_set_float(t, p->input[input], slot * elements + i, (double)prepared[i]);
+    free(prepared);
+    return wrong;
 }
 
 /* Fills image `slot` of the batch. */
@@ -31,10 +45,10 @@ static bool load_picture(program *p, const char *path, int input, int64_t slot)
     const char *wrong = NULL;
     bool done = true;
     if (width != shape[3] || height != shape[2] || p->m->preprocess->channels != shape[1]) {
-        done = program_wrong(p, "%s: prepared it has %d x %d pixels and %d channels, but the model takes %" PRId64 " x %" PRId64 " and %" PRId64, path,
-                             width, height, p->m->preprocess->channels, shape[3], shape[2], shape[1]);
+        done = program_wrong(p, "%s: prepared it has %d x %d pixels and %d channels, but the model takes %" PRId64 " x %" PRId64 " and %" PRId64,
+                             path, width, height, p->m->preprocess->channels, shape[3], shape[2], shape[1]);
     } else {
-        wrong = preprocess_picture(p->m->preprocess, &picture, (float *)p->input[input] + slot * shape[1] * shape[2] * shape[3]);
+        wrong = put_picture(p, &picture, input, slot);
         if (wrong != NULL) done = program_wrong(p, "%s: %s", path, wrong);
     }
     image_free(&picture);
@@ -55,11 +69,6 @@ static int compare(const void *left, const void *right)
     if (isnan(a->score) != isnan(b->score)) return isnan(a->score) ? 1 : -1;
     if (a->score != b->score && !isnan(a->score)) return a->score > b->score ? -1 : 1;
     return (a->index > b->index) - (a->index < b->index);
-}
-
-static double score_of(const program_tensor *t, const void *data, int64_t i)
-{
-    return t->size == 8 ? ((const double *)data)[i] : (double)((const float *)data)[i];
 }
 
 static void print_label(const program_model *m, int64_t index)
@@ -84,7 +93,7 @@ static bool print_classes(program *p, const char *path, int64_t batch, int64_t s
     const int64_t classes = program_elements(t, batch) / batch;
     candidate *c = malloc((size_t)(classes + 1) * sizeof *c);
     if (c == NULL) return program_wrong(p, "memory ran out");
-    for (int64_t i = 0; i < classes; i++) c[i] = (candidate){i, score_of(t, p->output[m->logits], slot * classes + i)};
+    for (int64_t i = 0; i < classes; i++) c[i] = (candidate){i, program_float(t, p->output[m->logits], slot * classes + i)};
     softmax(c, classes);
     qsort(c, (size_t)classes, sizeof *c, compare);
     if (p->options.quiet) {
@@ -107,7 +116,7 @@ static bool has_scores(const program_model *m)
 {
     if (m->logits < 0) return false;
     const program_tensor *t = &m->output[m->logits];
-    return t->type[1] == 'f' && (t->size == 4 || t->size == 8) && program_elements(t, 1) > 0;
+    return program_is_float(t) && program_elements(t, 1) > 0;
 }
 
 /* ---- batches ---- */

@@ -45,6 +45,10 @@ bool program_wrong(program *p, const char *format, ...) __attribute__((format(pr
 /* ---- program_tensors.c ---- */
 
 int64_t program_elements(const program_tensor *t, int64_t batch);
+/* Float types: float16, bfloat16 ("<V2"), float32, float64; element i, as double. */
+bool program_is_float(const program_tensor *t);
+double program_float(const program_tensor *t, const void *data, int64_t i);
+void program_set_float(const program_tensor *t, void *data, int64_t i, double x);
 bool program_allocate(program *p);     /* buffers for max_batch */
 void program_free(program *p);
 /* "<dir>/<prefix><name>.npy", characters outside A-Za-z0-9_.- as _; names that become equal get _<index>. False: too long. */

@@ -6,7 +6,8 @@
 #include "profile.h"
 #include "program_private.h"
 
-/* What a core can do: CHAINS multiply-adds on vectors in registers, whose results nothing waits for. Source: latency 4 times 2 units need 8 of them. */
+/* What a core can do: CHAINS multiply-adds on vectors in registers, whose results nothing waits for.
+ * Source: latency 4 times 2 units need 8 of them. */
 enum { CHAINS = 12, TURNS = 100000, ROUNDS = 20 };
 
 #define DEFINE_CHAINS(name, attributes, lanes)                                                                      \

@@ -8,35 +8,6 @@
 #include "npy.h"
 #include "program_private.h"
 
-static double from_half(uint16_t bits)
-{
-    const int exponent = bits >> 10 & 31;
-    const double fraction = bits & 1023, sign = bits >> 15 ? -1.0 : 1.0;
-    if (exponent == 31) return fraction != 0 ? (double)NAN : sign * (double)INFINITY;
-    return sign * (exponent == 0 ? ldexp(fraction, -24) : ldexp(fraction + 1024, exponent - 25));
-}
-
-static double from_bfloat(uint16_t bits)
-{
-    const uint32_t wide = (uint32_t)bits << 16;
-    float value;
-    memcpy(&value, &wide, sizeof value);
-    return (double)value;
-}
-
-static bool is_float(const program_tensor *t)
-{
-    return t->type[1] == 'f' || t->type[1] == 'V';
-}
-
-static double float_at(const program_tensor *t, const void *data, int64_t i)
-{
-    if (t->size == 8) return ((const double *)data)[i];
-    if (t->size == 4) return (double)((const float *)data)[i];
-    const uint16_t bits = ((const uint16_t *)data)[i];
-    return t->type[1] == 'V' ? from_bfloat(bits) : from_half(bits);
-}
-
 typedef struct difference {
     double error, scale;       /* largest absolute error, largest magnitude expected (finite ones) */
     int64_t at, wrong_nans;    /* where the error is; NaN on one side only, or different infinities */
@@ -46,7 +17,7 @@ static difference compare_floats(const program_tensor *t, const void *have, cons
 {
     difference d = {0};
     for (int64_t i = 0; i < elements; i++) {
-        const double x = float_at(t, have, i), y = float_at(t, want, i);
+        const double x = program_float(t, have, i), y = program_float(t, want, i);
         if (isnan(x) && isnan(y)) continue;
         if (!isfinite(x) || !isfinite(y)) {
             d.wrong_nans += x != y;
@@ -67,7 +38,7 @@ static bool compare_output(program *p, int index, int64_t batch, const npy_array
         printf("%s: FAILED: the stored output has another type or size\n", t->name);
         return false;
     }
-    if (!is_float(t)) {
+    if (!program_is_float(t)) {
         int64_t different = 0;
         for (int64_t i = 0; i < elements; i++)
             different += memcmp((const char *)p->output[index] + (size_t)i * t->size, (const char *)want->data + (size_t)i * t->size, t->size) != 0;

@@ -6,17 +6,46 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "half.h"
 #include "npy.h"
 #include "program_private.h"
 
 enum { BUFFER_ALIGN = 64, NAME_MAX_BYTES = 200 };
 
+/* Size of axis i. */
+static int64_t axis_size(const program_tensor *t, int i, int64_t batch)
+{
+    int64_t size;
+    if (t->shape[i] >= 0) return t->shape[i];
+    return __builtin_mul_overflow(-t->shape[i], batch, &size) ? INT64_MAX : size;
+}
+
 int64_t program_elements(const program_tensor *t, int64_t batch)
 {
     int64_t product = 1;
     for (int i = 0; i < t->rank; i++)
-        if (__builtin_mul_overflow(product, t->shape[i] == 0 ? batch : t->shape[i], &product)) return -1;
+        if (__builtin_mul_overflow(product, axis_size(t, i, batch), &product)) return -1;
     return product;
+}
+
+bool program_is_float(const program_tensor *t)
+{
+    return t->type[1] == 'f' || t->type[1] == 'V';
+}
+
+double program_float(const program_tensor *t, const void *data, int64_t i)
+{
+    if (t->size == 8) return ((const double *)data)[i];
+    if (t->size == 4) return (double)((const float *)data)[i];
+    const uint16_t bits = ((const uint16_t *)data)[i];
+    return t->type[1] == 'V' ? half_to_double(bits, 8, 7) : half_to_double(bits, 5, 10);
+}
+
+void program_set_float(const program_tensor *t, void *data, int64_t i, double x)
+{
+    if (t->size == 8) ((double *)data)[i] = x;
+    else if (t->size == 4) ((float *)data)[i] = (float)x;
+    else ((uint16_t *)data)[i] = t->type[1] == 'V' ? half_from_double(x, 8, 7) : half_from_double(x, 5, 10);
 }
 
 static void *allocate_one(const program_tensor *t, int64_t batch)
@@ -87,8 +116,8 @@ static bool check_shape(program *p, const program_tensor *t, const npy_array *a,
     bool fits = t->rank == a->rank;
     int64_t found = *batch;
     for (int i = 0; fits && i < t->rank; i++) {
-        if (t->shape[i] == 0 && found == 0) found = a->shape[i];
-        fits = a->shape[i] > 0 && a->shape[i] == (t->shape[i] == 0 ? found : t->shape[i]);
+        if (t->shape[i] < 0 && found == 0) found = a->shape[i] / -t->shape[i];
+        fits = a->shape[i] == axis_size(t, i, found) && (t->shape[i] >= 0 || found > 0);
     }
     if (fits) {
         *batch = found;
@@ -97,7 +126,7 @@ static bool check_shape(program *p, const program_tensor *t, const npy_array *a,
     size_t used = (size_t)snprintf(want, sizeof want, "[");
     for (int i = 0; i < t->rank && used < sizeof want; i++) {
         char size[24] = "N";
-        if (t->shape[i] != 0 || *batch != 0) snprintf(size, sizeof size, "%" PRId64, t->shape[i] != 0 ? t->shape[i] : *batch);
+        if (t->shape[i] >= 0 || *batch != 0) snprintf(size, sizeof size, "%" PRId64, axis_size(t, i, *batch));
         used += (size_t)snprintf(want + used, sizeof want - used, "%s%s", i > 0 ? ", " : "", size);
     }
     if (used < sizeof want) snprintf(want + used, sizeof want - used, "]");
@@ -138,7 +167,7 @@ bool program_write_outputs(program *p, int64_t batch)
         const program_tensor *t = &p->m->output[i];
         int64_t shape[NPY_RANK_MAX];
         if (t->rank > NPY_RANK_MAX) return program_wrong(p, "output '%s' has too many axes for a .npy file", t->name);
-        for (int axis = 0; axis < t->rank; axis++) shape[axis] = t->shape[axis] == 0 ? batch : t->shape[axis];
+        for (int axis = 0; axis < t->rank; axis++) shape[axis] = axis_size(t, axis, batch);
         char path[PROGRAM_PATH];
         if (!program_tensor_path(p, dir, "", p->m->output, i, path)) return false;
         if (!npy_write(path, t->type, t->size, t->rank, shape, p->output[i], p->message, sizeof p->message)) return false;

@@ -131,8 +131,8 @@ static inline bool team_claim(worker *w, int64_t items, int64_t *item)
 /* Neighbouring rows of a phase, for one worker at a time. */
 typedef struct panel { int64_t row, rows; } panel;
 
-/* Claims the next panel of a phase of `rows` rows in `tiles` tiles that differ by one row at most. A panel is whole tiles: there are at least `least` panels, and
- * as many as share out evenly among the threads. Requires: 1 <= least <= tiles <= rows. */
+/* Claims the next panel of a phase of `rows` rows in `tiles` tiles that differ by one row at most. A panel is whole tiles: there are at least `least`
+ * panels, and as many as share out evenly among the threads. Requires: 1 <= least <= tiles <= rows. */
 static inline bool team_claim_rows(worker *w, int64_t rows, int64_t tiles, int64_t least, panel *p)
 {
     const int64_t threads = w->alone ? 1 : w->team->threads, even = (least + threads - 1) / threads * threads, panels = even < tiles ? even : tiles;

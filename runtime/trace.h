@@ -107,7 +107,8 @@ static inline void trace_write(trace *t, const worker *w, const trace_step *s, c
     if (!trace_file(t, t->image[w->id], s, data, origin, first, end)) atomic_store(&t->failed, 1);
 }
 
-/* What the step made of `rows` rows from `row` on; of a result that is not made by rows the first panel has the whole. data: the whole result, or the panel alone. */
+/* What the step made of `rows` rows from `row` on; of a result that is not made by rows the first panel has the whole. data: the whole
+ * result, or the panel alone. */
 static inline void trace_panel(trace *t, const worker *w, const trace_step *s, const void *data, int64_t row, int64_t rows)
 {
     if (!t->folder) return;

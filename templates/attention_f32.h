@@ -19,7 +19,8 @@ typedef struct attention_code {
     gemm_code *const *scores, *const *values, *const *add;
 } attention_code;
 
-/* What is added to the scaled scores or takes keys out. Element (head, row, key) is at head head_stride + row row_stride + key key_stride (0 or 1). */
+/* What is added to the scaled scores or takes keys out. Element (head, row, key) is at
+ * head head_stride + row row_stride + key key_stride (0 or 1). */
 typedef struct attention_mask {
     const float *add;            /* NULL: nothing is added */
     const unsigned char *take;   /* 0: the key is taken out; NULL: all take part */
@@ -75,9 +76,9 @@ TEMPLATE float attention_softmax_row_f32(float *s, int keys, float scale, const 
 }
 
 /* rows of one head: q, out and probabilities at the tile's first row. */
-TEMPLATE void attention_tile_f32(const attention_code *code, int kernel, const float *q, int ldq, const float *kt, const float *v, int ldv, float *out,
-                                 int ldo, int rows, size_t row, size_t head, int keys, int ldk, int width, int part, int d, int e, float scale,
-                                 const attention_mask *mask, float *probabilities, float *scratch)
+TEMPLATE void attention_tile_f32(const attention_code *code, int kernel, const float *q, int ldq, const float *kt, const float *v, int ldv,
+                                 float *out, int ldo, int rows, size_t row, size_t head, int keys, int ldk, int width, int part, int d, int e,
+                                 float scale, const attention_mask *mask, float *probabilities, float *scratch)
 {
     gemm_code *const scores = code && code->scores ? code->scores[kernel] : NULL;
     float *s = scratch, *factor = scratch + (ptrdiff_t)rows * ldk;
@@ -86,7 +87,8 @@ TEMPLATE void attention_tile_f32(const attention_code *code, int kernel, const f
     for (int key = 0; key < keys; key += part) {
         const int count = keys - key < part ? keys - key : part;
         gemm_code *const *values = !code ? NULL : !key ? code->values : code->add;
-        gemm_f32(values ? values[key ? 2 * kernel + (count < part) : kernel] : NULL, v + (ptrdiff_t)key * ldv, s + key, out, e, rows, count, ldv, ldk, ldo, key > 0);
+        gemm_f32(values ? values[key ? 2 * kernel + (count < part) : kernel] : NULL, v + (ptrdiff_t)key * ldv, s + key, out, e, rows, count, ldv, ldk,
+                 ldo, key > 0);
     }
     for (int r = 0; r < rows; r++) {
         row_scale_f32(out + (ptrdiff_t)r * ldo, out + (ptrdiff_t)r * ldo, e, factor[r]);

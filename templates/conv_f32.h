@@ -1,6 +1,6 @@
 /* Convolution in one to three spatial axes, computed directly: any strides, padding, dilation, groups.
- * Shapes: x [N][C][size…], w [M][C / groups][kernel…], b [M] or NULL, y [N][M][out…]; axes as depth, height, width, missing ones of size 1 in front.
- *         Planes first to last - 1 of the N M planes of y are written; pointers are at plane 0.
+ * Shapes: x [N][C][size…], w [M][C / groups][kernel…], b [M] or NULL, y [N][M][out…]; axes as depth, height, width, missing ones of size 1 in
+ *         front. Planes first to last - 1 of the N M planes of y are written; pointers are at plane 0.
  * Requires: C and M multiples of groups; every out is what size, pads, kernel, stride and dilation give. y overlaps nothing that is read.
  * Numerics: float sums, in order of channel, then kernel position; the bias first. */
 #ifndef VITCC_TEMPLATES_CONV_F32_H

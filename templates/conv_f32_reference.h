@@ -4,7 +4,8 @@
 
 #include "conv_f32.h"
 
-static inline double conv_f32_reference(const conv_shape *s, const float *x, const float *w, const float *b, int image, int m, int z, int y, int column)
+static inline double conv_f32_reference(const conv_shape *s, const float *x, const float *w, const float *b, int image, int m, int z, int y,
+                                        int column)
 {
     const int per_group = s->channels / s->groups, first = m / (s->outputs / s->groups) * per_group;
     double sum = b ? (double)b[m] : 0;

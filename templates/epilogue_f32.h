@@ -1,4 +1,5 @@
-/* What is done to a tile of results while it is hot: its parts are summed, then a function of each value and of operands that broadcast to the whole result.
+/* What is done to a tile of results while it is hot: its parts are summed, then a function of each value and of operands that broadcast to the
+ * whole result.
  * Shapes: y [rows][ldy], `columns` of each row; its first value is at (row, column) of the whole result. operands: as many as `value` reads.
  * Requires: a value function that keeps count (1 to LANES) valid lanes valid; lanes behind hold zeros or anything. */
 #ifndef VITCC_TEMPLATES_EPILOGUE_F32_H

@@ -5,7 +5,7 @@
 #ifndef VITCC_TEMPLATES_GATHER_H
 #define VITCC_TEMPLATES_GATHER_H
 
-#include "level.h"
+#include "element.h"
 
 TEMPLATE size_t gather_index(int64_t index, size_t axis)
 {
@@ -14,18 +14,16 @@ TEMPLATE size_t gather_index(int64_t index, size_t axis)
     return (size_t)(index < 0 ? 0 : index >= n ? n - 1 : index);
 }
 
-/* index_size: 4 or 8 bytes, signed. */
-TEMPLATE void gather_slices(const void *x, const void *indices, size_t index_size, void *y, size_t outer, size_t axis, size_t count, size_t bytes)
+/* type: of the indices, an integer. */
+TEMPLATE void gather_slices(const void *x, element type, const void *indices, void *y, size_t outer, size_t axis, size_t count, size_t bytes)
 {
-    const unsigned char *from = x, *index = indices;
+    const unsigned char *from = x;
     unsigned char *to = y;
     for (size_t o = 0; o < outer; o++, from += axis * bytes) {
         for (size_t i = 0; i < count; i++, to += bytes) {
-            int64_t wide = 0;
-            int32_t narrow = 0;
-            if (index_size == 8) memcpy(&wide, index + i * 8, 8);
-            else memcpy(&narrow, index + i * 4, 4);
-            memcpy(to, from + gather_index(index_size == 8 ? wide : narrow, axis) * bytes, bytes);
+            const int64_t index = element_integer(type, indices, (ptrdiff_t)i);
+            const size_t at = type == ELEMENT_U64 && index < 0 ? axis - 1 : gather_index(index, axis);   /* unsigned and too large for 63 bits */
+            memcpy(to, from + at * bytes, bytes);
         }
     }
 }

@@ -49,8 +49,8 @@ TEMPLATE void linear_f32(gemm_code *const *code, const float *x, int ldx, const 
 {
     for (int column = 0; column < n; column += bn) {
         const int width = n - column < bn ? n - column : bn;
-        linear_block_f32(code, x, ldx, w + (ptrdiff_t)column * k, y + column, ldy, rows, first_row, k, part, width, width != bn, tile, low, k <= part, 0,
-                         column, epilogue, operands);
+        linear_block_f32(code, x, ldx, w + (ptrdiff_t)column * k, y + column, ldy, rows, first_row, k, part, width, width != bn, tile, low, k <= part,
+                         0, column, epilogue, operands);
     }
 }
 

@@ -1,6 +1,6 @@
 /* An element-wise function of several inputs that broadcast to one result.
- * Shapes: out and input i are read at sum over the axes of index[a] stride[a]; stride 0 broadcasts. The outermost axis runs from first to last - 1; all
- *         pointers are at its index 0.
+ * Shapes: out and input i are read at sum over the axes of index[a] stride[a]; stride 0 broadcasts. The outermost axis runs from first to last - 1;
+ *         all pointers are at its index 0.
  * Requires: rank 1 to MAP_RANK; extents of the inner axes >= 1; the result's last stride 1. The result may be an input that has its strides. */
 #ifndef VITCC_TEMPLATES_MAP_F32_H
 #define VITCC_TEMPLATES_MAP_F32_H

@@ -1,6 +1,6 @@
 /* An MLP on packed weights: y = down(activation(up(x))), some hidden features at a time, so that they are read while they are near the core.
- * Shapes: x [rows][ldx], y [rows][ldy], k inputs, h hidden features, n outputs; w1 packed in blocks of up_width, w2 of down_width, as linear_f32 has it;
- *         hidden [rows][chunk].
+ * Shapes: x [rows][ldx], y [rows][ldy], k inputs, h hidden features, n outputs; w1 packed in blocks of up_width, w2 of down_width,
+ *         as linear_f32 has it; hidden [rows][chunk].
  * Requires: h a multiple of chunk; chunk = h, or a multiple of up_width. code: NULL, or kernels as linear_f32's: up (k inputs, up_part at a time),
  *         down (chunk inputs, down_part at a time; they write y itself if chunk = h <= down_part). y overlaps neither x nor hidden.
  * Numerics: as linear_f32, the chunks' sums added up. */
@@ -14,15 +14,15 @@ typedef struct mlp_code {
 } mlp_code;
 
 /* activate: what is done to a tile of hidden features, finish: to a tile of the result. */
-TEMPLATE void mlp_f32(const mlp_code *code, const float *x, int ldx, const float *w1, float *hidden, const float *w2, float *y, int ldy, int rows, int k,
-                      int up_part, int h, int chunk, int down_part, int n, int up_width, int down_width, int tile, int low, epilogue_f32 *activate,
-                      const void *up_operands, epilogue_f32 *finish, const void *down_operands)
+TEMPLATE void mlp_f32(const mlp_code *code, const float *x, int ldx, const float *w1, float *hidden, const float *w2, float *y, int ldy, int rows,
+                      int k, int up_part, int h, int chunk, int down_part, int n, int up_width, int down_width, int tile, int low,
+                      epilogue_f32 *activate, const void *up_operands, epilogue_f32 *finish, const void *down_operands)
 {
     for (int first = 0; first < h; first += chunk) {
         for (int c = 0; c < chunk; c += up_width) {
             const int width = chunk - c < up_width ? chunk - c : up_width, column = first + c;
-            linear_block_f32(code->up, x, ldx, w1 + (ptrdiff_t)column * k, hidden + c, chunk, rows, 0, k, up_part, width, width != up_width, tile, low,
-                             k <= up_part, 0, column, activate, up_operands);
+            linear_block_f32(code->up, x, ldx, w1 + (ptrdiff_t)column * k, hidden + c, chunk, rows, 0, k, up_part, width, width != up_width, tile,
+                             low, k <= up_part, 0, column, activate, up_operands);
         }
         const bool last = first + chunk == h;
         for (int c = 0; c < n; c += down_width) {
@@ -36,9 +36,9 @@ TEMPLATE void mlp_f32(const mlp_code *code, const float *x, int ldx, const float
 
 /* The same with a gate: w1 makes 2 h features, of which `gate` makes h from the first half (its y) and the second (operand 0 points at it).
  * hidden [rows][2 h]. */
-TEMPLATE void gated_mlp_f32(const mlp_code *code, const float *x, int ldx, const float *w1, float *hidden, const float *w2, float *y, int ldy, int rows,
-                            int k, int up_part, int h, int down_part, int n, int up_width, int down_width, int tile, int low, epilogue_f32 *gate,
-                            const void *up_operands, epilogue_f32 *finish, const void *down_operands)
+TEMPLATE void gated_mlp_f32(const mlp_code *code, const float *x, int ldx, const float *w1, float *hidden, const float *w2, float *y, int ldy,
+                            int rows, int k, int up_part, int h, int down_part, int n, int up_width, int down_width, int tile, int low,
+                            epilogue_f32 *gate, const void *up_operands, epilogue_f32 *finish, const void *down_operands)
 {
     const tile_f32 whole = { hidden, 2 * h, 1, 0, 0 };
     linear_f32(code->up, x, ldx, w1, hidden, 2 * h, rows, 0, 2 * h, k, up_part, up_width, tile, low, tile_as_is_f32, NULL);

@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 /* y = gelu(x w1 + b1) w2 + b2 of one row. hidden [h]. */
-static inline void mlp_reference_row(const float *x, const float *w1, const float *b1, const float *w2, const float *b2, double *hidden, double *y, int k,
-                                     int h, int n)
+static inline void mlp_reference_row(const float *x, const float *w1, const float *b1, const float *w2, const float *b2, double *hidden, double *y,
+                                     int k, int h, int n)
 {
     for (int j = 0; j < h; j++) {
         double sum = b1[j];

@@ -3,7 +3,8 @@
  * Requires: n >= 1.
  * Numerics: the mean first, then the squares of what deviates from it, corrected by the sum of the deviations, which rounding keeps from 0: rows
  *         with a large mean lose nothing. Partial sums: four vectors, then halves.
- * Source: Ba, Kiros, Hinton, "Layer Normalization", 2016; Zhang, Sennrich, "Root Mean Square Layer Normalization", 2019; Chan, Golub, LeVeque, 1983. */
+ * Source: Ba, Kiros, Hinton, "Layer Normalization", 2016; Zhang, Sennrich, "Root Mean Square Layer Normalization", 2019;
+ *         Chan, Golub, LeVeque, 1983. */
 #ifndef VITCC_TEMPLATES_NORM_F32_H
 #define VITCC_TEMPLATES_NORM_F32_H
 

@@ -26,9 +26,11 @@ struct arena {
 static jmp_buf *exhaustion_handler;
 static long failing_after = -1;
 
-void arena_on_exhaustion(jmp_buf *handler)
+jmp_buf *arena_on_exhaustion(jmp_buf *handler)
 {
+    jmp_buf *const before = exhaustion_handler;
     exhaustion_handler = handler;
+    return before;
 }
 
 void arena_fail_after(long allocations)

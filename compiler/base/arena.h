@@ -1,5 +1,5 @@
 /* The compiler's memory: arenas, grown in chunks and freed as a whole. An allocation never returns NULL: when memory runs out (or the arena's
- * limit is reached) control goes to the handler set with arena_on_exhaustion, which the driver sets once; without one the program ends with E103. */
+ * limit is reached) control goes to the handler set with arena_on_exhaustion, which each command sets; without one the program ends with E103. */
 #ifndef VITCC_BASE_ARENA_H
 #define VITCC_BASE_ARENA_H
 
@@ -14,7 +14,7 @@ typedef struct arena arena;
 arena *arena_new(void);
 void arena_free(arena *a);                         /* NULL is fine */
 void arena_set_limit(arena *a, size_t bytes);      /* 0: none */
-void arena_on_exhaustion(jmp_buf *handler);        /* process-wide; NULL: end the program */
+jmp_buf *arena_on_exhaustion(jmp_buf *handler);    /* process-wide; NULL: end the program; returns the handler so far */
 void arena_fail_after(long allocations);           /* tests: the allocation after so many fails; -1: never */
 
 void *arena_alloc(arena *a, size_t bytes);         /* zeroed, aligned to 16; exhausts on overflow too */

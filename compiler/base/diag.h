@@ -18,7 +18,8 @@ typedef struct diag_place {
 } diag_place;
 
 diag *diag_new(arena *a, const char *file);
-/* Reports an error. `place` may be NULL; `format` tells the particulars and may be "". What comes from the model is printed with control characters escaped. Returns code. */
+/* Reports an error. `place` may be NULL; `format` tells the particulars and may be "". What comes from the model is printed with control characters
+ * escaped. Returns code. */
 status diag_error(diag *d, status code, const diag_place *place, const char *format, ...) __attribute__((format(printf, 4, 5)));
 void diag_note(diag *d, const diag_place *place, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int diag_errors(const diag *d);

@@ -1,5 +1,5 @@
-/* The digest of bytes: four independent lanes of 64-bit multiplies over blocks of 64 bytes, mixed down at the end. Each step is a bijection of a lane's state for
- * given bytes, and of the bytes for a given state: no single difference is ever lost. */
+/* The digest of bytes: four independent lanes of 64-bit multiplies over blocks of 64 bytes, mixed down at the end. Each step is a bijection of a
+ * lane's state for given bytes, and of the bytes for a given state: no single difference is ever lost. */
 #include "digest.h"
 
 #include <string.h>

@@ -73,7 +73,8 @@ status codegen_aot(codegen *g, int64_t *bytes)
 
     strbuf to = strbuf_in(g->arena);
     strbuf_printf(&to, "/* %s: machine code of the matrix kernels, made by libxsmm's generator (see LICENSE.libxsmm), used through", n);
-    strbuf_add(&to, " runtime/aot.h.\n   c[n][ldc] = b[n][ldb] a[k][lda]: m features of a, n rows of b. It runs wherever it lies, and refers to nothing else. */\n"
+    strbuf_add(&to, " runtime/aot.h.\n"
+                    "   c[n][ldc] = b[n][ldb] a[k][lda]: m features of a, n rows of b. It runs wherever it lies, and refers to nothing else. */\n"
                     "#if defined(__x86_64__) && defined(__LP64__) && defined(__ELF__)\n");
     strbuf_printf(&to, "    .section .text.%s_gemm,\"ax\",@progbits\n", n);
     int kernels = 0;

@@ -2,7 +2,6 @@
 #include "codegen_private.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 const char *const codegen_kernels_name[KERNELS_KINDS] = { [KERNELS_JIT] = "jit", [KERNELS_AOT] = "aot", [KERNELS_PORTABLE] = "portable" };
@@ -50,29 +49,23 @@ static status write_embedding(codegen *g)
     const char *text = arena_printf(g->arena,
         "/* The weights in the binary, and where they start and end: pointers, since a large file lies out of reach of short addresses. */\n"
         "    .section .lrodata.%s,\"a\"\n    .balign 4096\n1:  .incbin \"%s.weights\"\n2:\n"
-        "    .section .data.rel.ro,\"aw\"\n    .balign 8\n    .globl %s_weights_range\n    .hidden %s_weights_range\n%s_weights_range:\n    .quad 1b, 2b\n"
+        "    .section .data.rel.ro,\"aw\"\n"
+        "    .balign 8\n"
+        "    .globl %s_weights_range\n"
+        "    .hidden %s_weights_range\n"
+        "%s_weights_range:\n"
+        "    .quad 1b, 2b\n"
         "    .section .note.GNU-stack,\"\"\n", n, n, n, n, n);
     return codegen_file(g, arena_printf(g->arena, "%s_weights.S", n), text, strlen(text));
 }
 
-static bool results_run(codegen *g)
-{
-    const ir_graph *graph = g->plan->graph;
-    for (int i = 0; i < graph->results; i++) {
-        if (graph->result[i].value->type.elem == ELEM_F32) continue;
-        diag_error(g->diag, STATUS_CODEGEN, NULL, "output '%s' is %s; only f32 is supported yet", graph->result[i].name, elem_name(graph->result[i].value->type.elem));
-        g->failed = true;
-    }
-    return !g->failed;
-}
-
-/* The model is written after the weights, whose digest it names, and the weights after the model's fields are known: so its phases are printed twice. */
+/* The model is written after the weights, whose digest it names, and the weights after the model's fields are known: so its phases
+ * are printed twice. */
 status codegen_write(plan *p, const codegen_options *o, codegen_result *result, diag *d)
 {
     codegen g = { .arena = p->arena, .plan = p, .options = o, .diag = d };
     const char *n = o->name;
     strbuf draft = strbuf_in(g.arena), model = strbuf_in(g.arena), kernels = strbuf_in(g.arena);
-    if (!results_run(&g)) return STATUS_CODEGEN;
     codegen_model(&g, &draft);
     if (g.failed) return STATUS_CODEGEN;
     codegen_list_sections(&g);

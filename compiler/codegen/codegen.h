@@ -43,4 +43,7 @@ status codegen_write(plan *p, const codegen_options *o, codegen_result *result, 
 /* A C identifier made of `text`: other characters become '_', a leading digit gets one before it. Never a keyword of C or C++. */
 const char *codegen_identifier(arena *a, const char *text);
 
+/* The name of a file made of `text`: letters, digits, '_', '.' and '-', all else becomes '_'. */
+const char *codegen_file_name(arena *a, const char *text);
+
 #endif

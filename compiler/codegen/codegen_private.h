@@ -18,6 +18,9 @@ typedef struct section {             /* of the weights file */
     int block;
 } section;
 
+/* The values that lie in frame or scratch and that the function being printed touches: it has a pointer to each. */
+typedef struct codegen_locals { int count; const plan_value **base; } codegen_locals;
+
 typedef struct codegen {
     arena *arena;
     plan *plan;
@@ -27,15 +30,21 @@ typedef struct codegen {
     kernel_instance *instance;
     int sections;
     section *section;
-    int call_sections;               /* index of the first section of the calls */
+    codegen_locals locals;
     digest packing;
     bool failed;
 } codegen;
 
-/* expr.c: the statements that compute e, each line indented by four, then "return …;". Inputs are named by `input`. */
-/* Can it be printed? Integers inside cannot. */
-bool codegen_expr_runs(const expr *e);
+/* expr.c: the statements that compute e on vectors of floats, each line indented by four, then "return …;". Inputs are named by `input`. */
 void codegen_expr(strbuf *to, const expr *e, const char *const *input);
+/* Are there only floats and truth values inside, as vectors have them? NULL e: yes. */
+bool codegen_expr_is_f32(const expr *e);
+
+/* expr_scalar.c: the statements that compute e on one element of any types and store it as element `to` of `out`; input[i] is where
+ * input i lies. */
+void codegen_scalar_expr(strbuf *b, const expr *e, const char *const *input);
+/* "ELEMENT_I64", as templates/element.h names the type. */
+const char *codegen_element(arena *a, elem e);
 
 /* kernels.c: the instance that runs a step; the call's arguments follow `arguments`. */
 const char *codegen_instance(codegen *g, const char *wish, const char *parameters, const char *body);
@@ -51,17 +60,25 @@ void codegen_profile(codegen *g, strbuf *to);
 void codegen_trace_step(codegen *g, strbuf *to, const plan_scope *s, int scope, const plan_phase *f, const plan_step *t, bool panel);
 void codegen_trace_phase(codegen *g, strbuf *to, const plan_scope *s, int scope, const plan_phase *f);
 
+/* model_run.c: the functions of <name>.c; how often a scope runs for one image. */
+void codegen_functions(codegen *g, strbuf *to);
+int codegen_calls(const codegen *g, int scope);
 /* How a value is spelled in C inside the function of a phase: a pointer to what the step reads or writes. by_panel: at the panel's first row. */
 const char *codegen_pointer(codegen *g, const plan_scope *s, int scope, const plan_phase *f, const ir_value *v, bool by_panel);
-/* The struct of a scope's weights, and the model's field of that name. */
-const char *codegen_scope_name(const codegen *g, int scope);
+/* The same of a constant of truth values, as floats 0 and 1. */
+const char *codegen_flags(codegen *g, const plan_scope *s, int scope, const plan_phase *f, const ir_value *v, bool by_panel);
 /* A constant through its field of the scope's weights. */
 const char *codegen_weight(codegen *g, const plan_scope *s, int scope, const ir_value *v, plan_layout layout, int block, const char *name);
-const char *codegen_value_name(codegen *g, const plan_scope *s, const ir_value *v);
+
+/* names.c. The struct of a scope's weights, and the model's field of that name. */
+const char *codegen_scope_name(const codegen *g, int scope);
+const char *codegen_value_name(codegen *g, const ir_value *v);
 const char *codegen_shape(arena *a, const plan_value *x);
 const char *codegen_upper(arena *a, const char *text);
 const char *codegen_c_type(elem e);
 const char *codegen_numpy_type(elem e);
+/* An axis of an input or output; 0: the batch. */
+long long codegen_extent(const codegen *g, dim d);
 long long codegen_fixed_batch(const codegen *g);
 const char **codegen_port_names(arena *a, const ir_port *port, int count);
 
@@ -90,5 +107,6 @@ status codegen_refuse(codegen *g, const ir_node *n, const char *format, ...) __a
 /* Text of the model's author as a C string literal's inside. */
 const char *codegen_escape(arena *a, const char *text);
 const char *codegen_float(arena *a, double x);
+const char *codegen_double(arena *a, double x);
 
 #endif

@@ -21,6 +21,12 @@ const char *codegen_operand(codegen *g, const char *pointer, const plan_value *x
 /* Prints the call, with its origins as a comment. */
 void codegen_call(codegen *g, strbuf *to, const step_site *at, const char *instance, const char *arguments);
 
+/* Prints the call of a step that reads and writes everything at once: the body has inputs x0, x1, … and output y. */
+void codegen_whole(codegen *g, strbuf *to, const step_site *at, const char *wish, const char *body);
+/* Product of the sizes of axes from to to - 1; ", .name = { 1, 2 }" of an initialiser. */
+int64_t codegen_product(const plan_value *x, int from, int to);
+void codegen_list(strbuf *to, const char *name, const int64_t *value, int count);
+
 void codegen_linear(codegen *g, strbuf *to, const step_site *at);
 void codegen_mlp(codegen *g, strbuf *to, const step_site *at);
 void codegen_attention(codegen *g, strbuf *to, const step_site *at);
@@ -28,8 +34,6 @@ void codegen_keys(codegen *g, strbuf *to, const step_site *at);
 void codegen_norm(codegen *g, strbuf *to, const step_site *at);
 void codegen_softmax(codegen *g, strbuf *to, const step_site *at);
 void codegen_map(codegen *g, strbuf *to, const step_site *at);
-/* A map whose operands broadcast in the middle. */
-void codegen_broadcast_map(codegen *g, strbuf *to, const step_site *at);
 void codegen_move(codegen *g, strbuf *to, const step_site *at);
 void codegen_concat(codegen *g, strbuf *to, const step_site *at);
 void codegen_gather(codegen *g, strbuf *to, const step_site *at);

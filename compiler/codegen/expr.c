@@ -47,10 +47,10 @@ static const char *print_item(printer *p, int i)
     return p->name[i];
 }
 
-bool codegen_expr_runs(const expr *e)
+bool codegen_expr_is_f32(const expr *e)
 {
     for (int i = 0; e && i < e->count; i++)
-        if (elem_is_integer(e->item[i].elem)) return false;
+        if (e->item[i].elem != ELEM_F32 && e->item[i].elem != ELEM_BOOL) return false;
     return true;
 }
 

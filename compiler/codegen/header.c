@@ -39,7 +39,8 @@ const char *codegen_numpy_type(elem e)
     case ELEM_I32: return "<i4";
     case ELEM_I64: return "<i8";
     case ELEM_U8: return "|u1";
-    case ELEM_U16: case ELEM_BF16: return "<u2";
+    case ELEM_U16: return "<u2";
+    case ELEM_BF16: return "<V2";
     case ELEM_U32: return "<u4";
     case ELEM_U64: return "<u8";
     case ELEM_BOOL: return "|b1";
@@ -65,6 +66,7 @@ const char **codegen_port_names(arena *a, const ir_port *port, int count)
 static void print_ports(codegen *g, strbuf *to, const ir_port *port, int count, bool constant)
 {
     const char **name = codegen_port_names(g->arena, port, count);
+    if (!count) strbuf_add(to, "    char none;   /* there are none */\n");
     for (int i = 0; i < count; i++) {
         const ir_value *v = port[i].value;
         strbuf_printf(to, "    %s%s *%s;   /* ", constant ? "const " : "", codegen_c_type(v->type.elem), name[i]);
@@ -77,6 +79,18 @@ static void print_ports(codegen *g, strbuf *to, const ir_port *port, int count, 
         }
         strbuf_add(to, "] */\n");
     }
+}
+
+/* Has an output more than one row of its outermost axis for each image? */
+static bool has_multiples(const codegen *g)
+{
+    const ir_graph *graph = g->plan->graph;
+    for (int i = 0; i < graph->results && g->plan->batch_symbol >= 0; i++) {
+        const ir_type *t = &graph->result[i].value->type;
+        for (int j = 0; j < t->rank; j++)
+            if (dim_mentions(t->dim[j], g->plan->batch_symbol) && plan_dim(g->plan, t->dim[j]) != 1) return true;
+    }
+    return false;
 }
 
 void codegen_header(codegen *g, strbuf *to)
@@ -104,7 +118,8 @@ void codegen_header(codegen *g, strbuf *to)
     strbuf_printf(to, "} %s_inputs;\n\n/* An output left NULL is not copied. */\ntypedef struct %s_outputs {\n", n, n);
     print_ports(g, to, graph->result, graph->results, false);
     strbuf_printf(to, "} %s_outputs;\n\n", n);
-    strbuf_printf(to, "typedef struct %s_tensor {\n    const char *name, *type;   /* as in the ONNX file; numpy's type, such as \"<f4\" */\n    int rank;\n    int64_t shape[8];          /* 0: the batch */\n} %s_tensor;\n\n", n, n);
+    strbuf_printf(to, "typedef struct %s_tensor {\n    const char *name, *type;   /* as in the ONNX file; numpy's type, such as \"<f4\" */\n    int rank;\n    int64_t shape[8];          /* %s */\n} %s_tensor;\n\n", n,
+                  has_multiples(g) ? "0: the batch; -k: k times the batch" : "0: the batch", n);
     strbuf_printf(to, "/* Opens the weights%s, checks that they belong to this code, and prepares kernels for this CPU. */\n", g->options->embed_weights ? " (embedded: path may be NULL)" : "");
     strbuf_printf(to, "%s_API %s_status %s_open(%s_model **model, const char *weights_path);\n", N, n, n, n);
     strbuf_printf(to, "/* The same from bytes in memory, aligned to 64, which must outlive the model. */\n%s_API %s_status %s_open_memory(%s_model **model, const void *weights, size_t bytes);\n", N, n, n, n);

@@ -28,28 +28,55 @@ static void print_instance(strbuf *to, const kernel_instance *k)
     strbuf_add(to, "\n");
 }
 
+static bool is_named(const codegen *g, const char *word)
+{
+    for (int i = 0; i < g->instances; i++)
+        if (strstr(g->instance[i].body, word)) return true;
+    return false;
+}
+
 void codegen_kernels_source(codegen *g, strbuf *to)
 {
-    static const char *const templates[] = { "attention_f32", "concat", "conv_f32", "epilogue_f32", "gather", "gemm_f32", "linear_f32", "map_f32", "math_f32", "matmul_f32", "mlp_f32", "move",
-                                             "norm_f32", "reduce_f32", "softmax_f32", "transpose_keys_f32" };
+    static const char *const templates[] = { "attention_f32", "concat", "conv_f32", "epilogue_f32", "gather", "gemm_f32", "linear_f32", "map_f32",
+                                             "math_f32", "matmul_f32", "mlp_f32", "move", "norm_f32", "reduce_f32", "softmax_f32",
+                                             "transpose_keys_f32" };
+    /* Only where an instance names them. */
+    static const char *const others[] = { "conv_f64", "map_any", "matmul_any", "norm_f64", "reduce_any", "softmax_f64" };
     const char *n = g->options->name;
-    strbuf_printf(to, "/* %s: every kernel of the model, each a template with its sizes fixed. Compiled once for each instruction-set level: %s_kernels_avx2.c and %s_kernels_avx512.c include this file. */\n", n, n, n);
-    strbuf_printf(to, "#include \"%s_kernels.h\"\n\n#include <float.h>\n#include <math.h>\n#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n#include <string.h>\n\n#include \"templates/level.h\"\n", n);
-    strbuf used = strbuf_in(g->arena);
-    for (int i = 0; i < g->instances; i++) strbuf_add(&used, g->instance[i].body);
+    strbuf_printf(to, "/* %s: every kernel of the model, each a template with its sizes fixed. "
+                      "Compiled once for each instruction-set level: %s_kernels_avx2.c and %s_kernels_avx512.c include this file. */\n", n, n, n);
+    strbuf_printf(to, "#include \"%s_kernels.h\"\n\n"
+                      "#include <float.h>\n"
+                      "#include <math.h>\n"
+                      "#include <stdbool.h>\n"
+                      "#include <stddef.h>\n"
+                      "#include <stdint.h>\n"
+                      "#include <string.h>\n\n"
+                      "#include \"templates/level.h\"\n", n);
     for (size_t i = 0; i < sizeof templates / sizeof *templates; i++) strbuf_printf(to, "#include \"templates/%s.h\"\n", templates[i]);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (is_named(g, others[i])) strbuf_printf(to, "#include \"templates/%s.h\"\n", others[i]);
     strbuf_printf(to, "\n#if !defined(KERNEL_TABLE)\n#define KERNEL_TABLE %s_kernels_base\n#endif\n\n", n);
     for (int i = 0; i < g->instances; i++) print_instance(to, &g->instance[i]);
     strbuf_printf(to, "const struct %s_kernels KERNEL_TABLE = {\n", n);
     for (int i = 0; i < g->instances; i++) strbuf_printf(to, "    .%s = %s,\n", g->instance[i].name, g->instance[i].name);
+    if (!g->instances) strbuf_add(to, "    .none = 0\n");
     strbuf_add(to, "};\n\n#include \"templates/level_end.h\"\n");
 }
 
 void codegen_kernels_header(codegen *g, strbuf *to)
 {
     const char *n = g->options->name, *N = codegen_upper(g->arena, n);
-    strbuf_printf(to, "/* The kernels of %s, one table an instruction-set level. */\n#ifndef VITCC_%s_KERNELS_H\n#define VITCC_%s_KERNELS_H\n\n#include <stdint.h>\n\n#include \"runtime/gemm.h\"\n\nstruct %s_kernels {\n", n, N, N, n);
+    strbuf_printf(to, "/* The kernels of %s, one table an instruction-set level. */\n"
+                      "#ifndef VITCC_%s_KERNELS_H\n"
+                      "#define VITCC_%s_KERNELS_H\n\n"
+                      "#include <stdint.h>\n\n"
+                      "#include \"runtime/gemm.h\"\n\n"
+                      "struct %s_kernels {\n", n, N, N, n);
     for (int i = 0; i < g->instances; i++) strbuf_printf(to, "    void (*%s)(%s);\n", g->instance[i].name, g->instance[i].parameters);
+    if (!g->instances) strbuf_add(to, "    char none;   /* nothing is computed */\n");
     strbuf_printf(to, "};\n\nextern const struct %s_kernels %s_kernels_base, %s_kernels_avx2, %s_kernels_avx512;\n\n", n, n, n, n);
-    strbuf_printf(to, "/* Where the model keeps its table, for %s_profile.c. */\nconst struct %s_kernels **%s_kernels_of(void *model);\n\n#endif\n", n, n, n);
+    strbuf_printf(to, "/* Where the model keeps its table, for %s_profile.c. */\n"
+                      "const struct %s_kernels **%s_kernels_of(void *model);\n\n"
+                      "#endif\n", n, n, n);
 }

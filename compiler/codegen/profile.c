@@ -11,15 +11,14 @@ static double bytes_of(const plan_scope *s, const ir_node *n)
     double bytes = 0;
     for (int i = 0; i < n->inputs + n->outputs; i++) {
         const plan_value *x = plan_value_of(s, i < n->inputs ? n->input[i] : n->output[i - n->inputs]);
-        if (x && x->value) bytes += (double)x->elements * (double)plan_element_size(x->value->type.elem);
+        if (x && x->value) bytes += (double)x->elements * (double)elem_size(x->value->type.elem);
     }
     return bytes;
 }
 
 void codegen_count_work(codegen *g, const char *instance, const plan_scope *s, int scope, const ir_node *n)
 {
-    int times = scope ? 0 : 1;
-    for (int i = 0; scope && i < g->plan->main.items; i++) times += g->plan->main.item[i].call && g->plan->main.item[i].function == scope - 1;
+    const int times = codegen_calls(g, scope);
     for (int i = 0; i < g->instances; i++) {
         if (strcmp(g->instance[i].name, instance)) continue;
         g->instance[i].steps += times;
@@ -46,12 +45,17 @@ void codegen_profile(codegen *g, strbuf *to)
 {
     const char *n = g->options->name;
     strbuf_printf(to, "/* The kernels of %s, clocked: only the program has them, and only --profile puts them in the place of the model's own. */\n"
-                      "#include \"%s_kernels.h\"\n#include \"runtime/profile.h\"\n\nstatic const struct %s_kernels *clocked;   /* the model's own */\n\n", n, n, n);
-    strbuf_printf(to, "/* Each kernel's work for one image. */\nstatic profile_row profile_rows[%d] = {\n    /* name, steps, FLOP, bytes read and written */\n", g->instances ? g->instances : 1);
+                      "#include \"%s_kernels.h\"\n"
+                      "#include \"runtime/profile.h\"\n\n"
+                      "static const struct %s_kernels *clocked;   /* the model's own */\n\n", n, n, n);
+    strbuf_printf(to, "/* Each kernel's work for one image. */\n"
+                      "static profile_row profile_rows[%d] = {\n"
+                      "    /* name, steps, FLOP, bytes read and written */\n", g->instances ? g->instances : 1);
     for (int i = 0; i < g->instances; i++) {
         const kernel_instance *k = &g->instance[i];
         strbuf_printf(to, "    { .name = \"%s\", .steps = %d, .flop = %.0f, .bytes = %.0f },\n", k->name, k->steps, k->flop, k->bytes);
     }
+    if (!g->instances) strbuf_add(to, "    { .name = \"none\" }\n");
     strbuf_add(to, "};\n\n");
     for (int i = 0; i < g->instances; i++) {
         const kernel_instance *k = &g->instance[i];
@@ -61,6 +65,7 @@ void codegen_profile(codegen *g, strbuf *to)
     }
     strbuf_printf(to, "static const struct %s_kernels profile_table = {\n", n);
     for (int i = 0; i < g->instances; i++) strbuf_printf(to, "    .%s = %s,\n", g->instance[i].name, g->instance[i].name);
+    if (!g->instances) strbuf_add(to, "    .none = 0\n");
     strbuf_printf(to, "};\n\nprofile_row *%s_profile(void *model, int *count)\n{\n    const struct %s_kernels **const own = %s_kernels_of(model);\n"
                       "    clocked = *own;\n    *own = &profile_table;\n    *count = %d;\n    return profile_rows;\n}\n", n, n, n, g->instances);
 }

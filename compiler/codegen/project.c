@@ -8,16 +8,14 @@ static void print_tensor_table(codegen *g, strbuf *to, const char *name, const i
     for (int i = 0; i < count; i++) {
         const ir_type *t = &port[i].value->type;
         strbuf_printf(to, "static const int64_t %s_shape_%d[] = {", name, i);
-        for (int j = 0; j < t->rank; j++) {
-            const bool batch = g->plan->batch_symbol >= 0 && dim_mentions(t->dim[j], g->plan->batch_symbol);
-            strbuf_printf(to, "%s%lld", j ? ", " : " ", batch ? 0 : (long long)plan_dim(g->plan, t->dim[j]));
-        }
+        for (int j = 0; j < t->rank; j++) strbuf_printf(to, "%s%lld", j ? ", " : " ", codegen_extent(g, t->dim[j]));
         strbuf_add(to, t->rank ? " };\n" : " 1 };\n");
     }
     strbuf_printf(to, "static const program_tensor %s[] = {\n", name);
     for (int i = 0; i < count; i++)
-        strbuf_printf(to, "    { \"%s\", \"%s\", %d, %s_shape_%d, %d },\n", codegen_escape(g->arena, port[i].name), codegen_numpy_type(port[i].value->type.elem), port[i].value->type.rank, name, i,
-                      (int)elem_size(port[i].value->type.elem));
+        strbuf_printf(to, "    { \"%s\", \"%s\", %d, %s_shape_%d, %d },\n", codegen_escape(g->arena, port[i].name),
+                      codegen_numpy_type(port[i].value->type.elem), port[i].value->type.rank, name, i, (int)elem_size(port[i].value->type.elem));
+    if (!count) strbuf_add(to, "    { 0 }   /* there are none */\n");
     strbuf_add(to, "};\n\n");
 }
 
@@ -26,9 +24,11 @@ static void print_preprocess(codegen *g, strbuf *to)
     const codegen_preprocess *p = &g->options->preprocess;
     if (!p->present) return;
     strbuf_add(to, "/* From preprocessor_config.json. */\nstatic const program_preprocess preprocess = {\n");
-    strbuf_printf(to, "    .do_resize = %d, .height = %d, .width = %d, .shortest_edge = %d, .resample = %d,\n", p->do_resize, p->height, p->width, p->shortest_edge, p->resample);
-    strbuf_printf(to, "    .do_center_crop = %d, .crop_height = %d, .crop_width = %d,\n    .do_rescale = %d, .do_normalize = %d, .rescale = %.17g, .channels = %d,\n", p->do_center_crop, p->crop_height, p->crop_width, p->do_rescale, p->do_normalize,
-                  p->rescale, p->channels);
+    strbuf_printf(to, "    .do_resize = %d, .height = %d, .width = %d, .shortest_edge = %d, .resample = %d,\n", p->do_resize, p->height, p->width,
+                  p->shortest_edge, p->resample);
+    strbuf_printf(to, "    .do_center_crop = %d, .crop_height = %d, .crop_width = %d,\n"
+                      "    .do_rescale = %d, .do_normalize = %d, .rescale = %.17g, .channels = %d,\n",
+                  p->do_center_crop, p->crop_height, p->crop_width, p->do_rescale, p->do_normalize, p->rescale, p->channels);
     for (int k = 0; k < 2; k++) {
         strbuf_printf(to, "    .%s = {", k ? "std" : "mean");
         for (int i = 0; i < 4; i++) strbuf_printf(to, "%s%s", i ? ", " : " ", codegen_float(g->arena, (k ? p->std : p->mean)[i]));
@@ -51,7 +51,7 @@ static int logits_output(const codegen *g)
     const ir_graph *graph = g->plan->graph;
     for (int i = 0; i < graph->results; i++) {
         const plan_value *x = plan_value_of(&g->plan->main, graph->result[i].value);
-        if (x->value->type.rank == 2 && x->shape[0] == 1 && x->value->type.elem == ELEM_F32) return i;
+        if (x->value->type.rank == 2 && x->shape[0] == 1 && elem_is_float(x->value->type.elem)) return i;
     }
     return -1;
 }
@@ -61,19 +61,37 @@ static void print_adapter(codegen *g, strbuf *to)
     const char *n = g->options->name, *N = codegen_upper(g->arena, n);
     const ir_graph *graph = g->plan->graph;
     strbuf_printf(to, "static const char *message(%s_status s)\n{\n    return s == %s_OK ? NULL : %s_status_text(s);\n}\n\n", n, N, n);
-    strbuf_printf(to, "static const char *open_model(void **model, const char *path)\n{\n    return message(%s_open((%s_model **)model, path));\n}\n\n", n, n);
+    strbuf_printf(to, "static const char *open_model(void **model, const char *path)\n{\n"
+                      "    return message(%s_open((%s_model **)model, path));\n"
+                      "}\n\n", n, n);
     strbuf_printf(to, "static const char *verify_model(void *model)\n{\n    return message(%s_verify(model));\n}\n\n", n);
     strbuf_printf(to, "static void close_model(void *model)\n{\n    %s_close(model);\n}\n\n", n);
-    strbuf_printf(to, "static const char *start_session(void **session, void *model, int threads, int64_t max_batch)\n{\n    const %s_options options = { .threads = threads, .max_batch = max_batch };\n    return message(%s_start((%s_session **)session, model, &options));\n}\n\n", n, n, n);
+    strbuf_printf(to, "static const char *start_session(void **session, void *model, int threads, int64_t max_batch)\n{\n"
+                      "    const %s_options options = { .threads = threads, .max_batch = max_batch };\n"
+                      "    return message(%s_start((%s_session **)session, model, &options));\n"
+                      "}\n\n", n, n, n);
     strbuf_printf(to, "static void stop_session(void *session)\n{\n    %s_stop(session);\n}\n\n", n);
-    strbuf_printf(to, "static const char *run_session(void *session, int64_t batch, const void *const *input, void *const *output)\n{\n    const %s_inputs in = {\n", n);
+    strbuf_printf(to, "static const char *run_session(void *session, int64_t batch, const void *const *input, void *const *output)\n{\n"
+                      "    const %s_inputs in = {\n", n);
     const char **name = codegen_port_names(g->arena, graph->parameter, graph->parameters);
     for (int i = 0; i < graph->parameters; i++) strbuf_printf(to, "        .%s = input[%d],\n", name[i], i);
+    if (!graph->parameters) strbuf_add(to, "        .none = 0\n");
     strbuf_printf(to, "    };\n    const %s_outputs out = {\n", n);
     name = codegen_port_names(g->arena, graph->result, graph->results);
     for (int i = 0; i < graph->results; i++) strbuf_printf(to, "        .%s = output[%d],\n", name[i], i);
-    strbuf_printf(to, "    };\n    return message(%s_run(session, batch, &in, &out));\n}\n\n", n);
-    strbuf_printf(to, "#ifdef %s_TRACE\nstatic const char *trace_session(void *session, const char *folder)\n{\n    return message(%s_trace(session, folder));\n}\n#endif\n\n", N, n);
+    strbuf_printf(to, "    };\n    %sreturn message(%s_run(session, batch, &in, &out));\n}\n\n",
+                  graph->parameters ? "" : "(void)input;\n    ", n);
+    strbuf_printf(to, "#ifdef %s_TRACE\n"
+                      "static const char *trace_session(void *session, const char *folder)\n{\n"
+                      "    return message(%s_trace(session, folder));\n"
+                      "}\n"
+                      "#endif\n\n", N, n);
+}
+
+long long codegen_extent(const codegen *g, dim d)
+{
+    const bool batch = g->plan->batch_symbol >= 0 && dim_mentions(d, g->plan->batch_symbol);
+    return (batch ? -1 : 1) * (long long)plan_dim(g->plan, d);
 }
 
 /* The static model's one batch, the first dimension of its first input; 0: any. */
@@ -81,14 +99,21 @@ long long codegen_fixed_batch(const codegen *g)
 {
     const ir_graph *graph = g->plan->graph;
     if (g->plan->batch_symbol >= 0) return 0;
-    return graph->parameters && graph->parameter[0].value->type.rank ? (long long)plan_dim(g->plan, graph->parameter[0].value->type.dim[0]) : 1;
+    const ir_type *first = graph->parameters ? &graph->parameter[0].value->type : NULL;
+    const long long size = first && first->rank ? (long long)plan_dim(g->plan, first->dim[0]) : 1;
+    return size ? size : 1;
 }
 
 void codegen_main(codegen *g, strbuf *to)
 {
     const codegen_options *o = g->options;
     const ir_graph *graph = g->plan->graph;
-    strbuf_printf(to, "/* The program: pictures or .npy files in, classes or .npy files out. What it does is in runtime/program.c; here is what it knows of the model. */\n#include \"%s.h\"\n#include \"runtime/profile.h\"\n#include \"runtime/program.h\"\n\nprofile_row *%s_profile(void *model, int *count);\n\n", o->name, o->name);
+    strbuf_printf(to, "/* The program: pictures or .npy files in, classes or .npy files out. "
+                      "What it does is in runtime/program.c; here is what it knows of the model. */\n"
+                      "#include \"%s.h\"\n"
+                      "#include \"runtime/profile.h\"\n"
+                      "#include \"runtime/program.h\"\n\n"
+                      "profile_row *%s_profile(void *model, int *count);\n\n", o->name, o->name);
     print_tensor_table(g, to, "inputs", graph->parameter, graph->parameters);
     print_tensor_table(g, to, "outputs", graph->result, graph->results);
     print_preprocess(g, to);
@@ -97,14 +122,23 @@ void codegen_main(codegen *g, strbuf *to)
     strbuf_printf(to, "static const program_model model = {\n    .name = \"%s\", .version = \"vitcc\",\n", o->name);
     if (o->embed_weights) strbuf_add(to, "    .weights = NULL,   /* in the binary */\n");
     else strbuf_printf(to, "    .weights = \"%s.weights\",\n", o->name);
-    strbuf_printf(to, "    .inputs = %d, .outputs = %d, .input = inputs, .output = outputs,\n    .batch = %lld,\n", graph->parameters, graph->results, codegen_fixed_batch(g));
+    strbuf_printf(to, "    .inputs = %d, .outputs = %d, .input = inputs, .output = outputs,\n"
+                      "    .batch = %lld,\n", graph->parameters, graph->results, codegen_fixed_batch(g));
     if (o->preprocess.present) strbuf_add(to, "    .preprocess = &preprocess,\n");
     if (o->labels) strbuf_printf(to, "    .labels = %d, .label = labels,\n", o->labels);
-    strbuf_printf(to, "    .logits = %d,\n    .open = open_model, .verify = verify_model, .close = close_model, .start = start_session, .stop = stop_session, .run = run_session,\n    .profile = %s_profile,\n#ifdef %s_TRACE\n    .trace = trace_session,\n#endif\n};\n\n", logits_output(g), o->name, codegen_upper(g->arena, o->name));
+    strbuf_printf(to, "    .logits = %d,\n"
+                      "    .open = open_model, .verify = verify_model, .close = close_model, "
+                      ".start = start_session, .stop = stop_session, .run = run_session,\n"
+                      "    .profile = %s_profile,\n"
+                      "#ifdef %s_TRACE\n"
+                      "    .trace = trace_session,\n"
+                      "#endif\n"
+                      "};\n\n", logits_output(g), o->name, codegen_upper(g->arena, o->name));
     strbuf_add(to, "int main(int argc, char **argv)\n{\n    return program_main(&model, argc, argv);\n}\n");
 }
 
-/* The project: $ is the model's name, ^ the same in capitals; lines behind @jit and @aot are for kernels that come so, @embed for weights in the binary, @file for others, @asm for assembly. */
+/* The project: $ is the model's name, ^ the same in capitals; lines behind @jit and @aot are for kernels that come so, @embed for weights in the
+ * binary, @file for others, @asm for assembly. */
 static const char cmake_library[] =
     "# Builds the $ library (static and shared) and the $ program.\n"
     "cmake_minimum_required(VERSION 3.16)\n"
@@ -175,7 +209,8 @@ static const char cmake_program[] =
     "  target_link_libraries($ PRIVATE ${PNG_STATIC} ${Z_STATIC} -lm)\n"
     "endif()\n"
     "@file # The program finds its weights beside itself.\n"
-    "@file add_custom_command(TARGET $ POST_BUILD COMMAND ${CMAKE_COMMAND} -E create_hardlink ${CMAKE_CURRENT_SOURCE_DIR}/$.weights $<TARGET_FILE_DIR:$>/$.weights\n"
+    "@file add_custom_command(TARGET $ POST_BUILD COMMAND ${CMAKE_COMMAND} -E create_hardlink "
+    "${CMAKE_CURRENT_SOURCE_DIR}/$.weights $<TARGET_FILE_DIR:$>/$.weights\n"
     "@file   || ${CMAKE_COMMAND} -E copy_if_different ${CMAKE_CURRENT_SOURCE_DIR}/$.weights $<TARGET_FILE_DIR:$>/$.weights VERBATIM)\n"
     "\n"
     "set(private_libraries \"-lpthread -lm\")\n"
@@ -203,7 +238,8 @@ static const char cmake_program[] =
 static bool line_applies(const codegen_options *o, const char **line)
 {
     static const char *const marks[] = { "@jit ", "@aot ", "@embed ", "@file ", "@asm " };
-    const bool on[] = { o->kernels == KERNELS_JIT, o->kernels == KERNELS_AOT, o->embed_weights, !o->embed_weights, o->embed_weights || o->kernels == KERNELS_AOT };
+    const bool on[] = { o->kernels == KERNELS_JIT, o->kernels == KERNELS_AOT, o->embed_weights, !o->embed_weights,
+                        o->embed_weights || o->kernels == KERNELS_AOT };
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
         const size_t length = strlen(marks[i]);
         if (strncmp(*line, marks[i], length)) continue;
@@ -236,6 +272,12 @@ void codegen_cmake(codegen *g, strbuf *to)
 void codegen_level_source(codegen *g, strbuf *to, const char *level, int number)
 {
     const char *n = g->options->name;
-    strbuf_printf(to, "/* The kernels of %s for CPUs with %s. */\n#if defined(__x86_64__)\n#define VITCC_LEVEL %d\n#define KERNEL_TABLE %s_kernels_%s\n#include \"%s_kernels.c\"\n#else\ntypedef int no_%s_here;\n#endif\n", n, number == 2 ? "AVX2 and FMA" : "AVX-512",
-                  number, n, level, n, level);
+    strbuf_printf(to, "/* The kernels of %s for CPUs with %s. */\n"
+                      "#if defined(__x86_64__)\n"
+                      "#define VITCC_LEVEL %d\n"
+                      "#define KERNEL_TABLE %s_kernels_%s\n"
+                      "#include \"%s_kernels.c\"\n"
+                      "#else\n"
+                      "typedef int no_%s_here;\n"
+                      "#endif\n", n, number == 2 ? "AVX2 and FMA" : "AVX-512", number, n, level, n, level);
 }

@@ -1,7 +1,6 @@
 /* <name>.json: what each step stands for and where its data is, for tools and for the curious. */
 #include "codegen_private.h"
 
-#include <stdio.h>
 
 /* Text inside a JSON string. */
 static void print_string(strbuf *to, const char *text)
@@ -18,7 +17,8 @@ static void print_string(strbuf *to, const char *text)
 
 static const char *space_name(const plan_value *base)
 {
-    static const char *const names[] = { [SPACE_CONSTANT] = "weights", [SPACE_ARGUMENT] = "argument", [SPACE_FRAME] = "frame", [SPACE_SCRATCH] = "scratch" };
+    static const char *const names[] = { [SPACE_CONSTANT] = "weights", [SPACE_ARGUMENT] = "argument", [SPACE_FRAME] = "frame",
+                                         [SPACE_SCRATCH] = "scratch" };
     return base->argument_result ? "argument" : names[base->space];
 }
 
@@ -30,8 +30,9 @@ static void print_step(strbuf *to, const plan_scope *s, const plan_step *t, bool
         if (i) strbuf_add(to, ", ");
         print_string(to, t->node->origin[i]);
     }
-    strbuf_printf(to, "], \"result\": \"%s\", \"space\": \"%s\", \"address\": %lld, \"bytes\": %lld, \"matrix_kernels\": %s}%s\n", codegen_shape(to->arena, x), space_name(x->base),
-                  (long long)(x->base->address + x->offset * 4), (long long)x->base->bytes, t->tiles[0].gemm >= 0 ? "true" : "false", last ? "" : ",");
+    strbuf_printf(to, "], \"result\": \"%s\", \"space\": \"%s\", \"address\": %lld, \"bytes\": %lld, \"matrix_kernels\": %s}%s\n",
+                  codegen_shape(to->arena, x), space_name(x->base), (long long)(x->base->address + x->offset * 4), (long long)x->base->bytes,
+                  t->tiles[0].gemm >= 0 ? "true" : "false", last ? "" : ",");
 }
 
 static void print_scope(strbuf *to, const plan_scope *s, const char *name, bool last)
@@ -43,7 +44,8 @@ static void print_scope(strbuf *to, const plan_scope *s, const char *name, bool 
             strbuf_printf(to, "      {\"call\": %d}%s\n", t->function, i + 1 < s->items ? "," : "");
             continue;
         }
-        strbuf_printf(to, "      {\"rows\": %lld, \"panels\": [%d, %d], \"steps\": [\n", (long long)t->phase->rows, t->phase->panels, t->phase->tiles);
+        strbuf_printf(to, "      {\"rows\": %lld, \"panels\": [%d, %d], \"steps\": [\n", (long long)t->phase->rows, t->phase->panels,
+                      t->phase->tiles);
         for (int j = 0; j < t->phase->steps; j++) print_step(to, s, t->phase->step[j], j + 1 == t->phase->steps);
         strbuf_printf(to, "      ]}%s\n", i + 1 < s->items ? "," : "");
     }
@@ -54,16 +56,19 @@ void codegen_report(codegen *g, strbuf *to)
 {
     const plan *p = g->plan;
     strbuf_printf(to, "{\n  \"name\": \"%s\",\n  \"kernels\": \"%s\",\n", g->options->name, codegen_kernels_name[g->options->kernels]);
-    strbuf_printf(to, "  \"frame_bytes\": %lld, \"frame_lower_bound\": %lld,\n  \"scratch_bytes\": %lld, \"scratch_lower_bound\": %lld,\n", (long long)p->frame_bytes, (long long)p->frame_bound,
+    strbuf_printf(to, "  \"frame_bytes\": %lld, \"frame_lower_bound\": %lld,\n"
+                      "  \"scratch_bytes\": %lld, \"scratch_lower_bound\": %lld,\n", (long long)p->frame_bytes, (long long)p->frame_bound,
                   (long long)p->scratch_bytes, (long long)p->scratch_bound);
-    strbuf_printf(to, "  \"flop\": %.0f, \"matrix_kernel_flop\": %.0f, \"linear_flop\": %.0f, \"linear_matrix_kernel_flop\": %.0f,\n", p->flop, p->gemm_flop, p->linear_flop,
-                  g->options->kernels == KERNELS_PORTABLE ? 0.0 : p->linear_gemm_flop);
+    strbuf_printf(to, "  \"flop\": %.0f, \"matrix_kernel_flop\": %.0f, \"linear_flop\": %.0f, \"linear_matrix_kernel_flop\": %.0f,\n", p->flop,
+                  p->gemm_flop, p->linear_flop, g->options->kernels == KERNELS_PORTABLE ? 0.0 : p->linear_gemm_flop);
     strbuf_add(to, "  \"frame\": [\n");
     for (int i = 0; i < p->buffers; i++)
-        strbuf_printf(to, "    {\"value\": \"%s\", \"address\": %lld, \"bytes\": %lld}%s\n", codegen_value_name(g, p->buffer[i].scope, p->buffer[i].value->value), (long long)p->buffer[i].address,
+        strbuf_printf(to, "    {\"value\": \"%s\", \"address\": %lld, \"bytes\": %lld}%s\n",
+                      codegen_value_name(g, p->buffer[i].value->value), (long long)p->buffer[i].address,
                       (long long)p->buffer[i].bytes, i + 1 < p->buffers ? "," : "");
     strbuf_add(to, "  ],\n  \"scopes\": [\n");
     print_scope(to, &p->main, "main", p->functions == 0);
-    for (int f = 0; f < p->functions; f++) print_scope(to, &p->function[f], codegen_identifier(g->arena, p->function[f].graph->name), f + 1 == p->functions);
+    for (int f = 0; f < p->functions; f++)
+        print_scope(to, &p->function[f], codegen_identifier(g->arena, p->function[f].graph->name), f + 1 == p->functions);
     strbuf_add(to, "  ]\n}\n");
 }

@@ -19,7 +19,8 @@ static const char *suffix(arena *a, const expr *e)
 
 static void print_tile(strbuf *to, const char *part)
 {
-    strbuf_printf(to, "static inline void $_%s_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)\n{\n"
+    strbuf_printf(to, "static inline void $_%s_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, "
+                      "const void *operands)\n{\n"
                       "    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, $_%s_value);\n}\n\n", part, part);
 }
 
@@ -74,7 +75,8 @@ void codegen_linear(codegen *g, strbuf *to, const step_site *at)
     const bool bias = n->inputs > 2 && n->input[2];
     strbuf parameters = strbuf_in(a), operands = strbuf_in(a), arguments = strbuf_in(a), body = strbuf_in(a);
     strbuf_printf(&parameters, "gemm_code *const *code, const float *x, const float *w, %s", bias ? "const float *bias, " : "");
-    strbuf_printf(&arguments, "m->code, %s, %s, ", codegen_input(g, at, 0, true), codegen_weight(g, at->scope, at->index, n->input[1], LAYOUT_PACKED, t->width, "w"));
+    strbuf_printf(&arguments, "m->code, %s, %s, ", codegen_input(g, at, 0, true),
+                  codegen_weight(g, at->scope, at->index, n->input[1], LAYOUT_PACKED, t->width, "w"));
     if (bias) {
         strbuf_printf(&arguments, "%s, ", codegen_weight(g, at->scope, at->index, n->input[2], LAYOUT_PLAIN, 0, "b"));
         strbuf_add(&operands, "{ bias, 0, 1 }");
@@ -84,10 +86,13 @@ void codegen_linear(codegen *g, strbuf *to, const step_site *at)
     print_epilogue(g, &body, "out", e, bias, n->inputs > 3 ? n->inputs - 3 : 0);
     strbuf_printf(&body, "static void $(%s)\n{\n", parameters.text);
     if (operands.length) strbuf_printf(&body, "    const operand_f32 operands[] = { %s };\n", operands.text);
-    strbuf_printf(&body, "    linear_f32(code + %d, x, %d, w, y, %d, (int)rows, 0, %d, %d, %d, %d, %d, %d, %s, %s);\n}\n", t->gemm, t->ldx, t->ldy, t->n, t->k, t->part, t->width, t->tile, t->low,
-                  e || bias ? "$_out_tile" : "tile_as_is_f32", operands.length ? "operands" : "NULL");
+    strbuf_printf(&body, "    linear_f32(code + %d, x, %d, w, y, %d, (int)rows, 0, %d, %d, %d, %d, %d, %d, %s, %s);\n"
+                         "}\n",
+                  t->gemm, t->ldx, t->ldy, t->n, t->k, t->part, t->width, t->tile, t->low, e || bias ? "$_out_tile" : "tile_as_is_f32",
+                  operands.length ? "operands" : "NULL");
     const char *wish = arena_printf(a, "linear_%d_to_%d%s", t->k, t->n, suffix(a, e));
-    codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text), arena_printf(a, "%s%s, %s", arguments.text, codegen_output(g, at, 0, true), codegen_rows(g, at, true)));
+    codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text),
+                 arena_printf(a, "%s%s, %s", arguments.text, codegen_output(g, at, 0, true), codegen_rows(g, at, true)));
 }
 
 /* Defines $_up_value and $_up_tile of a gated MLP: in0 is the first half with its bias, in1 the second, which operand 0 points at. */
@@ -109,10 +114,11 @@ static void print_mlp(strbuf *to, const plan_step *step, bool gated, bool finish
 {
     const plan_tiles *up = &step->tiles[0], *down = &step->tiles[1];
     strbuf_printf(to, "    const mlp_code products = { code + %d, code + %d };\n", up->gemm, down->gemm);
-    strbuf_printf(to, "    %s(&products, x, %d, w1, hidden, w2, y, %d, (int)rows, %d, %d, %d, ", gated ? "gated_mlp_f32" : "mlp_f32", up->ldx, down->ldy, up->k, up->part, down->k);
+    strbuf_printf(to, "    %s(&products, x, %d, w1, hidden, w2, y, %d, (int)rows, %d, %d, %d, ", gated ? "gated_mlp_f32" : "mlp_f32", up->ldx,
+                  down->ldy, up->k, up->part, down->k);
     if (!gated) strbuf_printf(to, "%d, ", up->chunk);
-    strbuf_printf(to, "%d, %d, %d, %d, %d, %d, $_up_tile, %s, %s, %s);\n", down->part, down->n, up->width, down->width, up->tile, up->low, up_operands,
-                  finish ? "$_down_tile" : "tile_as_is_f32", down_operands);
+    strbuf_printf(to, "%d, %d, %d, %d, %d, %d, $_up_tile, %s, %s, %s);\n", down->part, down->n, up->width, down->width, up->tile, up->low,
+                  up_operands, finish ? "$_down_tile" : "tile_as_is_f32", down_operands);
 }
 
 void codegen_mlp(codegen *g, strbuf *to, const step_site *at)
@@ -125,7 +131,8 @@ void codegen_mlp(codegen *g, strbuf *to, const step_site *at)
     strbuf parameters = strbuf_in(a), up_operands = strbuf_in(a), operands = strbuf_in(a), arguments = strbuf_in(a), body = strbuf_in(a);
     strbuf_printf(&parameters, "gemm_code *const *code, const float *x, const float *w1, %sconst float *w2, %s", b1 ? "const float *b1, " : "",
                   b2 ? "const float *b2, " : "");
-    strbuf_printf(&arguments, "m->code, %s, %s, ", codegen_input(g, at, 0, true), codegen_weight(g, at->scope, at->index, n->input[1], LAYOUT_PACKED, up->width, "up_w"));
+    strbuf_printf(&arguments, "m->code, %s, %s, ", codegen_input(g, at, 0, true),
+                  codegen_weight(g, at->scope, at->index, n->input[1], LAYOUT_PACKED, up->width, "up_w"));
     if (b1) strbuf_printf(&arguments, "%s, ", codegen_weight(g, at->scope, at->index, n->input[2], LAYOUT_PLAIN, 0, "up_b"));
     strbuf_printf(&arguments, "%s, ", codegen_weight(g, at->scope, at->index, n->input[3], LAYOUT_PACKED, down->width, "down_w"));
     if (b2) strbuf_printf(&arguments, "%s, ", codegen_weight(g, at->scope, at->index, n->input[4], LAYOUT_PLAIN, 0, "down_b"));
@@ -145,5 +152,6 @@ void codegen_mlp(codegen *g, strbuf *to, const step_site *at)
     strbuf_add(&body, "}\n");
     const char *wish = arena_printf(a, "mlp_%d_%d_%d%s%s", up->k, up->n, down->n, suffix(a, activation), suffix(a, e));
     codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text),
-                 arena_printf(a, "%s(float *)(scratch + %lld), %s, %s", arguments.text, (long long)at->step->scratch, codegen_output(g, at, 0, true), codegen_rows(g, at, true)));
+                 arena_printf(a, "%s(float *)(scratch + %lld), %s, %s", arguments.text, (long long)at->step->scratch, codegen_output(g, at, 0, true),
+                              codegen_rows(g, at, true)));
 }

@@ -42,35 +42,39 @@ void codegen_call(codegen *g, strbuf *to, const step_site *at, const char *insta
     codegen_count_work(g, instance, at->scope, at->index, at->step->node);
 }
 
-/* Floats run everywhere; truth values, as floats, where they are only moved or mapped; a constant mask of an attention and the indices of a gather as they are. */
-static bool type_runs(const step_site *at, int input, const ir_value *v)
+void codegen_whole(codegen *g, strbuf *to, const step_site *at, const char *wish, const char *body)
 {
+    arena *a = g->arena;
     const ir_node *n = at->step->node;
-    if (elem_is_float(v->type.elem)) return true;
-    if (n->op == IR_GATHER && input == 1) return true;
-    if (v->type.elem != ELEM_BOOL) return false;
-    return n->op == IR_MAP || n->op == IR_MOVE || n->op == IR_CONCAT || (n->op == IR_ATTENTION && input == 3 && plan_value_of(at->scope, v)->space == SPACE_CONSTANT);
+    strbuf parameters = strbuf_in(a), arguments = strbuf_in(a);
+    for (int i = 0; i < n->inputs; i++) {
+        if (!n->input[i]) continue;
+        strbuf_printf(&parameters, "const void *x%d, ", i);
+        strbuf_printf(&arguments, "%s, ", codegen_input(g, at, i, false));
+    }
+    strbuf_printf(&parameters, "%s *y", codegen_c_type(n->output[0]->type.elem));
+    strbuf_add(&arguments, codegen_output(g, at, 0, false));
+    const char *text = arena_printf(a, "static void $(%s)\n{\n%s}\n", parameters.text, body);
+    codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, text), arguments.text);
 }
 
-static bool types_run(codegen *g, const step_site *at)
+int64_t codegen_product(const plan_value *x, int from, int to)
 {
-    const ir_node *n = at->step->node;
-    bool fine = codegen_expr_runs(ir_expr(n, KEY_EXPR)) && codegen_expr_runs(ir_expr(n, KEY_EPILOGUE));
-    const char *type = "integers";
-    for (int i = 0; fine && i < n->inputs + n->outputs; i++) {
-        const ir_value *v = i < n->inputs ? n->input[i] : n->output[i - n->inputs];
-        if (!v || type_runs(at, i, v)) continue;
-        type = elem_name(v->type.elem);
-        fine = false;
-    }
-    if (!fine) codegen_refuse(g, n, "%s on %s at run time is not supported yet", ir_op_name(n->op), type);
-    return fine;
+    int64_t n = 1;
+    for (int i = from; i < to; i++) n *= x->shape[i];
+    return n;
+}
+
+void codegen_list(strbuf *to, const char *name, const int64_t *value, int count)
+{
+    strbuf_printf(to, ", .%s = {", name);
+    for (int i = 0; i < count; i++) strbuf_printf(to, "%s%lld", i ? ", " : " ", (long long)value[i]);
+    strbuf_add(to, count ? " }" : " 0 }");
 }
 
 void codegen_step(codegen *g, strbuf *to, const plan_scope *s, int scope, const plan_phase *f, const plan_step *t)
 {
     const step_site at = { s, scope, f, t };
-    if (!types_run(g, &at)) return;
     switch (t->node->op) {
     case IR_LINEAR: codegen_linear(g, to, &at); return;
     case IR_MLP: codegen_mlp(g, to, &at); return;

@@ -1,4 +1,5 @@
-/* Traces: <name>_trace.h, which says what each step makes, and the line behind a step of <name>.c that hands it over; without the option that line is empty.
+/* Traces: <name>_trace.h, which says what each step makes, and the line behind a step of <name>.c that hands it over; without the option
+ * that line is empty.
  * Results are numbered within their scope for the code; for the files, steps are numbered in the order in which they run. */
 #include "codegen_private.h"
 
@@ -29,7 +30,8 @@ static int results_before(const plan_scope *s, const plan_phase *f)
     return n;
 }
 
-static void print_lines(codegen *g, strbuf *to, const plan_scope *s, int scope, const plan_phase *f, const plan_step *only, const char *macro, bool late)
+static void print_lines(codegen *g, strbuf *to, const plan_scope *s, int scope, const plan_phase *f, const plan_step *only, const char *macro,
+                        bool late)
 {
     int n = results_before(s, f);
     for (int j = 0; j < f->steps; j++) {
@@ -37,7 +39,8 @@ static void print_lines(codegen *g, strbuf *to, const plan_scope *s, int scope, 
         for (int k = 0; k < t->node->outputs; k++) {
             if (!is_made(s, t, k)) continue;
             if (is_late(s, t, k) == late && (!only || t == only))
-                strbuf_printf(to, "%s(%s, %d, %s);\n", macro, codegen_scope_name(g, scope), n, codegen_pointer(g, s, scope, f, t->node->output[k], false));
+                strbuf_printf(to, "%s(%s, %d, %s);\n", macro, codegen_scope_name(g, scope), n,
+                              codegen_pointer(g, s, scope, f, t->node->output[k], false));
             n++;
         }
     }
@@ -70,13 +73,11 @@ static const char *origin_name(codegen *g, const ir_node *n, const ir_node *call
         if (!call || has_origin(call, n->origin[i])) last = n->origin[i];
     const char *quoted = last ? strchr(last, '\'') : NULL;
     if (!quoted || !quoted[1]) return ir_op_name(n->op);
-    char *name = arena_strndup(g->arena, quoted + 1, strlen(quoted + 1) - 1);
-    for (char *c = name; *c; c++)
-        if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-", *c)) *c = '_';
-    return name;
+    return codegen_file_name(g->arena, arena_strndup(g->arena, quoted + 1, strlen(quoted + 1) - 1));
 }
 
-static void print_result(codegen *g, strbuf *to, const plan_scope *s, const plan_phase *f, const plan_step *t, int output, int number, const ir_node *call)
+static void print_result(codegen *g, strbuf *to, const plan_scope *s, const plan_phase *f, const plan_step *t, int output, int number,
+                         const ir_node *call)
 {
     const ir_node *n = t->node;
     const plan_value *x = plan_value_of(s, n->output[output]);
@@ -84,9 +85,11 @@ static void print_result(codegen *g, strbuf *to, const plan_scope *s, const plan
     const int rank = x->value->type.rank;
     const char *more = !output ? "" : n->op == IR_ATTENTION ? "_probabilities" : arena_printf(g->arena, "_%d", output);
     const bool strided = x->row_elements && x->row_elements != x->row_stride, whole = t->once || f->all_once || is_late(s, t, output);
-    strbuf_printf(to, "        { \"%03d_%s%s\", \"%s\", %d, %d, {", number, origin_name(g, n, call), more, e == ELEM_BOOL ? "<f4" : codegen_numpy_type(e), (int)plan_element_size(e), rank);
+    strbuf_printf(to, "        { \"%03d_%s%s\", \"%s\", %d, %d, {", number, origin_name(g, n, call), more,
+                  codegen_numpy_type(e), (int)elem_size(e), rank);
     for (int i = 0; i < rank; i++) strbuf_printf(to, "%s%lld", i ? ", " : " ", (long long)x->shape[i]);
-    strbuf_printf(to, "%s }, %lld, %lld, %lld, %lld, %d },\n", rank ? "" : " 0", (long long)x->elements, (long long)(strided ? x->row_elements : x->elements), (long long)(strided ? x->row_stride : x->elements),
+    strbuf_printf(to, "%s }, %lld, %lld, %lld, %lld, %d },\n", rank ? "" : " 0", (long long)x->elements,
+                  (long long)(strided ? x->row_elements : x->elements), (long long)(strided ? x->row_stride : x->elements),
                   (long long)(whole ? 0 : f->rows), !whole && x->base->space == SPACE_SCRATCH);
 }
 
@@ -130,21 +133,33 @@ static void print_table(codegen *g, strbuf *to, int scope)
     if (!rows.length) return;
     const plan_scope *s = scope ? &p->function[scope - 1] : &p->main;
     /* The rows of calls begin with the end of the one before. */
-    strbuf_printf(to, "static const trace_step %s_steps[%d][%d] = {\n    {\n%s    },\n};\n\n", codegen_scope_name(g, scope), scope ? calls : 1, results_before(s, NULL), scope ? rows.text + strlen("    }, {\n") : rows.text);
+    strbuf_printf(to, "static const trace_step %s_steps[%d][%d] = {\n"
+                      "    {\n"
+                      "%s    },\n"
+                      "};\n\n",
+                  codegen_scope_name(g, scope), scope ? calls : 1, results_before(s, NULL), scope ? rows.text + strlen("    }, {\n") : rows.text);
 }
 
 void codegen_trace_header(codegen *g, strbuf *to)
 {
     const char *n = g->options->name, *N = codegen_upper(g->arena, n);
-    strbuf_printf(to, "/* What each step of %s makes, for a build with tracing (cmake -D%s_TRACE=ON); without, tracing leaves nothing in the code. */\n", n, N);
+    strbuf_printf(to, "/* What each step of %s makes, for a build with tracing (cmake -D%s_TRACE=ON); "
+                      "without, tracing leaves nothing in the code. */\n", n, N);
     strbuf_printf(to, "#ifdef %s_TRACE\n#include \"runtime/trace.h\"\n\n", N);
-    strbuf_add(to, "/* One row for each time that the steps run: file, type, bytes of an element, rank, shape; elements, run, stride, rows; is a panel alone in memory? */\n");
+    strbuf_add(to, "/* One row for each time that the steps run: file, type, bytes of an element, rank, shape; "
+                   "elements, run, stride, rows; is a panel alone in memory? */\n");
     for (int scope = 0; scope <= g->plan->functions; scope++) print_table(g, to, scope);
-    strbuf_printf(to, "#define TRACE_OF(w) (&((struct %s_session *)(w)->team->context)->trace)\n#define TRACE_IMAGE(w, i) (void)(TRACE_OF(w)->image[(w)->id] = (i))\n", n);
+    strbuf_printf(to, "#define TRACE_OF(w) (&((struct %s_session *)(w)->team->context)->trace)\n"
+                      "#define TRACE_IMAGE(w, i) (void)(TRACE_OF(w)->image[(w)->id] = (i))\n", n);
     strbuf_add(to, "#define TRACE_STEP(scope, i) (&scope##_steps[c - (const struct scope *)&m->scope][i])\n"
                    "/* Result i of the scope's steps: the whole, panel p of it, or what is whole only behind the phase's barrier. */\n"
                    "#define TRACE(scope, i, result) trace_panel(TRACE_OF(w), w, TRACE_STEP(scope, i), result, 0, TRACE_STEP(scope, i)->rows)\n"
                    "#define TRACE_PANEL(scope, i, result) trace_panel(TRACE_OF(w), w, TRACE_STEP(scope, i), result, p.row, p.rows)\n"
                    "#define TRACE_LATE(scope, i, result) trace_late(TRACE_OF(w), w, TRACE_STEP(scope, i), result)\n"
-                   "#else\n#define TRACE_IMAGE(w, i)\n#define TRACE(scope, i, result)\n#define TRACE_PANEL(scope, i, result)\n#define TRACE_LATE(scope, i, result)\n#endif\n");
+                   "#else\n"
+                   "#define TRACE_IMAGE(w, i)\n"
+                   "#define TRACE(scope, i, result)\n"
+                   "#define TRACE_PANEL(scope, i, result)\n"
+                   "#define TRACE_LATE(scope, i, result)\n"
+                   "#endif\n");
 }

@@ -20,7 +20,6 @@ void codegen_list_sections(codegen *g)
 {
     const plan *p = g->plan;
     for (int i = 0; i < p->fields[0].count; i++) add_section(g, p->fields[0].field[i].value, &p->fields[0].field[i]);
-    g->call_sections = g->sections;
     for (int c = 0; c < p->main.items; c++) {
         const plan_item *t = &p->main.item[c];
         if (!t->call) continue;
@@ -41,20 +40,19 @@ static void pack(const float *w, float *to, int64_t k, int64_t n, int64_t block)
     }
 }
 
-/* The section's bytes in malloc'ed memory; floats of other types and truth values become f32, unless raw. */
+/* The section's bytes in malloc'ed memory. */
 static status section_bytes(codegen *g, const section *s, void **bytes, size_t *size)
 {
     eval_tensor t;
     const status fine = eval_constant(s->value, &t, g->diag);
     if (fine != STATUS_OK) return fine;
-    const bool as_float = s->layout != LAYOUT_RAW && (elem_is_float(t.elem) || t.elem == ELEM_BOOL);
-    *size = (size_t)t.elements * (as_float ? sizeof(float) : elem_size(t.elem));
+    *size = (size_t)t.elements * (s->layout == LAYOUT_FLAGS ? sizeof(float) : elem_size(t.elem));
     *bytes = t.data;
-    if (as_float && t.elem != ELEM_F32) {
-        float *wide = malloc(*size + 1);
-        for (int64_t i = 0; wide && i < t.elements; i++) wide[i] = t.elem == ELEM_BOOL ? (float)(eval_integer(EVAL_TYPED, &t, i) != 0) : (float)eval_number(EVAL_TYPED, &t, i);
+    if (s->layout == LAYOUT_FLAGS) {
+        float *flag = malloc(*size + 1);
+        for (int64_t i = 0; flag && i < t.elements; i++) flag[i] = eval_integer(EVAL_TYPED, &t, i) ? 1 : 0;
         free(t.data);
-        *bytes = wide;
+        *bytes = flag;
     }
     if (*bytes && s->layout == LAYOUT_PACKED) {
         float *packed = malloc(*size + 1);
@@ -79,7 +77,8 @@ static bool pad_to(writer *w, uint64_t align)
 static int same_section(const codegen *g, int i)
 {
     for (int j = 0; j < i; j++)
-        if (g->section[j].value == g->section[i].value && g->section[j].layout == g->section[i].layout && g->section[j].block == g->section[i].block) return j;
+        if (g->section[j].value == g->section[i].value && g->section[j].layout == g->section[i].layout && g->section[j].block == g->section[i].block)
+            return j;
     return -1;
 }
 

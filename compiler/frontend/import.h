@@ -145,6 +145,11 @@ bool import_flag(importer *im, import_node *n, const char *name, int64_t support
 /* Evaluates the element-wise operator `op` over contents; false: some input has none, or the result is undecided. */
 bool import_fold_contents(importer *im, import_node *n, expr_op op);
 
+/* ---- import_scatter.c ---- */
+
+/* ScatterND of constants alone, without a reduction. */
+bool import_scatter_constants(importer *im, import_node *n);
+
 /* ---- handlers, by operators.def ---- */
 
 enum { REDUCE_SUM, REDUCE_MEAN, REDUCE_MAX, REDUCE_MIN, REDUCE_PROD, REDUCE_SUMSQ, REDUCE_L1, REDUCE_L2 };

@@ -140,3 +140,22 @@ ir_value *compose_unsqueeze(importer *im, const import_node *n, ir_value *x, int
     for (int i = 0; i <= x->type.rank; i++) shape[i] = i < axis ? x->type.dim[i] : i == axis ? dim_of(1) : x->type.dim[i - 1];
     return import_reshape(im, n, x, shape, x->type.rank + 1);
 }
+
+ir_value *compose_exchange(importer *im, const import_node *n, ir_value *x, int axis)
+{
+    int permutation[IR_RANK_MAX];
+    if (!x) return NULL;
+    for (int i = 0; i < x->type.rank; i++) permutation[i] = i;
+    permutation[axis] = x->type.rank - 1;
+    permutation[x->type.rank - 1] = axis;
+    return import_transpose(im, n, x, permutation);
+}
+
+ir_value *compose_count(importer *im, int64_t count, int behind)
+{
+    ir_type type = { .elem = ELEM_I64, .rank = 1 + behind, .dim = { dim_of(count) } };
+    int64_t *data = arena_array(im->arena, (size_t)count + 1, sizeof *data);
+    for (int64_t i = 0; i < count; i++) data[i] = i;
+    for (int i = 1; i <= behind; i++) type.dim[i] = dim_of(1);
+    return ir_constant(im->graph, type, data, (size_t)count * sizeof *data, NULL);
+}

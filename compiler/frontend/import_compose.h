@@ -23,5 +23,9 @@ ir_value *compose_with_number(importer *im, const import_node *n, expr_op op, ir
 ir_value *compose_select(importer *im, const import_node *n, ir_value *condition, ir_value *x, ir_value *y);
 /* An axis of 1 put in before `axis`. */
 ir_value *compose_unsqueeze(importer *im, const import_node *n, ir_value *x, int axis);
+/* x with an axis and the last exchanged. */
+ir_value *compose_exchange(importer *im, const import_node *n, ir_value *x, int axis);
+/* 0, 1, … count - 1 as i64 [count, 1, …], `behind` axes of 1 behind it. */
+ir_value *compose_count(importer *im, int64_t count, int behind);
 
 #endif

@@ -16,7 +16,7 @@ bool import_check_floats(importer *im, const import_node *n)
 ir_value *import_product(importer *im, const import_node *n, ir_value *x, ir_value *w, ir_value *bias)
 {
     if (!x || !w) return NULL;
-    const bool linear = w->type.rank == 2 && ir_is_constant(w);
+    const bool linear = w->type.rank == 2 && ir_is_constant(w) && elem_is_float(x->type.elem);
     ir_node *node = import_begin(im, n, linear ? IR_LINEAR : IR_MATMUL);
     ir_input(node, x);
     ir_input(node, w);
@@ -43,7 +43,9 @@ static ir_value *without_leading_ones(importer *im, const import_node *n, ir_val
 
 bool import_matmul(importer *im, import_node *n)
 {
-    if (!import_check_floats(im, n)) return false;
+    const elem e = import_type(n, 0)->elem;
+    if (!elem_is_integer(e) && !import_check_floats(im, n)) return false;
+    if (import_type(n, 1)->elem != e) return import_fail(im, n, STATUS_TYPE, 1, "not %s, as input 0", elem_name(e));
     ir_value *x = import_tensor(im, n, 0), *y = import_tensor(im, n, 1);
     if (!x || !y) return false;
     const bool row = x->type.rank == 1, column = y->type.rank == 1;

@@ -24,15 +24,17 @@ static ir_value *norm_parameter(importer *im, import_node *n, int i, const ir_ty
     return NULL;
 }
 
-/* LayerNormalization's outputs 1 and 2, where they are read: the mean and one over the deviation. */
-static bool put_statistics(importer *im, import_node *n, ir_value *x, int axis, double epsilon)
+/* LayerNormalization's further outputs: the mean and 1 / deviation that it divides by, in the type of its stash. */
+static bool put_statistics(importer *im, import_node *n, int axis, double epsilon)
 {
     int64_t axes[IR_RANK_MAX];
-    int count = 0;
+    const int rank = import_type(n, 0)->rank;
     if (!import_is_wanted(n, 1) && !import_is_wanted(n, 2)) return true;
-    for (int i = axis; i < import_type(n, 0)->rank; i++) axes[count++] = i;
-    ir_value *mean = compose_reduce(im, n, x, "mean", axes, count, true), *centred = import_map2(im, n, EXPR_SUB, x, mean);
-    ir_value *variance = compose_reduce(im, n, import_map2(im, n, EXPR_MUL, centred, centred), "mean", axes, count, true);
+    if (!import_flag(im, n, "stash_type", 1)) return false;
+    for (int i = axis; i < rank; i++) axes[i - axis] = i;
+    ir_value *x = import_convert(im, n, import_tensor(im, n, 0), ELEM_F32), *mean = compose_reduce(im, n, x, "mean", axes, rank - axis, true);
+    ir_value *centred = import_map2(im, n, EXPR_SUB, x, mean);
+    ir_value *variance = compose_reduce(im, n, import_map2(im, n, EXPR_MUL, centred, centred), "mean", axes, rank - axis, true);
     ir_value *deviation = import_map1(im, n, EXPR_SQRT, compose_with_number(im, n, EXPR_ADD, variance, epsilon));
     return import_put(im, n, 1, mean) && import_put(im, n, 2, import_map1(im, n, EXPR_RECIPROCAL, deviation));
 }
@@ -45,7 +47,7 @@ static bool normalise(importer *im, import_node *n, const char *kind)
     ir_value *x = import_tensor(im, n, 0), *gamma = norm_parameter(im, n, 1, import_type(n, 0), axis);
     ir_value *beta = import_has(n, 2) ? norm_parameter(im, n, 2, import_type(n, 0), axis) : NULL;
     if (!gamma || (import_has(n, 2) && !beta)) return false;
-    return put_statistics(im, n, x, axis, epsilon) && import_put(im, n, 0, compose_norm(im, n, x, gamma, beta, kind, axis, epsilon));
+    return import_put(im, n, 0, compose_norm(im, n, x, gamma, beta, kind, axis, epsilon)) && put_statistics(im, n, axis, epsilon);
 }
 
 bool import_layer_normalization(importer *im, import_node *n)

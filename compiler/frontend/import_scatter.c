@@ -1,4 +1,4 @@
-/* Operators that exporters leave on constants, relative positions above all, evaluated while importing: ScatterND, NonZero, CumSum. */
+/* Operators that exporters leave on constants, relative positions above all, evaluated while importing: ScatterND, NonZero. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -36,11 +36,9 @@ static int64_t slice_at(const uint8_t *index, int64_t depth, const int64_t *shap
     return at;
 }
 
-bool import_scatter_nd(importer *im, import_node *n)
+bool import_scatter_constants(importer *im, import_node *n)
 {
     int64_t shape[IR_RANK_MAX], index_shape[IR_RANK_MAX], update_shape[IR_RANK_MAX], elements, indices, updates;
-    const char *reduction = import_string(im, n, "reduction", "none");
-    if (strcmp(reduction, "none")) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "reduction = '%.60s'", reduction);
     if (import_type(n, 1)->elem != ELEM_I64 || import_type(n, 2)->elem != import_type(n, 0)->elem) {
         return import_fail(im, n, STATUS_TYPE, 1, "types do not fit");
     }
@@ -93,55 +91,4 @@ bool import_non_zero(importer *im, import_node *n)
         at++;
     }
     return put_constant(im, n, ELEM_I64, 2, (const int64_t[]){ rank, found }, out, (size_t)(found * rank) * sizeof *out);
-}
-
-/* ---- CumSum ---- */
-
-/* Adds along one line of `count` elements, `step` apart. */
-static void sum_line(elem e, const uint8_t *x, uint8_t *out, int64_t count, int64_t step, bool exclusive, bool reverse)
-{
-    double number = 0;
-    int64_t whole = 0;
-    for (int64_t k = 0; k < count; k++) {
-        const size_t at = (size_t)((reverse ? count - 1 - k : k) * step) * elem_size(e);
-        double d = 0;
-        float f = 0;
-        int64_t i = 0;
-        int32_t narrow = 0;
-        if (e == ELEM_F32) memcpy(&f, x + at, sizeof f);
-        else if (e == ELEM_F64) memcpy(&d, x + at, sizeof d);
-        else if (e == ELEM_I32) memcpy(&narrow, x + at, sizeof narrow);
-        else memcpy(&i, x + at, sizeof i);
-        const double next = number + d + (double)f;
-        const int64_t next_whole = (int64_t)((uint64_t)whole + (uint64_t)i + (uint64_t)(int64_t)narrow);   /* wraps as whole numbers do */
-        d = exclusive ? number : next;
-        f = (float)d;
-        i = exclusive ? whole : next_whole;
-        memcpy(out + at, e == ELEM_F32 ? (const void *)&f : e == ELEM_F64 ? (const void *)&d : (const void *)&i, elem_size(e));
-        number = next;
-        whole = next_whole;
-    }
-}
-
-bool import_cum_sum(importer *im, import_node *n)
-{
-    int64_t shape[IR_RANK_MAX], elements, step = 1;
-    const int64_t *axes;
-    const elem e = import_type(n, 0)->elem;
-    int axis, count;
-    if (e != ELEM_F32 && e != ELEM_F64 && e != ELEM_I64 && e != ELEM_I32) return import_fail(im, n, STATUS_TYPE, 0, "%s", elem_name(e));
-    const uint8_t *x = constant(im, n, 0, shape, &elements);
-    if (!x || !import_numbers(im, n, 1, "the axis", &axes, &count)) return false;
-    if (count != 1) return import_fail(im, n, STATUS_SHAPE, 1, "one number is needed");
-    if (!import_axis(im, n, axes[0], import_type(n, 0)->rank, &axis)) return false;
-    const bool exclusive = import_int(im, n, "exclusive", 0) != 0, reverse = import_int(im, n, "reverse", 0) != 0;
-    const size_t size = (size_t)elements * elem_size(e);
-    uint8_t *out = arena_alloc(im->arena, size);
-    for (int i = axis + 1; i < import_type(n, 0)->rank; i++) step *= shape[i];
-    for (int64_t i = 0; i < elements; i++) {
-        const bool starts_line = i / step % shape[axis] == 0;
-        const size_t at = (size_t)i * elem_size(e);
-        if (starts_line) sum_line(e, x + at, out + at, shape[axis], step, exclusive, reverse);
-    }
-    return put_constant(im, n, e, import_type(n, 0)->rank, shape, out, size);
 }

@@ -1,5 +1,5 @@
-/* Addresses for buffers with known times. Each buffer gets the lowest address that fits, in several orders; the best order stays. The lower bound is the heaviest
- * set found of buffers of which no two may touch the same byte. */
+/* Addresses for buffers with known times. Each buffer gets the lowest address that fits, in several orders; the best order stays. The lower bound is
+ * the heaviest set found of buffers of which no two may touch the same byte. */
 #include "plan_private.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Shows that a graph treats every image of a batch by itself, so that it may be planned for one image and run image by image.
- * In every value that depends on the batch, N is one digit of the row-major index of its elements: `inner` elements stand below it. An operator keeps images apart if it
- * does nothing along the axis that holds this digit. */
+ * In every value that depends on the batch, N is one digit of the row-major index of its elements: `inner` elements stand below it. An operator keeps
+ * images apart if it does nothing along the axis that holds this digit. */
 #include "plan_private.h"
 
 typedef struct batch_state { plan *plan; int64_t *inner; diag *diag; } batch_state;   /* inner[id]: 0: the value does not depend on the batch */
@@ -23,7 +23,8 @@ static int batch_axis(const plan *p, const ir_type *t, int64_t inner, int64_t *s
 {
     for (int i = 0; i < t->rank; i++) {
         if (!mentions(p, t->dim[i])) continue;
-        *step = inner / below(p, t, i);
+        const int64_t under = below(p, t, i);
+        *step = under ? inner / under : 1;
         return i;
     }
     return -1;
@@ -43,7 +44,7 @@ static int input_axis(const batch_state *b, const ir_node *n, int i, int64_t *st
     return v && b->inner[v->id] ? batch_axis(b->plan, &v->type, b->inner[v->id], step) : -1;
 }
 
-/* Does what is taken along the batch's axis stay within one image? Each digit but the batch itself, and the batch's part within an image, goes some way. */
+/* Does what is taken along the batch's axis stay within one image? Each digit but the batch, and the batch's part within an image, goes some way. */
 static bool stays_within(const plan *p, const move *m, int axis, int64_t step)
 {
     int64_t low = m->offset[axis], high = low;
@@ -78,7 +79,7 @@ static bool check_move(batch_state *b, const ir_node *n)
     return true;
 }
 
-/* Input i, whose batch lies in this axis, comes together with others in the output, aligned at the right: all must hold the batch in one axis, and alike. */
+/* Input i, whose batch lies in this axis, meets others in the output, aligned at the right: all must hold the batch in one axis, and alike. */
 static bool join(batch_state *b, const ir_node *n, int i, int axis, int64_t step, int *joined, int64_t *inner)
 {
     const ir_type *to = &n->output[0]->type;
@@ -250,14 +251,16 @@ bool plan_check_batch(plan *p, diag *d)
                 if (p->batch_symbol < 0) p->batch_symbol = s;
                 if (p->batch_symbol != s || j != 0 || plan_dim(p, g->parameter[i].value->type.dim[j]) != 1) {
                     diag_place place = { .node = NULL, .input = -1 };
-                    diag_error(d, STATUS_MIXED_BATCH, &place, "input '%s': only one run-time symbol, as the first dimension of inputs, is supported", g->parameter[i].name);
+                    diag_error(d, STATUS_MIXED_BATCH, &place, "input '%s': only one run-time symbol, as the first dimension of inputs, is supported",
+                               g->parameter[i].name);
                     return false;
                 }
             }
     if (p->batch_symbol < 0) return true;
     batch_state b = { p, arena_array(p->arena, (size_t)g->next_id + 1, sizeof *b.inner), d };
     for (int i = 0; i < g->parameters; i++)
-        if (g->parameter[i].value->type.rank && mentions(p, g->parameter[i].value->type.dim[0])) b.inner[g->parameter[i].value->id] = below(p, &g->parameter[i].value->type, 0);
+        if (g->parameter[i].value->type.rank && mentions(p, g->parameter[i].value->type.dim[0]))
+            b.inner[g->parameter[i].value->id] = below(p, &g->parameter[i].value->type, 0);
     for (const ir_node *n = g->first; n; n = n->next)
         if (!check_node(&b, n)) return false;
     for (int i = 0; i < g->results; i++) {

@@ -62,8 +62,8 @@ static int add_gemms(plan *p, const plan_gemm *g, int count)
     return first;
 }
 
-/* Kernels [height - low][remainder of blocks][remainder of parts] of a product with packed weights that sums `depth` inputs, a part at a time. With `direct` a
- * single part goes to the result itself, otherwise into a tile of sums. Heights that do not occur have no kernel. */
+/* Kernels [height - low][remainder of blocks][remainder of parts] of a product with packed weights that sums `depth` inputs, a part at a time. With
+ * `direct` a single part goes to the result itself, otherwise into a tile of sums. Heights that do not occur have no kernel. */
 static int linear_kernels(plan *p, plan_tiles *t, int depth, bool direct)
 {
     const int least = (depth + PART - 1) / PART, parts = least < PARTS ? least : PARTS;
@@ -151,7 +151,8 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
     const plan_scope *s = t->scope;
     const ir_node *n = t->node;
     t->tiles[0].gemm = t->tiles[1].gemm = -1;
-    const int64_t natural = n->op == IR_LINEAR || n->op == IR_MLP ? plan_value_of(s, n->output[0])->elements / last_size(plan_value_of(s, n->output[0])) : t->rows;
+    const int64_t natural = n->op == IR_LINEAR || n->op == IR_MLP
+                                ? plan_value_of(s, n->output[0])->elements / last_size(plan_value_of(s, n->output[0])) : t->rows;
     const int64_t scale = natural / f->rows;
     if (n->op == IR_LINEAR) {
         const plan_value *x = plan_value_of(s, n->input[0]);

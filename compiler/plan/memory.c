@@ -1,6 +1,6 @@
-/* Liveness over the concurrent schedule, then addresses. Time is a phase (a tick) and a step in it. What a phase reads other than by panel lives for all of that
- * phase, since a fast thread is at its last step while a slow one is at its first. What it reads by panel may be overwritten by a later step of the same panel:
- * then both must have the same rows and lie at the same address. */
+/* Liveness over the concurrent schedule, then addresses. Time is a phase (a tick) and a step in it. What a phase reads other than by panel lives for
+ * all of that phase, since a fast thread is at its last step while a slow one is at its first. What it reads by panel may be overwritten by a later
+ * step of the same panel: then both must have the same rows and lie at the same address. */
 #include "plan_private.h"
 
 static plan_memory_buffer *add_buffer(plan_buffers *all, plan_scope *s, plan_value *v, int64_t bytes)
@@ -135,7 +135,8 @@ static void call_start(const plan_scope *f, int64_t tick, int j, plan_interval *
 /* From the first writing to the last reading inside a scope that starts at this tick. */
 static plan_interval interval_of(const plan_value *x, int64_t from_tick, int64_t to_tick)
 {
-    return (plan_interval){ .from = moment_from(from_tick, x->def, x->def_by_panel), .to = moment_to(to_tick, x->last, x->last_by_panel, x->last_in_place),
+    return (plan_interval){ .from = moment_from(from_tick, x->def, x->def_by_panel),
+                            .to = moment_to(to_tick, x->last, x->last_by_panel, x->last_in_place),
                             .from_panel = x->def_by_panel, .to_panel = x->last_by_panel };
 }
 
@@ -159,7 +160,8 @@ static plan_interval main_interval(plan *p, const int64_t *tick, plan_value *x)
         i.to = tick[last] * PLAN_MOMENTS;
         i.to_panel = false;
         for (int j = 0; j < call->inputs; j++)
-            if (plan_base(s, call->input[j]) == x) call_end(&p->function[s->item[last].function], tick[last], j, plan_value_of(s, call->input[j]), &i);
+            if (plan_base(s, call->input[j]) == x)
+                call_end(&p->function[s->item[last].function], tick[last], j, plan_value_of(s, call->input[j]), &i);
     }
     return i;
 }
@@ -183,7 +185,8 @@ static void frame_buffers(plan *p, const int64_t *tick, plan_buffers *all)
             if (!in_frame(x)) continue;
             plan_memory_buffer *b = add_buffer(all, s, x, x->bytes);
             for (int c = 0; c < p->main.items; c++)
-                if (p->main.item[c].call && p->main.item[c].function == f) add_interval(p->arena, b, interval_of(x, tick[c] + x->def.item, tick[c] + x->last.item));
+                if (p->main.item[c].call && p->main.item[c].function == f)
+                    add_interval(p->arena, b, interval_of(x, tick[c] + x->def.item, tick[c] + x->last.item));
             if (!b->intervals) all->count--;
         }
 }
@@ -197,9 +200,10 @@ static void place_scratch(plan *p, plan_scope *s, plan_phase *f, int item)
         plan_value *x = &s->value[i];
         if (!x->value || x->base != x || !x->local || x->def.item != item) continue;
         x->space = SPACE_SCRATCH;
-        x->bytes = x->elements / f->rows * f->panel_rows * (int64_t)plan_element_size(x->value->type.elem);
+        x->bytes = x->elements / f->rows * f->panel_rows * (int64_t)elem_size(x->value->type.elem);
         add_interval(p->arena, add_buffer(&all, s, x, x->bytes),
-                     (plan_interval){ .from = 2 * x->def.step + 1, .to = 2 * x->last.step + (x->last_in_place ? 0 : 1), .to_in_place = x->last_in_place });
+                     (plan_interval){ .from = 2 * x->def.step + 1, .to = 2 * x->last.step + (x->last_in_place ? 0 : 1),
+                                      .to_in_place = x->last_in_place });
     }
     for (int j = 0; j < f->steps; j++) {
         if (!f->step[j]->scratch_bytes) continue;

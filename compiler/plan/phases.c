@@ -1,8 +1,10 @@
-/* Steps into phases, phases into panels of tiles. A step joins the phase before it if all that it reads of that phase it reads by panel; otherwise it starts a new one. */
+/* Steps into phases, phases into panels of tiles. A step joins the phase before it if all that it reads of that phase it reads by panel; else it
+ * starts a new one. */
 #include "plan_private.h"
 
 enum {
-    PANEL_ROWS = 200,  /* no panel has more: each reads all weights once. On Zen 3 an MLP runs at 87 % of peak with 197 rows, 83 with 99, 77 with 50 */
+    /* No panel has more: each reads all weights once. On Zen 3 an MLP runs at 87 % of peak with 197 rows, 83 with 99, 77 with 50. */
+    PANEL_ROWS = 200,
     TILE_ROWS = 33,    /* about so many in the smallest panel: balanced for two, three and six threads */
     SHARED_ROWS = 16,  /* a phase of fewer rows cannot be shared out well: a step of many rows had better not join it… */
     FEW_ROWS = 48      /* …but one of so few is not worth a barrier */
@@ -11,7 +13,7 @@ enum {
 static bool has_work(const plan_scope *s, const ir_node *n)
 {
     const plan_value *out = plan_value_of(s, n->output[0]);
-    if (out->space == SPACE_CONSTANT || plan_is_folded(n)) return false;
+    if (out->space == SPACE_CONSTANT || plan_is_folded(n) || !out->elements) return false;
     return !out->view && !out->assembled;
 }
 

@@ -7,11 +7,6 @@ int64_t plan_round_up(int64_t n, int64_t to)
     return (n + to - 1) / to * to;
 }
 
-size_t plan_element_size(elem e)
-{
-    return e == ELEM_BOOL ? sizeof(float) : elem_size(e);
-}
-
 int64_t plan_dim(const plan *p, dim d)
 {
     return dim_evaluate(d, p->symbol);
@@ -56,7 +51,7 @@ static void place(const plan *p, plan_scope *s, const ir_value *v)
     x->base = x;
     x->row_elements = x->row_stride = x->elements;
     x->space = plan_packs_as_constant(v) ? SPACE_CONSTANT : v->def ? SPACE_FRAME : SPACE_ARGUMENT;
-    x->bytes = x->elements * (int64_t)plan_element_size(v->type.elem);
+    x->bytes = x->elements * (int64_t)elem_size(v->type.elem);
 }
 
 /* Strides as runs: all axes but the trailing contiguous ones must merge into one stride. */
@@ -67,6 +62,7 @@ static bool as_runs(const plan_value *x, int rank, const int64_t *stride, int64_
     for (; i >= 0 && (x->shape[i] == 1 || stride[i] == run); i--) run *= x->shape[i];
     for (int64_t inside = 1; i >= 0; i--) {
         if (x->shape[i] == 1) continue;
+        if (!stride[i]) return false;   /* the same elements again */
         if (!step) step = stride[i];
         else if (stride[i] != step * inside) return false;
         inside *= x->shape[i];
@@ -97,14 +93,16 @@ static bool readers_take_runs(const plan_scope *s, const ir_value *v, int64_t ru
             if (n->input[0] != v || v->uses != 1 || run != row_of(s, n, v)) return false;
             break;
         case IR_ATTENTION:
-            if (run != row_of(s, n, v) || s->value[n->input[0]->id].shape[0] != 1 || n->input[1] == v || (n->inputs > 3 && n->input[3] == v)) return false;
+            if (run != row_of(s, n, v) || s->value[n->input[0]->id].shape[0] != 1 || n->input[1] == v || (n->inputs > 3 && n->input[3] == v))
+                return false;
             break;
         case IR_MOVE:
             if (plan_is_folded(n)) {
                 if (run != row_of(s, n, v) || s->value[v->id].shape[0] != 1) return false;
                 break;
             }
-            if (!move_is_reshape(&v->type, ir_move(n)) || last < 0 || run % s->value[out->id].shape[last] || !readers_take_runs(s, out, run)) return false;
+            if (!move_is_reshape(&v->type, ir_move(n)) || last < 0 || run % s->value[out->id].shape[last] || !readers_take_runs(s, out, run))
+                return false;
             break;
         default: return false;
         }
@@ -171,7 +169,8 @@ static void place_concat(plan_scope *s, const ir_node *n)
         plan_value *in = plan_value_at(s, n->input[i]), *base = in->base;
         const bool whole = in->offset == 0 && in->elements == base->elements && in->row_elements == in->row_stride;
         const bool kept = s->is_function && (ir_is_result(base->value) || base->result_views || ir_is_result(n->input[i]));
-        const bool made_here = base->space == SPACE_FRAME && base->base == base && base->value->def->op != IR_CONCAT && base->value->def->op != IR_CALL;
+        const bool made_here = base->space == SPACE_FRAME && base->base == base && base->value->def->op != IR_CONCAT &&
+                               base->value->def->op != IR_CALL;
         if (whole && made_here && !kept && inputs_in(s, n, base) == 1) {
             base->base = out;
             base->offset = offset;

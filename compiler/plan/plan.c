@@ -20,7 +20,8 @@ static double leading_rows(const plan_value *x)
 /* Multiply-adds of a node, times two, for one image. */
 static double node_flop(const plan_scope *s, const ir_node *n)
 {
-    const plan_value *out = plan_value_of(s, n->output[0]), *a = n->inputs > 0 ? plan_value_of(s, n->input[0]) : NULL, *b = n->inputs > 1 ? plan_value_of(s, n->input[1]) : NULL;
+    const plan_value *out = plan_value_of(s, n->output[0]), *a = n->inputs > 0 ? plan_value_of(s, n->input[0]) : NULL;
+    const plan_value *b = n->inputs > 1 ? plan_value_of(s, n->input[1]) : NULL;
     switch (n->op) {
     case IR_LINEAR: return 2 * leading_rows(a) * (double)b->elements;
     case IR_MLP: return 2 * leading_rows(a) * ((double)b->elements + (double)plan_value_of(s, n->input[3])->elements);

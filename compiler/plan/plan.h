@@ -1,10 +1,11 @@
-/* The plan: which steps run in which phase, over which rows, with which data where. Everything is planned for one image (N = 1): a batch runs the plan
- * image by image (batch.c shows that no operator mixes images).
+/* The plan: which steps run in which phase, over which rows, with which data where. Everything is planned for one image (N = 1): a batch runs the
+ * plan image by image (batch.c shows that no operator mixes images).
  *
- * A *scope* is the main graph or one of its functions. A scope is a list of *items*: phases and calls. A *phase* has one space of rows, cut into tiles; a few
- * neighbouring tiles are a panel, which a thread claims (the more threads, the fewer tiles a panel); its *steps* run one after another on a panel, reading only rows of that panel of what the phase itself makes. Between phases stands a barrier.
- * A value lives in one place: a graph's parameter or result (the caller's pointer), the frame (one an image in flight), or the scratch (one a thread: values
- * that live within one phase, a panel of rows at a time). */
+ * A *scope* is the main graph or one of its functions. A scope is a list of *items*: phases and calls. A *phase* has one space of rows, cut into
+ * tiles; a few neighbouring tiles are a panel, which a thread claims (the more threads, the fewer tiles a panel); its *steps* run one after another
+ * on a panel, reading only rows of that panel of what the phase itself makes. Between phases stands a barrier.
+ * A value lives in one place: a graph's parameter or result (the caller's pointer), the frame (one an image in flight), or the scratch (one a thread:
+ * values that live within one phase, a panel of rows at a time). */
 #ifndef VITCC_PLAN_PLAN_H
 #define VITCC_PLAN_PLAN_H
 
@@ -46,8 +47,8 @@ typedef struct plan_value {
 typedef struct plan_gemm { int m, n, k, lda, ldb, ldc, add; } plan_gemm;
 
 /* How rows are cut into tiles for products: a panel into ceil(rows / tile) of nearly equal height. gemm: index of the first of the kernels
- * [height - low][remainder block][remainder part] of linear layers, [height - low] of attention; -1: none. gemm_add: of attention, [height - low][remainder],
- * adding to the result. */
+ * [height - low][remainder block][remainder part] of linear layers, [height - low] of attention; -1: none. gemm_add: of attention,
+ * [height - low][remainder], adding to the result. */
 typedef struct plan_tiles {
     int tile, low, heights;
     const bool *occurs;              /* [heights] */
@@ -94,7 +95,7 @@ struct plan_scope {
 };
 
 /* One array of the weights file, used by one field of the code: a constant of the main graph, in the layout its reader wants. */
-typedef enum plan_layout { LAYOUT_PLAIN, LAYOUT_PACKED, LAYOUT_RAW /* bytes as they are, of masks */ } plan_layout;
+typedef enum plan_layout { LAYOUT_PLAIN, LAYOUT_PACKED, LAYOUT_FLAGS /* truth values as floats, 0 or 1, for vectors */ } plan_layout;
 typedef struct plan_weight {
     const ir_value *value;           /* of the main graph, ir_is_constant */
     plan_layout layout;
@@ -139,8 +140,6 @@ bool plan_is_key_transpose(const ir_node *n);
 /* What the step of n reads as its i-th input: the node's input, or the transposition's source. */
 const ir_value *plan_input(const ir_node *n, int i);
 const plan_value *plan_value_of(const plan_scope *s, const ir_value *v);   /* NULL v: NULL */
-/* Bytes of an element at run time: truth values are floats, 0 or 1. */
-size_t plan_element_size(elem e);
 int64_t plan_round_up(int64_t n, int64_t to);
 int64_t plan_dim(const plan *p, dim d);                                    /* with N = 1 */
 /* First row of panel i, if the phase is cut into f->panels of them; i = panels: the row after the last. */

@@ -7,8 +7,8 @@
 /* batch.c: shows that no operator of the graph mixes images, or reports E311. Sets batch_symbol. */
 bool plan_check_batch(plan *p, diag *d);
 
-/* check.c: what the parts below rely on, or E403: functions that call none and make every result themselves, parameters that are constants in every call or in none,
- * values neither empty nor beyond 2^31 elements an image. */
+/* check.c: what the parts below rely on, or E403: functions that call none and make every result themselves, parameters that are constants in every
+ * call or in none, values not beyond 2^31 elements an image. */
 bool plan_check_graph(const plan *p, diag *d);
 /* The same of steps: operands of an epilogue that it can follow. */
 bool plan_check_steps(const plan_scope *s, diag *d);
@@ -29,8 +29,8 @@ void plan_make_phases(plan *p, plan_scope *s, const plan_options *o);
 /* kernels.c: tiles and matrix kernels of every step, and its own scratch. */
 void plan_choose_kernels(plan *p, plan_scope *s, const plan_options *o);
 
-/* allocate.c: when buffers live, in moments, and where. A moment is a tick (a phase of the main scope, those of calls counted) times PLAN_MOMENTS and, in it,
- * 2 step for reading, 2 step + 1 for writing; PLAN_MOMENTS - 1 is the end of the phase. */
+/* allocate.c: when buffers live, in moments, and where. A moment is a tick (a phase of the main scope, those of calls counted) times PLAN_MOMENTS
+ * and, in it, 2 step for reading, 2 step + 1 for writing; PLAN_MOMENTS - 1 is the end of the phase. */
 enum { PLAN_MOMENTS = 1 << 20 };
 
 typedef struct plan_interval {

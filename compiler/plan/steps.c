@@ -54,7 +54,8 @@ static int64_t operand_size(const plan_value *x, const plan_value *out, int i)
     return j >= 0 ? x->shape[j] : 1;
 }
 
-/* Rows at which operand x, broadcast to out, can be followed: all of out's where x has the same rows or one for all; else those outside the axes along which x repeats. */
+/* Rows at which operand x, broadcast to out, can be followed: all of out's where x has the same rows or one for all; else those outside the axes
+ * along which x repeats. */
 static int64_t operand_rows(const plan_value *x, const plan_value *out, bool *same)
 {
     const int last = out->value->type.rank > 0 ? out->value->type.rank - 1 : 0;

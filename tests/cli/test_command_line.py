@@ -1,5 +1,6 @@
 """The command line: usage, exit statuses, broken files with their located errors, determinism, nothing half-written."""
 import filecmp
+import json
 import subprocess
 
 import numpy as np
@@ -121,8 +122,8 @@ def test_dump_after_every_pass():
     assert [line.split()[2] for line in text.splitlines() if line.startswith("# after ")] == ["load", *PASSES]
 
 
-def same_folders(a, b):
-    compared = filecmp.dircmp(a, b)
+def same_folders(a, b, ignored=()):
+    compared = filecmp.dircmp(a, b, ignore=list(ignored))
     assert not compared.left_only and not compared.right_only
     for name in compared.common_files:
         assert (a / name).read_bytes() == (b / name).read_bytes(), name
@@ -131,14 +132,18 @@ def same_folders(a, b):
 
 
 def test_the_same_bytes_each_time(tmp_path):
-    """Wherever it is run from, and whatever the model's path."""
+    """Wherever it is run from, and whatever the model's path: that stands in .vitcc alone."""
     copy = tmp_path / "elsewhere"
     copy.mkdir()
     for name in ("digits.onnx", "config.json", "preprocessor_config.json"):
         (copy / name).write_bytes((DIGITS.parent / name).read_bytes())
     run(VITCC, "compile", DIGITS, "-o", tmp_path / "a", "-q")
     run(VITCC, "compile", "digits.onnx", "-o", tmp_path / "b", "-q", cwd=copy)
-    same_folders(tmp_path / "a", tmp_path / "b")
+    same_folders(tmp_path / "a", tmp_path / "b", [".vitcc"])
+    records = [json.loads((tmp_path / folder / ".vitcc").read_text()) for folder in "ab"]
+    assert [r.pop("model") for r in records] == [str(DIGITS), str(copy / "digits.onnx")] and records[0] == records[1]
+    run(VITCC, "compile", "../elsewhere/../elsewhere/digits.onnx", "-o", tmp_path / "c", "-q", cwd=copy)
+    same_folders(tmp_path / "b", tmp_path / "c")
 
 
 def test_compiling_again_replaces(tmp_path):

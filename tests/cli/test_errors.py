@@ -171,6 +171,9 @@ USAGE = [
     (["compile"], "which model?"),
     (["compile", M], "compile: where to? -o FOLDER"),
     (["evaluate", M], "evaluate: where to? -o FOLDER"),
+    (["tune"], "tune: which folder?"),
+    (["tune", "out", "--threads", "0"], "--threads wants a number from 1 to 65536, not 0"),
+    (["tune", "out", "--batch", "many"], "--batch wants a number from 1 to 65536, not many"),
     (["inspect", M, "b"], "one model at a time, not also b"),
     (["compile", M, *O, "--name", ""], "--name is empty"),
     (["compile", M, *O, "--kernels", "magic"], "--kernels is jit, aot or portable, not magic"),
@@ -197,9 +200,10 @@ def test_usage(arguments, particulars, folder):
 
 
 def test_every_code_is_provoked():
-    """Codes 100 to 105 by the tests above, by their names here; the graph's and the file's by CASES and SHAPES."""
+    """Codes 100 to 105 by the tests above, by their names here; 106 to 109 by test_tune.py; the graph's and the file's by CASES and SHAPES."""
+    tests = "".join((ROOT / "tests/cli" / name).read_text() for name in ("test_errors.py", "test_tune.py"))
     printed = " ".join(text for _, *lines in CASES.values() for text in lines) + " ".join(text for _, _, text in SHAPES.values())
-    provoked = {int(n) for n in re.findall(r"error E(\d+)", printed)} | {int(n) for n in re.findall(r"\bline\((\d+)", (ROOT / "tests/cli/test_errors.py").read_text())}
+    provoked = {int(n) for n in re.findall(r"error E(\d+)", printed)} | {int(n) for n in re.findall(r"\bline\((\d+)", tests)}
     assert sorted(provoked | set(NOT_FROM_OUTSIDE)) == sorted(set(STATUS) - {0})
     assert not provoked & set(NOT_FROM_OUTSIDE)
 
@@ -295,7 +299,7 @@ def test_good_output_survives_failures(folder):
     run(VITCC, "compile", "good.onnx", "-o", "out", "-q", cwd=folder)
     before = held(folder / "out")
     assert len(before) > 5
-    for made in (b"", one("Frobnicate"), SUMMED, model([NODE("Identity", ["x"], ["y"])], inputs=(("x", 7, (1, 4)),), outputs=(("y", 7, None),))):
+    for made in (b"", one("Frobnicate"), SUMMED, one("Conv", "xw", [ones("w", 1, 1, 2, 2, 2, 2)], (("x", 1, (1, 1, 3, 3, 3, 3)),))):
         assert len(refused(folder, made)) == 1
     (folder / "config.json").write_text("{")
     assert len(refused(folder, one("Neg"))) == 1

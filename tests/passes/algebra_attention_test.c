@@ -44,13 +44,15 @@ static void biases_of_keys_and_values_go(void **state)
     (void)state;
     expect_biases(ATTENTION_HEAD KEYS VALUES ATTENTION JOIN PROJECT RETURN, false, false);
     /* the projection has no bias yet, and an epilogue */
-    expect_biases(ATTENTION_HEAD KEYS VALUES ATTENTION JOIN "  %y: f32[N,5,8] = linear(%j, %wo, _, %x) {epilogue = add(in0, in1)}\n" RETURN, false, false);
+    expect_biases(ATTENTION_HEAD KEYS VALUES ATTENTION JOIN "  %y: f32[N,5,8] = linear(%j, %wo, _, %x) {epilogue = add(in0, in1)}\n" RETURN, false,
+                  false);
     /* any mask, where an empty row is NaN */
     expect_biases(ATTENTION_HEAD KEYS VALUES "  %a: f32[N,5,4,3] = attention(%q, %k, %v, %mask) {scale = 0.5}\n" JOIN PROJECT RETURN, false, false);
     /* a row of which one key is masked, and causal: none is empty */
     expect_biases(ATTENTION_HEAD KEYS VALUES "  %c: f32[5] = const {bytes = [0, -inf, 1, 2, -1]}\n"
                   "  %a: f32[N,5,4,3] = attention(%q, %k, %v, %c) {scale = 0.5, empty = zero}\n" JOIN PROJECT RETURN, false, false);
-    expect_biases(ATTENTION_HEAD KEYS VALUES "  %a: f32[N,5,4,3] = attention(%q, %k, %v) {scale = 0.5, causal = 1, empty = zero}\n" JOIN PROJECT RETURN, false, false);
+    expect_biases(ATTENTION_HEAD KEYS VALUES "  %a: f32[N,5,4,3] = attention(%q, %k, %v) {scale = 0.5, causal = 1, empty = zero}\n" JOIN PROJECT
+                  RETURN, false, false);
     /* keys transposed */
     expect_biases(ATTENTION_HEAD "  %lk: f32[N,5,6] = linear(%x, %wk, %bk)\n  %k: f32[N,2,3,5] = move(%lk) {move = [N@0, 6@2, 5@1]}\n" VALUES
                   "  %a: f32[N,5,4,3] = attention(%q, %k, %v) {scale = 0.5, transposed = 1}\n" JOIN PROJECT RETURN, false, false);
@@ -60,7 +62,9 @@ static void one_head_needs_no_move(void **state)
 {
     (void)state;
     expect_biases("symbols N 1..64\ngraph t(%x: f32[N,5,8]) {\n"
-                  "  %wq: f32[8,6] = const {bytes = noise 1 1}\n  %wo: f32[6,8] = const {bytes = noise 2 1}\n  %b: f32[6] = const {bytes = noise 3 1}\n"
+                  "  %wq: f32[8,6] = const {bytes = noise 1 1}\n"
+                  "  %wo: f32[6,8] = const {bytes = noise 2 1}\n"
+                  "  %b: f32[6] = const {bytes = noise 3 1}\n"
                   "  %lq: f32[N,5,6] = linear(%x, %wq, %b)\n  %q: f32[N,5,1,6] = move(%lq) {move = [N@0, 5@1, 6@2]}\n"
                   "  %lk: f32[N,5,6] = linear(%x, %wq, %b)\n  %k: f32[N,5,1,6] = move(%lk) {move = [N@0, 5@1, 6@2]}\n"
                   "  %lv: f32[N,5,6] = linear(%x, %wq, %b)\n  %v: f32[N,5,1,6] = move(%lv) {move = [N@0, 5@1, 6@2]}\n"
@@ -121,7 +125,8 @@ static void value_near_misses(void **state)
     /* the heads are not side by side */
     expect_biases(ATTENTION_HEAD KEYS VALUES ATTENTION "  %j: f32[N,5,12] = move(%a) {move = [N@0, 5@1, 3@3, 4@2]}\n" PROJECT RETURN, false, true);
     /* a row may be empty and then is zero: a mask not known, one with an empty row, fewer keys than causal queries */
-    expect_biases(ATTENTION_HEAD KEYS VALUES "  %a: f32[N,5,4,3] = attention(%q, %k, %v, %mask) {scale = 0.5, empty = zero}\n" JOIN PROJECT RETURN, false, true);
+    expect_biases(ATTENTION_HEAD KEYS VALUES "  %a: f32[N,5,4,3] = attention(%q, %k, %v, %mask) {scale = 0.5, empty = zero}\n" JOIN PROJECT RETURN,
+                  false, true);
     expect_biases(ATTENTION_HEAD KEYS VALUES "  %c: f32[5,1] = const {bytes = [0, 0, -inf, 0, 0]}\n"
                   "  %a: f32[N,5,4,3] = attention(%q, %k, %v, %c) {scale = 0.5, empty = zero}\n" JOIN PROJECT RETURN, false, true);
     expect_biases(ATTENTION_HEAD "  %s: f32[N,3,8] = move(%x) {move = [N@0, 3@1, 8@2]}\n"

@@ -1,5 +1,6 @@
-/* Element-wise chains for the tests of fusing passes, written short: "A=mean(x); d=sub(x,A); y=mul(d,0.5)". One letter a value: x is the parameter, f32[2,3,8];
- * g, h, k are constants f32[8]; capitals have one element a row, f32[2,3,1]; all else has x's type. mean, sum, meansq reduce the last axis. */
+/* Element-wise chains for the tests of fusing passes, written short: "A=mean(x); d=sub(x,A); y=mul(d,0.5)". One letter a value: x is the parameter,
+ * f32[2,3,8]; g, h, k are constants f32[8]; capitals have one element a row, f32[2,3,1]; all else has x's type. mean, sum, meansq reduce the last
+ * axis. */
 #ifndef VITCC_TESTS_CHAIN_H
 #define VITCC_TESTS_CHAIN_H
 
@@ -69,8 +70,8 @@ static inline void chain_map(strbuf *out, const chain_statement *s, bool swap, b
     strbuf_printf(out, ")}\n");
 }
 
-/* The chain as a graph with the results named in `results`. Bit i of `swaps` exchanges the operands of its i-th sum or product; `constants`: numbers are const
- * nodes, else part of the expression. */
+/* The chain as a graph with the results named in `results`. Bit i of `swaps` exchanges the operands of its i-th sum or product; `constants`: numbers
+ * are const nodes, else part of the expression. */
 static inline const char *chain_text(arena *a, const char *chain, const char *results, unsigned swaps, bool constants)
 {
     chain_statement s[CHAIN_STATEMENTS] = {{0}};

@@ -101,10 +101,13 @@ static void test_masks(void **state)
 {
     (void)state;
     check_mask(WHOLE("  %t: f32[2,2,3,5] = map(%s, %m) {expr = add(in0, in1)}\n" PLAIN_SOFTMAX), ELEM_F32, 0);
-    check_mask(WHOLE("  %u: f32[2,2,3,5] = map(%s) {expr = mul(in0, 0.5)}\n  %t: f32[2,2,3,5] = map(%m, %u) {expr = add(in0, in1)}\n" PLAIN_SOFTMAX), ELEM_F32, 0);
-    check_mask(WHOLE("  %u: f32[2,2,3,5] = map(%s, %m) {expr = add(in0, in1)}\n  %t: f32[2,2,3,5] = map(%u) {expr = mul(in0, 0.5)}\n" PLAIN_SOFTMAX), ELEM_F32, 1);
+    check_mask(WHOLE("  %u: f32[2,2,3,5] = map(%s) {expr = mul(in0, 0.5)}\n"
+                     "  %t: f32[2,2,3,5] = map(%m, %u) {expr = add(in0, in1)}\n" PLAIN_SOFTMAX), ELEM_F32, 0);
+    check_mask(WHOLE("  %u: f32[2,2,3,5] = map(%s, %m) {expr = add(in0, in1)}\n"
+                     "  %t: f32[2,2,3,5] = map(%u) {expr = mul(in0, 0.5)}\n" PLAIN_SOFTMAX), ELEM_F32, 1);
     check_mask(WHOLE("  %t: f32[2,2,3,5] = map(%s, %m) {expr = sub(in0, in1)}\n" PLAIN_SOFTMAX), ELEM_F32, 1);
-    check_mask(WHOLE("  %c: f32[2,3,5] = const {bytes = noise 3 1}\n  %t: f32[2,2,3,5] = map(%s, %c) {expr = add(in0, in1)}\n" PLAIN_SOFTMAX), ELEM_F32, 0);
+    check_mask(WHOLE("  %c: f32[2,3,5] = const {bytes = noise 3 1}\n"
+                     "  %t: f32[2,2,3,5] = map(%s, %c) {expr = add(in0, in1)}\n" PLAIN_SOFTMAX), ELEM_F32, 0);
     check_mask(WHOLE("  %t: f32[2,2,3,5] = map(%b, %s) {expr = select(in0, in1, -inf)}\n" PLAIN_SOFTMAX), ELEM_BOOL, 0);
     check_mask(WHOLE("  %t: f32[2,2,3,5] = map(%b, %s) {expr = select(in0, -inf, in1)}\n" PLAIN_SOFTMAX), ELEM_BOOL, 1);
     /* All of a row at the lowest float is an even row, not an empty one: that stays an addition. */
@@ -118,7 +121,8 @@ static void test_masks(void **state)
 static void test_shifts_cancel(void **state)
 {
     (void)state;
-    check_scale(WHOLE("  %r: f32[2,2,3,1] = reduce(%s) {kind = max, axes = [3], keep = 1}\n  %t: f32[2,2,3,5] = map(%s, %r) {expr = sub(in0, in1)}\n" PLAIN_SOFTMAX), 1);
+    check_scale(WHOLE("  %r: f32[2,2,3,1] = reduce(%s) {kind = max, axes = [3], keep = 1}\n"
+                      "  %t: f32[2,2,3,5] = map(%s, %r) {expr = sub(in0, in1)}\n" PLAIN_SOFTMAX), 1);
     check_scale(WHOLE("  %t: f32[2,2,3,5] = map(%s) {expr = add(in0, 3)}\n" PLAIN_SOFTMAX), 1);
 }
 
@@ -188,12 +192,14 @@ static void test_attention_of_the_file(void **state)
 
 /* ---- NaN guards ---- */
 
-#define GUARD(from, to) "  %i: bool[2,2,3,5] = map(" from ") {expr = isnan(in0)}\n  " to ": f32[2,2,3,5] = map(%i, " from ") {expr = select(in0, 0, in1)}\n"
+#define GUARD(from, to) "  %i: bool[2,2,3,5] = map(" from ") {expr = isnan(in0)}\n" \
+                        "  " to ": f32[2,2,3,5] = map(%i, " from ") {expr = select(in0, 0, in1)}\n"
 
 static void test_guard(void **state)
 {
     (void)state;
-    pass_test *t = fused(WHOLE("  %t: f32[2,2,3,5] = map(%s, %m) {expr = add(in0, in1)}\n  %u: f32[2,2,3,5] = softmax(%t) {axis = 3}\n" GUARD("%u", "%p")));
+    pass_test *t = fused(WHOLE("  %t: f32[2,2,3,5] = map(%s, %m) {expr = add(in0, in1)}\n"
+                               "  %u: f32[2,2,3,5] = softmax(%t) {axis = 3}\n" GUARD("%u", "%p")));
     assert_true(ir_is_name(pass_test_find(t, IR_ATTENTION), KEY_EMPTY, "zero"));
     pass_test_free(t);
     /* The first row of all heads sees nothing: zero in both. */
@@ -346,7 +352,8 @@ static void test_probabilities(void **state)
     assert_int_equal(n->outputs, 2);
     assert_ptr_equal(t->g->result[1].value, n->output[1]);
     pass_test_free(t);
-    t = fused(INPUTS SPLIT SCORES "  %p: f32[2,2,3,5] = softmax(%s) {axis = 3}\n  %e: f32[2,2,3,5] = map(%p) {expr = exp(in0)}\n" JOIN "  return \"y\" %y, \"e\" %e\n}\n");
+    t = fused(INPUTS SPLIT SCORES "  %p: f32[2,2,3,5] = softmax(%s) {axis = 3}\n"
+              "  %e: f32[2,2,3,5] = map(%p) {expr = exp(in0)}\n" JOIN "  return \"y\" %y, \"e\" %e\n}\n");
     assert_int_equal(pass_test_find(t, IR_ATTENTION)->outputs, 2);
     pass_test_free(t);
 }
@@ -373,10 +380,12 @@ static void test_near_misses(void **state)
 {
     (void)state;
     static const struct { const char *text, *reason; } misses[] = {
-        {WHOLE("  %u: f32[2,2,3,5] = map(%s) {expr = tanh(in0)}\n  %t: f32[2,2,3,5] = map(%u) {expr = mul(in0, 30)}\n" PLAIN_SOFTMAX), "the scores are capped by tanh"},
+        {WHOLE("  %u: f32[2,2,3,5] = map(%s) {expr = tanh(in0)}\n"
+               "  %t: f32[2,2,3,5] = map(%u) {expr = mul(in0, 30)}\n" PLAIN_SOFTMAX), "the scores are capped by tanh"},
         {WHOLE("  %c: f32[5] = const {bytes = noise 3 1}\n  %t: f32[2,2,3,5] = map(%s, %c) {expr = mul(in0, in1)}\n" PLAIN_SOFTMAX),
          "the scores are multiplied by what differs from key to key"},
-        {WHOLE("  %t: f32[2,2,3,5] = map(%b, %s) {expr = select(in0, in1, -10000)}\n" PLAIN_SOFTMAX), "masked scores become a number that is not near the lowest float"},
+        {WHOLE("  %t: f32[2,2,3,5] = map(%b, %s) {expr = select(in0, in1, -10000)}\n" PLAIN_SOFTMAX),
+         "masked scores become a number that is not near the lowest float"},
         {WHOLE("  %p: f32[2,2,3,5] = softmax(%s) {axis = 1}\n"), "the softmax is over neither of the last two axes"},
         {WHOLE("  %p: f32[2,2,3,5] = softmax(%s) {axis = 2}\n"), "the softmax is not over the axis that the product with the values sums over"},
         {WHOLE("  %t: f32[2,2,3,5] = softmax(%s) {axis = 3}\n  %p: f32[2,2,3,5] = map(%t) {expr = mul(in0, in0)}\n"),
@@ -384,7 +393,8 @@ static void test_near_misses(void **state)
         {WHOLE("  %t: f32[2,2,3,5] = map(%s, %m) {expr = add(in0, in1)}\n  %u: f32[2,2,3,5] = softmax(%t) {axis = 3}\n" GUARD("%u", "%p")
                "  %n: f32[2,2,3,5] = map(%u) {expr = exp(in0)}\n  %l: f32[2,2,3,5] = map(%n, %p) {expr = add(in0, in1)}\n"),
          "probabilities are read in front of their NaN guard too"},
-        {"graph t(%s \"s\": f32[2,2,3,5], %vh \"v\": f32[2,2,5,4]) {\n  %p: f32[2,2,3,5] = softmax(%s) {axis = 3}\n" JOIN RETURN, "the scores are an input of the model"},
+        {"graph t(%s \"s\": f32[2,2,3,5], %vh \"v\": f32[2,2,5,4]) {\n"
+         "  %p: f32[2,2,3,5] = softmax(%s) {axis = 3}\n" JOIN RETURN, "the scores are an input of the model"},
     };
     for (size_t i = 0; i < sizeof misses / sizeof *misses; i++) {
         pass_test *t = pass_test_new(misses[i].text, "fuse_attention");

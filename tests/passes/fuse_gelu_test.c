@@ -38,8 +38,10 @@ static void test_tanh(void **state)
     (void)state;
     static const spelling spellings[] = {
         {"m=mul(x,0.5); p=pow(x,3); a=mul(p,0.044715); b=add(x,a); c=mul(b,0.7978846); d=tanh(c); e=add(d,1); y=mul(m,e)", "gelu_tanh(in0)"},
-        {"p=mul(x,x); q=mul(p,x); a=mul(q,0.044715); b=add(x,a); c=mul(b,0.7978846); d=tanh(c); e=add(d,1); f=mul(x,e); y=mul(f,0.5)", "gelu_tanh(in0)"},
-        {"m=mul(x,0.5); p=mul(x,0.7978846); q=mul(x,0.044715); a=mul(q,x); b=add(a,1); c=mul(p,b); d=tanh(c); e=add(d,1); y=mul(m,e)", "gelu_tanh(in0)"},
+        {"p=mul(x,x); q=mul(p,x); a=mul(q,0.044715); b=add(x,a); c=mul(b,0.7978846); d=tanh(c); e=add(d,1); f=mul(x,e); y=mul(f,0.5)",
+         "gelu_tanh(in0)"},
+        {"m=mul(x,0.5); p=mul(x,0.7978846); q=mul(x,0.044715); a=mul(q,x); b=add(a,1); c=mul(p,b); d=tanh(c); e=add(d,1); y=mul(m,e)",
+         "gelu_tanh(in0)"},
     };
     for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) check_all_orders(&spellings[i]);
 }
@@ -92,7 +94,8 @@ static void test_inner_result(void **state)
 {
     (void)state;
     arena *a = arena_new();
-    pass_test *t = pass_test_within(chain_text(a, "a=div(x,1.41421354); b=erf(a); c=add(b,1); d=mul(x,c); y=mul(d,0.5)", "yb", 0, false), "fuse_gelu dce", 1e-6);
+    pass_test *t = pass_test_within(chain_text(a, "a=div(x,1.41421354); b=erf(a); c=add(b,1); d=mul(x,c); y=mul(d,0.5)", "yb", 0, false),
+                                    "fuse_gelu dce", 1e-6);
     assert_int_equal(pass_test_count(t, IR_MAP), 3);
     assert_int_equal(t->report.fused[FUSION_GELU], 1);
     pass_test_free(t);

@@ -45,7 +45,8 @@ static void test_residual(void **state)
     for (int i = 0; i < 2; i++) {
         arena *a = arena_new();
         pass_test *t = pass_test_new(arena_printf(a, "%s  %%y: f32[2,3,4] = %s\n  return \"y\" %%y\n}\n", HEAD UP GELU DOWN, sum[i]), "fuse_mlp dce");
-        pass_test_expect(t, arena_printf(a, "%s  %%d: f32[2,3,4] = mlp(%%x, %%w1, %%b1, %%w2, %%b2, %%z) {expr = gelu(in0), epilogue = %s}\n  return \"y\" %%d\n}\n", HEAD, expr[i]));
+        pass_test_expect(t, arena_printf(a, "%s  %%d: f32[2,3,4] = mlp(%%x, %%w1, %%b1, %%w2, %%b2, %%z) {expr = gelu(in0), epilogue = %s}\n"
+                                            "  return \"y\" %%d\n}\n", HEAD, expr[i]));
         pass_test_free(t);
         arena_free(a);
     }
@@ -65,10 +66,14 @@ static void test_gated_halves(void **state)
     "  %p: f32[2,3,8] = move(%u) {move = [2@0, 3@1, 8@2]}\n"                          \
     "  %q: f32[2,3,8] = move(%u) {move = [2@0, 3@1, 8@2] +[0, 0, 8]}\n"
 #define GATE_RETURN "  %d: f32[2,3,4] = linear(%h, %w2, _)\n  return \"y\" %d\n}\n"
-    pass_test_check(GATED(HALVES, "  %s: f32[2,3,8] = map(%p) {expr = swish(in0, 1)}\n  %h: f32[2,3,8] = map(%s, %q) {expr = mul(in0, in1)}\n" GATE_RETURN),
-                    "fuse_mlp dce", GATED("", "  %d: f32[2,3,4] = mlp(%x, %w1, %b1, %w2, _) {expr = mul(swish(in0, 1), in1)}\n  return \"y\" %d\n}\n"));
-    pass_test_check(GATED(HALVES, "  %s: f32[2,3,8] = map(%q) {expr = swish(in0, 1)}\n  %h: f32[2,3,8] = map(%s, %p) {expr = mul(in0, in1)}\n" GATE_RETURN),
-                    "fuse_mlp dce", GATED("", "  %d: f32[2,3,4] = mlp(%x, %w1, %b1, %w2, _) {expr = mul(swish(in1, 1), in0)}\n  return \"y\" %d\n}\n"));
+    pass_test_check(GATED(HALVES, "  %s: f32[2,3,8] = map(%p) {expr = swish(in0, 1)}\n"
+                                  "  %h: f32[2,3,8] = map(%s, %q) {expr = mul(in0, in1)}\n" GATE_RETURN), "fuse_mlp dce",
+                    GATED("", "  %d: f32[2,3,4] = mlp(%x, %w1, %b1, %w2, _) {expr = mul(swish(in0, 1), in1)}\n"
+                              "  return \"y\" %d\n}\n"));
+    pass_test_check(GATED(HALVES, "  %s: f32[2,3,8] = map(%q) {expr = swish(in0, 1)}\n"
+                                  "  %h: f32[2,3,8] = map(%s, %p) {expr = mul(in0, in1)}\n" GATE_RETURN), "fuse_mlp dce",
+                    GATED("", "  %d: f32[2,3,4] = mlp(%x, %w1, %b1, %w2, _) {expr = mul(swish(in1, 1), in0)}\n"
+                              "  return \"y\" %d\n}\n"));
 }
 
 static void test_gated_linears(void **state)
@@ -93,11 +98,12 @@ static void test_near_misses(void **state)
     static const struct { const char *text, *reason; } misses[] = {
         {HEAD UP GELU DOWN "  return \"y\" %d, \"a\" %a\n}\n", "the hidden values are read elsewhere"},
         {HEAD UP GELU DOWN "  return \"y\" %d, \"u\" %u\n}\n", "the hidden values are read elsewhere"},
-        {HEAD UP "  %r: f32[2,3,8] = map(%u) {expr = exp(in0)}\n  %a: f32[2,3,8] = map(%r) {expr = relu(in0)}\n" DOWN "  return \"y\" %d, \"r\" %r\n}\n",
-         "the hidden values are read elsewhere"},
-        {HEAD UP "  %c: f32[2,3,8] = map(%u, %b1) {expr = mul(in0, in1)}\n  %a: f32[2,3,8] = map(%c) {expr = relu(in0)}\n" DOWN "  return \"y\" %d\n}\n",
-         "the activation has operands that are no scalars"},
-        {HEAD UP "  %v: f32[2,3,8] = linear(%z, %w1, %b1)\n  %a: f32[2,3,8] = map(%u, %v) {expr = mul(in0, in1)}\n" DOWN "  return \"y\" %d, \"v\" %v, \"u\" %u\n}\n",
+        {HEAD UP "  %r: f32[2,3,8] = map(%u) {expr = exp(in0)}\n"
+                 "  %a: f32[2,3,8] = map(%r) {expr = relu(in0)}\n" DOWN "  return \"y\" %d, \"r\" %r\n}\n", "the hidden values are read elsewhere"},
+        {HEAD UP "  %c: f32[2,3,8] = map(%u, %b1) {expr = mul(in0, in1)}\n"
+                 "  %a: f32[2,3,8] = map(%c) {expr = relu(in0)}\n" DOWN "  return \"y\" %d\n}\n", "the activation has operands that are no scalars"},
+        {HEAD UP "  %v: f32[2,3,8] = linear(%z, %w1, %b1)\n"
+                 "  %a: f32[2,3,8] = map(%u, %v) {expr = mul(in0, in1)}\n" DOWN "  return \"y\" %d, \"v\" %v, \"u\" %u\n}\n",
          "the gate and the gated are linears of different values"},
     };
     for (size_t i = 0; i < sizeof misses / sizeof *misses; i++) {
@@ -135,9 +141,14 @@ static void test_not_meant(void **state)
 static void check_epilogue(const char *map, const char *inputs, const char *epilogue)
 {
     arena *a = arena_new();
-    const char *head = "graph t(%x \"x\": f32[2,3,4], %z \"z\": f32[2,3,4]) {\n  %w: f32[4,4] = const {bytes = noise 1 0.5}\n  %c: f32[1,3,4] = const {bytes = noise 2 0.5}\n";
-    pass_test *t = pass_test_new(arena_printf(a, "%s  %%l: f32[2,3,4] = linear(%%x, %%w, _)\n  %%y: f32[2,3,4] = %s\n  return \"y\" %%y, \"c\" %%c\n}\n", head, map), "fuse_mlp dce");
-    pass_test_expect(t, arena_printf(a, "%s  %%y: f32[2,3,4] = linear(%%x, %%w, _%s) {epilogue = %s}\n  return \"y\" %%y, \"c\" %%c\n}\n", head, inputs, epilogue));
+    const char *head = "graph t(%x \"x\": f32[2,3,4], %z \"z\": f32[2,3,4]) {\n"
+                       "  %w: f32[4,4] = const {bytes = noise 1 0.5}\n"
+                       "  %c: f32[1,3,4] = const {bytes = noise 2 0.5}\n";
+    pass_test *t = pass_test_new(arena_printf(a, "%s  %%l: f32[2,3,4] = linear(%%x, %%w, _)\n"
+                                                 "  %%y: f32[2,3,4] = %s\n"
+                                                 "  return \"y\" %%y, \"c\" %%c\n}\n", head, map), "fuse_mlp dce");
+    pass_test_expect(t, arena_printf(a, "%s  %%y: f32[2,3,4] = linear(%%x, %%w, _%s) {epilogue = %s}\n"
+                                        "  return \"y\" %%y, \"c\" %%c\n}\n", head, inputs, epilogue));
     pass_test_free(t);
     arena_free(a);
 }
@@ -174,12 +185,15 @@ static void test_epilogue_chain(void **state)
 static void test_no_epilogue(void **state)
 {
     (void)state;
-#define SQUARE "graph t(%x \"x\": f32[2,3,4], %z \"z\": f32[2,1,4]) {\n  %w: f32[4,4] = const {bytes = noise 1 0.5}\n  %c: f32[4] = const {bytes = noise 2 0.5}\n" \
+#define SQUARE "graph t(%x \"x\": f32[2,3,4], %z \"z\": f32[2,1,4]) {\n" \
+               "  %w: f32[4,4] = const {bytes = noise 1 0.5}\n" \
+               "  %c: f32[4] = const {bytes = noise 2 0.5}\n" \
                "  %l: f32[2,3,4] = linear(%x, %w, _)\n"
     static const char *const text[] = {
         SQUARE "  %y: f32[2,3,4] = map(%l) {expr = tanh(in0)}\n  return \"y\" %y, \"l\" %l, \"c\" %c\n}\n",                     /* a result */
         SQUARE "  %y: f32[2,3,4] = map(%l) {expr = tanh(in0)}\n  %e: f32[2,3,4] = softmax(%l) {axis = 2}\n  return \"y\" %y, \"e\" %e, \"c\" %c\n}\n",
-        SQUARE "  %y: f32[2,3,4] = map(%l, %c) {expr = mul(in0, in1)}\n  return \"y\" %y\n}\n",                                 /* layer scale: algebra's */
+        SQUARE "  %y: f32[2,3,4] = map(%l, %c) {expr = mul(in0, in1)}\n"
+               "  return \"y\" %y\n}\n",   /* layer scale: algebra's */
         SQUARE "  %y: f32[2,3,4] = map(%l, %z) {expr = add(in0, in1)}\n  return \"y\" %y, \"c\" %c\n}\n",                       /* broadcasts */
         SQUARE "  %y: i32[2,3,4] = map(%l) {expr = convert(in0):i32}\n  return \"y\" %y, \"c\" %c\n}\n",                            /* another type */
     };

@@ -14,9 +14,10 @@ static const spelling spellings[] = {
     {CENTRED "s=mul(d,d); B=mean(s); C=add(B,1e-12); E=pow(C,-0.5); n=mul(d,E); y=mul(n,g)", "layer", 2, 1e-12},
     {CENTRED "s=pow(d,2); " ROOT "y=div(d,D)", "layer", 1, 1e-5},
     {CENTRED "s=pow(d,2); " ROOT "n=div(d,D); y=add(n,h)", "layer", 3, 1e-5},
-    {"A=mean(x); N=neg(A); d=add(x,N); s=mul(d,d); B=mean(s); C=add(B,0.001); D=sqrt(C); E=reciprocal(D); p=mul(E,g); q=mul(x,p); r=mul(N,p); t=add(r,h); y=add(q,t)",
-     "layer", 3, 1e-3},                                                                             /* Keras */
-    {"A=mean(x); s=mul(x,x); Q=mean(s); P=mul(A,A); V=sub(Q,P); C=add(V,1e-05); D=sqrt(C); d=sub(x,A); n=div(d,D); m=mul(n,g); y=add(m,h)", "layer", 3, 1e-5},
+    {"A=mean(x); N=neg(A); d=add(x,N); s=mul(d,d); B=mean(s); C=add(B,0.001); D=sqrt(C); E=reciprocal(D); p=mul(E,g); q=mul(x,p); "
+     "r=mul(N,p); t=add(r,h); y=add(q,t)", "layer", 3, 1e-3},   /* Keras */
+    {"A=mean(x); s=mul(x,x); Q=mean(s); P=mul(A,A); V=sub(Q,P); C=add(V,1e-05); D=sqrt(C); d=sub(x,A); n=div(d,D); m=mul(n,g); y=add(m,h)",
+     "layer", 3, 1e-5},
     {"S=sum(x); A=div(S,8); d=sub(x,A); s=mul(d,d); U=sum(s); B=mul(U,0.125); C=add(B,1e-05); D=sqrt(C); n=div(d,D); y=mul(n,g)", "layer", 2, 1e-5},
     {"s=pow(x,2); " ROOT "E=reciprocal(D); n=mul(x,E); y=mul(n,g)", "rms", 2, 1e-5},
     {"s=mul(x,x); " ROOT "E=div(1,D); n=mul(x,E); y=mul(g,n)", "rms", 2, 1e-5},
@@ -174,8 +175,8 @@ static void test_two_axes(void **state)
         "}\n");
 }
 
-/* Of one head: the heads' split is a reshape, behind which simplify puts maps, or (of batch 1) axes in front that maps add by themselves. All readers of x
- * keep reading it in one shape. */
+/* Of one head: the heads' split is a reshape, behind which simplify puts maps, or (of batch 1) axes in front that maps add by themselves. All readers
+ * of x keep reading it in one shape. */
 #define ONE_HEAD(batch, digits)                                                        \
     "graph w(%x \"x\": f32[" batch ",3,4]) {\n"                                       \
     "  %g: f32[4] = const {bytes = noise 5 0.5}\n"                                     \

@@ -1,4 +1,5 @@
-/* Every committed model: all attentions, MLPs, norms and GELUs are fused, no convolution is left, and the results stay within rounding of the constants. */
+/* Every committed model: all attentions, MLPs, norms and GELUs are fused, no convolution is left, and the results stay within
+ * rounding of the constants. */
 #include "pass_test.h"
 
 #include <dirent.h>

@@ -142,7 +142,8 @@ static void operators_by_row(void **state)
 static void packed_queries_are_split_off(void **state)
 {
     (void)state;
-    pass_test *t = pass_test_new(PACKED_HEAD "  %k: f32[N,6,2,4] = move(%l) {move = [N@0, 6@1, 8@2] +[0, 0, 8]}\n" PACKED_TAIL "  return \"y\" %y\n}\n", "narrow");
+    pass_test *t = pass_test_new(PACKED_HEAD "  %k: f32[N,6,2,4] = move(%l) {move = [N@0, 6@1, 8@2] +[0, 0, 8]}\n" PACKED_TAIL
+                                 "  return \"y\" %y\n}\n", "narrow");
     const ir_node *attention = pass_test_find(t, IR_ATTENTION);
     for (int i = 0; i < 3; i++) {
         const ir_node *linear = ir_producer(ir_producer(attention->input[i], IR_MOVE)->input[0], IR_LINEAR);
@@ -151,10 +152,12 @@ static void packed_queries_are_split_off(void **state)
     assert_near(t->report.narrowed_flop, 5 * (2 * 64 + 2 * 6 * 16), 0);
     pass_test_free(t);
     /* keys that share columns with the queries; a result */
-    t = pass_test_new(PACKED_HEAD "  %k: f32[N,6,2,4] = move(%l) {move = [N@0, 6@1, 8@2] +[0, 0, 4]}\n" PACKED_TAIL "  return \"y\" %y\n}\n", "narrow");
+    t = pass_test_new(PACKED_HEAD "  %k: f32[N,6,2,4] = move(%l) {move = [N@0, 6@1, 8@2] +[0, 0, 4]}\n" PACKED_TAIL "  return \"y\" %y\n}\n",
+                      "narrow");
     assert_string_equal(shape_of(t, pass_test_find(t, IR_LINEAR)->output[0]), "[2,6,24]");
     pass_test_free(t);
-    t = pass_test_new(PACKED_HEAD "  %k: f32[N,6,2,4] = move(%l) {move = [N@0, 6@1, 8@2] +[0, 0, 8]}\n" PACKED_TAIL "  return \"y\" %y, \"l\" %l\n}\n", "narrow");
+    t = pass_test_new(PACKED_HEAD "  %k: f32[N,6,2,4] = move(%l) {move = [N@0, 6@1, 8@2] +[0, 0, 8]}\n" PACKED_TAIL
+                      "  return \"y\" %y, \"l\" %l\n}\n", "narrow");
     assert_string_equal(shape_of(t, pass_test_find(t, IR_LINEAR)->output[0]), "[2,6,24]");
     pass_test_free(t);
 }

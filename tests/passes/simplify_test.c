@@ -9,9 +9,10 @@ static void test_identities(void **state)
 {
     (void)state;
     static const char *const identity[] = {
-        "map(%x, %zero) {expr = add(in0, in1)}", "map(%zero, %x) {expr = add(in0, in1)}", "map(%x, %zero) {expr = sub(in0, in1)}", "map(%x) {expr = mul(in0, 1)}",
-        "map(%x) {expr = div(in0, 1)}", "map(%x) {expr = in0}", "map(%x) {expr = pow(in0, 1)}", "map(%true, %x, %z) {expr = select(in0, in1, in2)}",
-        "pad(%x) {pads = [0, 0, 0, 0, 0, 0]}", "concat(%x) {axis = 1}", "move(%x) {move = [2@0, 3@1, 4@2]}",
+        "map(%x, %zero) {expr = add(in0, in1)}", "map(%zero, %x) {expr = add(in0, in1)}", "map(%x, %zero) {expr = sub(in0, in1)}",
+        "map(%x) {expr = mul(in0, 1)}", "map(%x) {expr = div(in0, 1)}", "map(%x) {expr = in0}", "map(%x) {expr = pow(in0, 1)}",
+        "map(%true, %x, %z) {expr = select(in0, in1, in2)}", "pad(%x) {pads = [0, 0, 0, 0, 0, 0]}", "concat(%x) {axis = 1}",
+        "move(%x) {move = [2@0, 3@1, 4@2]}",
     };
     for (size_t i = 0; i < sizeof identity / sizeof *identity; i++) {
         arena *a = arena_new();
@@ -266,7 +267,8 @@ static void test_patches(void **state)
     (void)state;
     arena *a = arena_new();
     static const char tokens[] = "  %y: f32[2,6,5] = move(%c) {move = [2@0, 2@2, 3@3, 5@1]}\n  return \"y\" %y\n";
-    pass_test *t = pass_test_new(convolution(a, "2,3,4,6", "pads = [0, 0, 0, 0], strides = [2, 2], dilations = [1, 1], group = 1", "2,5,2,3", tokens), "simplify dce");
+    pass_test *t = pass_test_new(convolution(a, "2,3,4,6", "pads = [0, 0, 0, 0], strides = [2, 2], dilations = [1, 1], group = 1", "2,5,2,3", tokens),
+                                 "simplify dce");
     pass_test_expect(t, "graph t(%x \"x\": f32[2,3,4,6]) {\n"
                         "  %w: f32[5,3,2,2] = const {bytes = noise 1 0.5}\n"
                         "  %b: f32[5] = const {bytes = noise 2 0.5}\n"
@@ -277,7 +279,8 @@ static void test_patches(void **state)
     pass_test_free(t);
     /* A column of pixels that no window reaches; the image transposed only. */
     static const char rows_last[] = "  %y: f32[2,2,3,5] = move(%c) {move = [2@0, 2@2, 3@3, 5@1]}\n  return \"y\" %y\n";
-    t = pass_test_new(convolution(a, "2,3,4,7", "pads = [0, 0, 0, 0], strides = [2, 2], dilations = [1, 1], group = 1", "2,5,2,3", rows_last), "simplify dce");
+    t = pass_test_new(convolution(a, "2,3,4,7", "pads = [0, 0, 0, 0], strides = [2, 2], dilations = [1, 1], group = 1", "2,5,2,3", rows_last),
+                      "simplify dce");
     assert_int_equal(pass_test_count(t, IR_CONV), 0);
     assert_int_equal(pass_test_count(t, IR_LINEAR), 1);
     pass_test_free(t);
@@ -309,9 +312,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_identities), cmocka_unit_test(test_not_identities),
-        cmocka_unit_test(test_broadcasting_zero), cmocka_unit_test(test_mask_of_zeros), cmocka_unit_test(test_casts), cmocka_unit_test(test_moves_compose),
-        cmocka_unit_test(test_moves_cancel), cmocka_unit_test(test_expand_in_front_of_map), cmocka_unit_test(test_flat_linear), cmocka_unit_test(test_bias),
-        cmocka_unit_test(test_no_bias), cmocka_unit_test(test_guard), cmocka_unit_test(test_patches), cmocka_unit_test(test_other_convolutions),
+        cmocka_unit_test(test_broadcasting_zero), cmocka_unit_test(test_mask_of_zeros), cmocka_unit_test(test_casts),
+        cmocka_unit_test(test_moves_compose), cmocka_unit_test(test_moves_cancel), cmocka_unit_test(test_expand_in_front_of_map),
+        cmocka_unit_test(test_flat_linear), cmocka_unit_test(test_bias), cmocka_unit_test(test_no_bias), cmocka_unit_test(test_guard),
+        cmocka_unit_test(test_patches), cmocka_unit_test(test_other_convolutions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

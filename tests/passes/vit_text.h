@@ -11,7 +11,8 @@ static inline void vit_block(strbuf *b, int i)
     strbuf_printf(b, "  %%g%d: f32[8] = const {bytes = noise %d 1}\n", i, seed);
     for (int k = 0; k < 4; k++) strbuf_printf(b, "  %%w%c%d: f32[8,8] = const {bytes = noise %d 0.4}\n", "qkvo"[k], i, seed + 1 + k);
     for (int k = 0; k < 4; k++) strbuf_printf(b, "  %%b%c%d: f32[8] = const {bytes = noise %d 0.4}\n", "qkvo"[k], i, seed + 5 + k);
-    strbuf_printf(b, "  %%u%d: f32[8,16] = const {bytes = noise %d 0.4}\n  %%d%d: f32[16,8] = const {bytes = noise %d 0.4}\n", i, seed + 9, i, seed + 10);
+    strbuf_printf(b, "  %%u%d: f32[8,16] = const {bytes = noise %d 0.4}\n"
+                     "  %%d%d: f32[16,8] = const {bytes = noise %d 0.4}\n", i, seed + 9, i, seed + 10);
     strbuf_printf(b, "  %%n%d: f32[N,6,8] = norm(%%x%d, %%g%d) {kind = layer, axis = 2, epsilon = 1e-06}   # %d 'block%d/norm'\n", i, i, i, seed, i);
     for (int k = 0; k < 3; k++) {
         char c = "qkv"[k];
@@ -22,7 +23,8 @@ static inline void vit_block(strbuf *b, int i)
     strbuf_printf(b, "  %%j%d: f32[N,6,8] = move(%%a%d) {move = [N@0, 6@1, 2@2, 4@3]}\n", i, i);
     strbuf_printf(b, "  %%y%d: f32[N,6,8] = linear(%%j%d, %%wo%d, %%bo%d, %%x%d) {epilogue = add(in0, in1)}\n", i, i, i, i, i);
     strbuf_printf(b, "  %%m%d: f32[N,6,8] = norm(%%y%d, %%g%d) {kind = layer, axis = 2, epsilon = 1e-06}\n", i, i, i);
-    strbuf_printf(b, "  %%x%d: f32[N,6,8] = mlp(%%m%d, %%u%d, _, %%d%d, %%bo%d, %%y%d) {expr = gelu(in0), epilogue = add(in0, in1)}\n", i + 1, i, i, i, i, i);
+    strbuf_printf(b, "  %%x%d: f32[N,6,8] = mlp(%%m%d, %%u%d, _, %%d%d, %%bo%d, %%y%d) {expr = gelu(in0), epilogue = add(in0, in1)}\n", i + 1, i, i,
+                  i, i, i);
 }
 
 /* Patches and class token, `blocks` blocks, and then `tail`, which reads %x<blocks>. */

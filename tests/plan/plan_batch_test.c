@@ -43,7 +43,9 @@ static void operators_of_one_image_are_accepted(void **state)
 static void the_class_token_is_expanded(void **state)
 {
     (void)state;
-    accepted("  %t: f32[1,1,8] = const {bytes = noise 1 1}\n  %c: f32[N,1,8] = move(%t) {move = [N@_, 8@2]}\n  %y: f32[N,7,8] = concat(%c, %x) {axis = 1}\n", "y", 56);
+    accepted("  %t: f32[1,1,8] = const {bytes = noise 1 1}\n"
+             "  %c: f32[N,1,8] = move(%t) {move = [N@_, 8@2]}\n"
+             "  %y: f32[N,7,8] = concat(%c, %x) {axis = 1}\n", "y", 56);
 }
 
 /* Exporters before scaled dot products were operators merge images and heads into one axis: [N, 6, 2, 4] to [2 N, 6, 4] and back. */
@@ -89,31 +91,45 @@ static void what_picks_images_is_refused(void **state)
     (void)state;
     refused("  %y: f32[1,6,8] = move(%x) {move = [6@1, 8@2]}\n", "y", "picks images");
     refused("  %i: i64[1] = const {bytes = [0]}\n  %y: f32[1,6,8] = gather(%x, %i) {axis = 0}\n", "y", "picks images");
-    refused("  %h: f32[2*N,6,4] = move(%x) {move = [N@0, 2@2*4, 6@1, 4@2]}\n  %y: f32[6,4] = move(%h) {move = [6@1, 4@2] +[1, 0, 0]}\n", "y", "picks images");
+    refused("  %h: f32[2*N,6,4] = move(%x) {move = [N@0, 2@2*4, 6@1, 4@2]}\n"
+            "  %y: f32[6,4] = move(%h) {move = [6@1, 4@2] +[1, 0, 0]}\n", "y", "picks images");
 }
 
 /* Images meet where one batch stands in a row and another in a column, even though for one image both have one element. */
 static void images_against_images_are_refused(void **state)
 {
     (void)state;
-    refused("  %f: f32[N,8] = move(%x) {move = [N@0, 8@2]}\n  %t: f32[8,N] = move(%f) {move = [8@1, N@0]}\n  %y: f32[N,N] = matmul(%f, %t)\n", "y", "different axes");
+    refused("  %f: f32[N,8] = move(%x) {move = [N@0, 8@2]}\n"
+            "  %t: f32[8,N] = move(%f) {move = [8@1, N@0]}\n"
+            "  %y: f32[N,N] = matmul(%f, %t)\n", "y", "different axes");
     refused("  %a: f32[2*N,6,4] = move(%x) {move = [N@0, 2@2*4, 6@1, 4@2]}\n  %b: f32[2*N,6,4] = move(%x) {move = [2@2*4, N@0, 6@1, 4@2]}\n"
             "  %y: f32[2*N,6,4] = map(%a, %b) {expr = add(in0, in1)}\n", "y", "different axes");
-    refused("  %c: f32[N,1] = move(%x) {move = [N@0]}\n  %r: f32[1,N] = move(%x) {move = [N@0]}\n  %y: f32[N,N] = map(%c, %r) {expr = add(in0, in1)}\n", "y", "different axes");
+    refused("  %c: f32[N,1] = move(%x) {move = [N@0]}\n"
+            "  %r: f32[1,N] = move(%x) {move = [N@0]}\n"
+            "  %y: f32[N,N] = map(%c, %r) {expr = add(in0, in1)}\n", "y", "different axes");
 }
 
 static void a_batch_that_is_not_outermost_is_refused(void **state)
 {
     (void)state;
     refused("  %y: f32[6,N,8] = move(%x) {move = [6@1, N@0, 8@2]}\n", "y", "outermost");
-    plan_test_refused("symbols N 1..64\ngraph g(%x: f32[6,N]) {\n  %y: f32[6,N] = map(%x) {expr = neg(in0)}\n  return \"y\" %y\n}\n", STATUS_MIXED_BATCH, "first dimension");
-    plan_test_refused("symbols N 1..64, M 1..64\ngraph g(%x: f32[N,M]) {\n  %y: f32[N,M] = map(%x) {expr = neg(in0)}\n  return \"y\" %y\n}\n", STATUS_MIXED_BATCH, "one run-time symbol");
+    plan_test_refused("symbols N 1..64\n"
+                      "graph g(%x: f32[6,N]) {\n"
+                      "  %y: f32[6,N] = map(%x) {expr = neg(in0)}\n"
+                      "  return \"y\" %y\n}\n", STATUS_MIXED_BATCH, "first dimension");
+    plan_test_refused("symbols N 1..64, M 1..64\n"
+                      "graph g(%x: f32[N,M]) {\n"
+                      "  %y: f32[N,M] = map(%x) {expr = neg(in0)}\n"
+                      "  return \"y\" %y\n}\n", STATUS_MIXED_BATCH, "one run-time symbol");
 }
 
 static void calls_are_looked_into(void **state)
 {
     (void)state;
-    const char *text = "symbols N 1..64\nfunction f(%%x: f32[N,6,8]) {\n  %%y: f32[%s,6,8] = reduce(%%x) {kind = mean, axes = [%d], keep = 1}\n  return \"y\" %%y\n}\n"
+    const char *text = "symbols N 1..64\n"
+                       "function f(%%x: f32[N,6,8]) {\n"
+                       "  %%y: f32[%s,6,8] = reduce(%%x) {kind = mean, axes = [%d], keep = 1}\n"
+                       "  return \"y\" %%y\n}\n"
                        "graph g(%%x: f32[N,6,8]) {\n  %%y: f32[%s,6,8] = call(%%x) {function = f}\n  return \"y\" %%y\n}\n";
     char line[512];
     snprintf(line, sizeof line, text, "1", 0, "1");
@@ -123,7 +139,9 @@ static void calls_are_looked_into(void **state)
 static void a_fixed_batch_may_mix(void **state)
 {
     (void)state;
-    plan_test t = plan_test_fine("graph g(%x: f32[3,6,8]) {\n  %y: f32[1,6,8] = reduce(%x) {kind = mean, axes = [0], keep = 1}\n  return \"y\" %y\n}\n", "");
+    plan_test t = plan_test_fine("graph g(%x: f32[3,6,8]) {\n"
+                                 "  %y: f32[1,6,8] = reduce(%x) {kind = mean, axes = [0], keep = 1}\n"
+                                 "  return \"y\" %y\n}\n", "");
     assert_int_equal(t.plan->batch_symbol, -1);
     plan_test_free(&t);
 }
@@ -131,10 +149,11 @@ static void a_fixed_batch_may_mix(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(operators_of_one_image_are_accepted), cmocka_unit_test(the_class_token_is_expanded), cmocka_unit_test(merged_images_and_heads_are_accepted),
-        cmocka_unit_test(a_head_of_merged_images_and_heads_is_accepted), cmocka_unit_test(heads_outside_images_are_accepted), cmocka_unit_test(what_works_along_the_batch_is_refused),
-        cmocka_unit_test(what_picks_images_is_refused), cmocka_unit_test(images_against_images_are_refused), cmocka_unit_test(a_batch_that_is_not_outermost_is_refused),
-        cmocka_unit_test(calls_are_looked_into), cmocka_unit_test(a_fixed_batch_may_mix),
+        cmocka_unit_test(operators_of_one_image_are_accepted), cmocka_unit_test(the_class_token_is_expanded),
+        cmocka_unit_test(merged_images_and_heads_are_accepted), cmocka_unit_test(a_head_of_merged_images_and_heads_is_accepted),
+        cmocka_unit_test(heads_outside_images_are_accepted), cmocka_unit_test(what_works_along_the_batch_is_refused),
+        cmocka_unit_test(what_picks_images_is_refused), cmocka_unit_test(images_against_images_are_refused),
+        cmocka_unit_test(a_batch_that_is_not_outermost_is_refused), cmocka_unit_test(calls_are_looked_into), cmocka_unit_test(a_fixed_batch_may_mix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

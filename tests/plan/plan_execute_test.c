@@ -1,5 +1,6 @@
-/* The plan executed: every panel of every step computes with what lies at the planned addresses, threads and panels interleaved at random, frame and scratch full of
- * NaN at the start. The results equal the evaluator's bit by bit. A step is computed by the evaluator on its own inputs, of which a panel sees what it may see. */
+/* The plan executed: every panel of every step computes with what lies at the planned addresses, threads and panels interleaved at random, frame and
+ * scratch full of NaN at the start. The results equal the evaluator's bit by bit. A step is computed by the evaluator on its own inputs, of which a
+ * panel sees what it may see. */
 #include "ir/eval.h"
 #include "plan_random.h"
 #include "plan_walk.h"
@@ -165,7 +166,8 @@ static void compare(machine *m, const plan *p, const walk_argument *in, int64_t 
         for (int64_t e = 0; e < x->elements; e++) {
             uint64_t key;
             const float got = m->memory[walk_place(&main, x, e, 0, &key)];
-            if (isnan(want[e]) || got != want[e]) fail_msg("seed %d, result %d, element %lld: %.9g, expected %.9g", seed, i, (long long)e, (double)got, (double)want[e]);
+            if (isnan(want[e]) || got != want[e])
+                fail_msg("seed %d, result %d, element %lld: %.9g, expected %.9g", seed, i, (long long)e, (double)got, (double)want[e]);
         }
     }
 }
@@ -187,7 +189,8 @@ static int64_t check(arena *a, diag *d, const plan *p, int seed)
     const int64_t places = m.scratch + THREADS * m.scratch_size;
     m.memory = arena_array(a, (size_t)places + 1, sizeof *m.memory);
     for (int64_t i = 0; i < places; i++) m.memory[i] = i < inputs ? (float)(below(&m, 2001) - 1000) / 1000 : NAN;
-    for (int i = 0; i < p->graph->parameters; i++) input[i] = tensor_of(plan_value_of(&p->main, p->graph->parameter[i].value), m.memory + in[i].place);
+    for (int i = 0; i < p->graph->parameters; i++)
+        input[i] = tensor_of(plan_value_of(&p->main, p->graph->parameter[i].value), m.memory + in[i].place);
     assert_int_equal(eval_run(p->graph, EVAL_TYPED, input, expected, NULL, NULL, d), STATUS_OK);
     walk_phases(p, in, inputs, m.scratch, run_phase, &m);
     compare(&m, p, in, inputs, expected, seed);

@@ -1,5 +1,6 @@
-/* No two values that live at one moment share a byte, on random graphs, by a brute-force model of the concurrent schedule: every float knows whose it is while the
- * panels run one after another, and within a phase no float that one panel writes is touched by any other, since threads may be at any step of any two panels. */
+/* No two values that live at one moment share a byte, on random graphs, by a brute-force model of the concurrent schedule: every float knows whose it
+ * is while the panels run one after another, and within a phase no float that one panel writes is touched by any other, since threads may be at any
+ * step of any two panels. */
 #include "plan_random.h"
 #include "plan_test.h"
 #include "plan_walk.h"
@@ -35,7 +36,8 @@ static void read_inputs(model *m, const walk_site *at, const plan_step *t, int p
             uint64_t key;
             const int64_t place = walk_place(at, x, e, panel, &key);
             assert_true(place != WALK_NOWHERE);
-            if (m->owner[place] != key) fail_msg("a %s reads element %lld of a value whose place was taken, or not yet written", ir_op_name(t->node->op), (long long)e);
+            if (m->owner[place] != key)
+                fail_msg("a %s reads element %lld of a value whose place was taken, or not yet written", ir_op_name(t->node->op), (long long)e);
             touch(m, place, panel, false);
             const bool alone = x->elements == out->elements && (m->serial[place] != m->steps || m->element[place] == e);
             m->serial[place] = m->steps;
@@ -103,7 +105,8 @@ static void run_phase(void *context, const walk_site *phase)
         }
     }
     for (int64_t i = 0; i < m->scratch; i++)
-        if (m->written[i] && m->toucher[i] == SEVERAL) fail_msg("place %lld is written by one panel and touched by another in one phase", (long long)i);
+        if (m->written[i] && m->toucher[i] == SEVERAL)
+            fail_msg("place %lld is written by one panel and touched by another in one phase", (long long)i);
 }
 
 static void check_results(const model *m, const plan *p, const walk_argument *in)
@@ -166,12 +169,13 @@ static void no_two_live_values_overlap(void **state)
         gaps += p->frame_bytes > p->frame_bound;
         arena_free(a);
     }
-    print_message("%d graphs: %lld phases, %lld of them in calls, %lld panel steps, %lld floats written, %lld frames above their bound\n", GRAPHS, (long long)phases,
-                  (long long)calls, (long long)steps, (long long)writes, (long long)gaps);
+    print_message("%d graphs: %lld phases, %lld of them in calls, %lld panel steps, %lld floats written, %lld frames above their bound\n", GRAPHS,
+                  (long long)phases, (long long)calls, (long long)steps, (long long)writes, (long long)gaps);
     assert_true(phases > 3000 && calls > 500 && steps > 10000 && gaps < GRAPHS / 20);
 }
 
-/* A call reads the first half of a value by panel and writes, by panel, a result as large as the whole: panels of one lie across panels of the other. */
+/* A call reads the first half of a value by panel and writes, by panel, a result as large as the whole: panels of one
+ * lie across panels of the other. */
 static void half_a_value_is_not_followed_by_panel(void **state)
 {
     (void)state;
@@ -197,7 +201,9 @@ static void a_value_is_followed_in_place_by_panel(void **state)
                                "graph g(%x: f32[1,12,8]) {\n"
                                "  %w: f32[8,8] = const {bytes = noise 1 1}\n"
                                "  %a: f32[1,12,8] = linear(%x, %w)\n"
-                               "  %b: f32[1,12,8] = call(%a, %w) {function = f}\n  %y: f32[1,12,8] = call(%b, %w) {function = f}\n  return \"y\" %y\n}\n", "",
+                               "  %b: f32[1,12,8] = call(%a, %w) {function = f}\n"
+                               "  %y: f32[1,12,8] = call(%b, %w) {function = f}\n"
+                               "  return \"y\" %y\n}\n", "",
                                (plan_options){ .panel_rows = 2 });
     assert_non_null(t.plan);
     assert_int_equal(check(t.arena, t.plan).calls, 2);

@@ -81,12 +81,14 @@ static void called_blocks_take_one_phase_each(void **state)
 static void every_height_has_its_kernel(void **state)
 {
     (void)state;
-    static const struct { int rows, panel, tile; } cases[] = { { 197, 0, 0 }, { 577, 0, 0 }, { 1370, 0, 0 }, { 50, 0, 0 }, { 1, 0, 0 }, { 197, 24, 5 }, { 90, 7, 7 }, { 31, 30, 4 } };
+    static const struct { int rows, panel, tile; } cases[] = { { 197, 0, 0 }, { 577, 0, 0 }, { 1370, 0, 0 }, { 50, 0, 0 }, { 1, 0, 0 },
+                                                               { 197, 24, 5 }, { 90, 7, 7 }, { 31, 30, 4 } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         arena *a = arena_new();
         const int n = cases[i].rows;
         plan_test t = plan_test_of(arena_printf(a, "symbols N 1..64\ngraph g(%%x: f32[N,%d,32]) {\n  %%w: f32[32,32] = const {bytes = noise 1 1}\n"
-                                                   "  %%k: f32[N,%d,32] = linear(%%x, %%w)\n  return \"y\" %%k\n}\n", n, n), "", (plan_options){ .panel_rows = cases[i].panel, .tile_rows = cases[i].tile });
+                                                   "  %%k: f32[N,%d,32] = linear(%%x, %%w)\n  return \"y\" %%k\n}\n", n, n), "",
+                                                   (plan_options){ .panel_rows = cases[i].panel, .tile_rows = cases[i].tile });
         assert_non_null(t.plan);
         check_heights(t.plan, &t.plan->main);
         plan_test_free(&t);
@@ -103,7 +105,8 @@ static const char *norms(arena *a, int rows)
 static void panels_are_balanced(void **state)
 {
     (void)state;
-    static const struct { int rows, height, panels; } cases[] = { { 197, 50, 4 }, { 197, 24, 9 }, { 50, 50, 1 }, { 51, 50, 2 }, { 577, 50, 12 }, { 7, 1, 7 }, { 1, 50, 1 } };
+    static const struct { int rows, height, panels; } cases[] = { { 197, 50, 4 }, { 197, 24, 9 }, { 50, 50, 1 }, { 51, 50, 2 }, { 577, 50, 12 },
+                                                                  { 7, 1, 7 }, { 1, 50, 1 } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         arena *a = arena_new();
         plan_test t = plan_test_of(norms(a, cases[i].rows), "", (plan_options){ .panel_rows = cases[i].height });
@@ -142,6 +145,19 @@ static void packed_slices_cost_no_step(void **state)
     plan_test_free(&t);
 }
 
+/* The row of a token, once for each of four frames: there is only one in the storage. */
+static void a_repeated_row_is_copied(void **state)
+{
+    (void)state;
+    plan_test t = plan_test_fine("graph g(%x: f32[1,6,8]) {\n"
+                                 "  %a: f32[1,6,8] = map(%x) {expr = neg(in0)}\n"
+                                 "  %r: f32[4,1,8] = move(%a) {move = [4@_, 8@2]}\n"
+                                 "  %y: f32[4,1,8] = softmax(%r) {axis = 2}\n"
+                                 "  return \"y\" %y\n}\n", "");
+    assert_false(plan_test_value(&t, IR_MOVE, 0)->view);
+    plan_test_free(&t);
+}
+
 static void parts_of_a_concatenation_are_made_in_place(void **state)
 {
     (void)state;
@@ -151,7 +167,8 @@ static void parts_of_a_concatenation_are_made_in_place(void **state)
                                  "  %c: f32[N,12,8] = concat(%a, %b) {axis = 1}\n"
                                  "  %d: f32[N,12,8] = concat(%a, %a) {axis = 1}\n"
                                  "  return \"c\" %c, \"d\" %d\n}\n", "");
-    const plan_value *a = plan_test_value(&t, IR_MAP, 0), *b = plan_test_value(&t, IR_MAP, 1), *c = plan_test_value(&t, IR_CONCAT, 0), *d = plan_test_value(&t, IR_CONCAT, 1);
+    const plan_value *a = plan_test_value(&t, IR_MAP, 0), *b = plan_test_value(&t, IR_MAP, 1), *c = plan_test_value(&t, IR_CONCAT, 0);
+    const plan_value *d = plan_test_value(&t, IR_CONCAT, 1);
     assert_true(a->base == c && b->base == c && c->assembled);
     assert_int_equal(a->offset, 0);
     assert_int_equal(b->offset, 48);
@@ -218,8 +235,8 @@ static void broadcasting_decides_the_rows(void **state)
     static const char *const text = "graph g(%%x: f32[3,4,5,8], %%a: f32[%s], %%b: f32[%s]) {\n"
                                     "  %%y: f32[3,4,5,8] = map(%%x, %%a, %%b) {expr = add(add(in0, in1), in2)}\n  return \"y\" %%y\n}\n";
     static const struct { const char *a, *b; int rows; bool unit, aligned; } cases[] = {
-        { "8", "1", 60, false, false }, { "3,4,5,1", "8", 60, false, true }, { "5,8", "5,1", 12, true, false }, { "4,5,8", "1,4,5,1", 3, true, false },
-        { "5,8", "4,5,8", 1, true, false }, { "3,1,1,8", "8", 1, true, false },
+        { "8", "1", 60, false, false }, { "3,4,5,1", "8", 60, false, true }, { "5,8", "5,1", 12, true, false },
+        { "4,5,8", "1,4,5,1", 3, true, false }, { "5,8", "4,5,8", 1, true, false }, { "3,1,1,8", "8", 1, true, false },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char line[512];
@@ -277,23 +294,32 @@ static void what_cannot_be_planned_is_refused(void **state)
                                 "function f(%%x: f32[2,8]) {\n  %%y: f32[2,8] = call(%%x) {function = h}\n  return \"y\" %%y\n}\n%s", call);
     plan_test_refused(text, STATUS_CODEGEN, "calls another");
     plan_test_refused("function f(%x: f32[2,8]) {\n  %y: f32[2,8] = map(%x) {expr = neg(in0)}\n  return \"y\" %y, \"z\" %y\n}\n"
-                      "graph g(%x: f32[2,8]) {\n  %y: f32[2,8], %z: f32[2,8] = call(%x) {function = f}\n  return \"y\" %y\n}\n", STATUS_CODEGEN, "twice");
+                      "graph g(%x: f32[2,8]) {\n"
+                      "  %y: f32[2,8], %z: f32[2,8] = call(%x) {function = f}\n"
+                      "  return \"y\" %y\n}\n", STATUS_CODEGEN, "twice");
     plan_test_refused("function f(%x: f32[8]) {\n  %y: f32[8] = map(%x) {expr = neg(in0)}\n  return \"y\" %y\n}\n"
-                      "graph g(%x: f32[8]) {\n  %c: f32[8] = const {bytes = noise 1 1}\n  %y: f32[8] = call(%x) {function = f}\n  %z: f32[8] = call(%c) {function = f}\n"
+                      "graph g(%x: f32[8]) {\n"
+                      "  %c: f32[8] = const {bytes = noise 1 1}\n"
+                      "  %y: f32[8] = call(%x) {function = f}\n"
+                      "  %z: f32[8] = call(%c) {function = f}\n"
                       "  %s: f32[8] = map(%y, %z) {expr = add(in0, in1)}\n  return \"s\" %s\n}\n", STATUS_CODEGEN, "some calls only");
     plan_test_refused("graph g(%x: f32[2,6,8], %e: f32[2,1,8]) {\n  %w: f32[8,8] = const {bytes = noise 1 1}\n"
                       "  %y: f32[2,6,8] = linear(%x, %w, _, %e) {epilogue = add(in0, in1)}\n  return \"y\" %y\n}\n", STATUS_CODEGEN, "in the middle");
-    plan_test_refused("graph g(%x: f32[0,8]) {\n  %y: f32[0,8] = map(%x) {expr = neg(in0)}\n  return \"y\" %y\n}\n", STATUS_CODEGEN, "without elements");
-    plan_test_refused("graph g(%x: f32[4611686018427387904,8]) {\n  %y: f32[4611686018427387904,8] = map(%x) {expr = neg(in0)}\n  return \"y\" %y\n}\n", STATUS_CODEGEN, "2^31");
+    plan_test_refused("graph g(%x: f32[4611686018427387904,8]) {\n"
+                      "  %y: f32[4611686018427387904,8] = map(%x) {expr = neg(in0)}\n"
+                      "  return \"y\" %y\n}\n", STATUS_CODEGEN, "2^31");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_take_one_phase_each), cmocka_unit_test(called_blocks_take_one_phase_each), cmocka_unit_test(panels_are_balanced), cmocka_unit_test(every_height_has_its_kernel),
-        cmocka_unit_test(packed_slices_cost_no_step), cmocka_unit_test(parts_of_a_concatenation_are_made_in_place), cmocka_unit_test(a_part_that_comes_twice_is_copied),
-        cmocka_unit_test(keys_are_transposed_in_the_phase_that_makes_them), cmocka_unit_test(a_fixed_batch_is_more_rows), cmocka_unit_test(broadcasting_decides_the_rows),
-        cmocka_unit_test(short_phases_do_not_take_long_steps), cmocka_unit_test(the_last_part_counts), cmocka_unit_test(what_cannot_be_planned_is_refused),
+        cmocka_unit_test(blocks_take_one_phase_each), cmocka_unit_test(called_blocks_take_one_phase_each), cmocka_unit_test(panels_are_balanced),
+        cmocka_unit_test(every_height_has_its_kernel), cmocka_unit_test(packed_slices_cost_no_step),
+        cmocka_unit_test(a_repeated_row_is_copied),
+        cmocka_unit_test(parts_of_a_concatenation_are_made_in_place), cmocka_unit_test(a_part_that_comes_twice_is_copied),
+        cmocka_unit_test(keys_are_transposed_in_the_phase_that_makes_them), cmocka_unit_test(a_fixed_batch_is_more_rows),
+        cmocka_unit_test(broadcasting_decides_the_rows), cmocka_unit_test(short_phases_do_not_take_long_steps),
+        cmocka_unit_test(the_last_part_counts), cmocka_unit_test(what_cannot_be_planned_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

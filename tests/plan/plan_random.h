@@ -1,5 +1,5 @@
-/* Random graphs for the planner, the same for the same seed: chains and DAGs of all operators but convolutions, with a run-time batch, one image or a fixed batch, and calls of a
- * function of random nodes. */
+/* Random graphs for the planner, the same for the same seed: chains and DAGs of all operators but convolutions, with a run-time batch, one image or a
+ * fixed batch, and calls of a function of random nodes. */
 #ifndef VITCC_TESTS_PLAN_RANDOM_H
 #define VITCC_TESTS_PLAN_RANDOM_H
 

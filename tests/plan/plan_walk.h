@@ -1,5 +1,6 @@
-/* A plan seen as the code that is written from it: which panel of which step reads and writes which float, and where that float lies. It uses the plan's addresses,
- * views and panels as codegen does, and nothing of how the planner came by them. Every value that a step touches is f32; other types occur as constants only. */
+/* A plan seen as the code that is written from it: which panel of which step reads and writes which float, and where that float lies. It uses the
+ * plan's addresses, views and panels as codegen does, and nothing of how the planner came by them. Every value that a step touches is f32; other
+ * types occur as constants only. */
 #ifndef VITCC_TESTS_PLAN_WALK_H
 #define VITCC_TESTS_PLAN_WALK_H
 
@@ -17,7 +18,8 @@
 /* Where a value of the caller lies: a function's parameter or result. key: which value it is, whatever scope asks. */
 typedef struct walk_argument { int64_t place; uint64_t key; const ir_value *constant; } walk_argument;
 
-/* One run of a phase: of the main scope, or of a function during one call. Places are floats from the first of one memory: inputs, then the frame, then scratch. */
+/* One run of a phase: of the main scope, or of a function during one call. Places are floats from the first of one memory: inputs, then the frame,
+ * then scratch. */
 typedef struct walk_site {
     const plan *plan;
     const plan_scope *scope;
@@ -134,7 +136,8 @@ static inline bool walk_writes(const plan_phase *f, const plan_step *t, int o, i
     const int64_t first = plan_panel_row(f, panel), end = plan_panel_row(f, panel + 1);
     const int64_t image = e / (x->elements / x->shape[0]);
     if (x->shape[0] > 1) return image >= first && image < end;
-    if (!t->scattered) return e / x->shape[3] % x->shape[2] >= first && e / x->shape[3] % x->shape[2] < end;   /* the softmax [B, H, Tq, Tk] of an attention */
+    if (!t->scattered)
+        return e / x->shape[3] % x->shape[2] >= first && e / x->shape[3] % x->shape[2] < end;   /* the softmax [B, H, Tq, Tk] of an attention */
     const int64_t key = e % x->shape[3], keys = plan_value_of(t->scope, plan_input(t->node, 0))->shape[1];
     return key < keys ? key >= first && key < end : first == 0;
 }
@@ -170,7 +173,8 @@ static inline void walk_phases(const plan *p, const walk_argument *parameter, in
         assert_in_range(t->call->inputs, 0, 64);
         for (int j = 0; j < t->call->inputs; j++) in[j] = walk_pass(&main, t->call->input[j]);
         for (int j = 0; j < t->call->outputs; j++) out[j] = walk_pass(&main, t->call->output[j]);
-        walk_site inside = { .plan = p, .scope = &p->function[t->function], .call = ++calls, .in = in, .out = out, .frame = frame, .scratch = scratch };
+        walk_site inside = { .plan = p, .scope = &p->function[t->function], .call = ++calls, .in = in, .out = out, .frame = frame,
+                             .scratch = scratch };
         for (int j = 0; j < inside.scope->items; j++) {
             inside.phase = inside.scope->item[j].phase;
             visit(context, &inside);

@@ -59,7 +59,7 @@ static const char *model_run(void *session, int64_t batch, const void *const *in
     return NULL;
 }
 
-static const int64_t picture_shape[] = {0, 3, 2, 2}, score_shape[] = {0, 3}, count_shape[] = {0};
+static const int64_t picture_shape[] = {-1, 3, 2, 2}, score_shape[] = {-1, 3}, count_shape[] = {-1};
 static const program_tensor model_input[] = {{"pixel/values", "<f4", 4, picture_shape, 4}};
 static const program_tensor model_output[] = {{"a/b", "<f4", 2, score_shape, 4}, {"a_b", "<i8", 1, count_shape, 8}};
 static const program_preprocess preprocess = {.do_resize = 1, .height = 2, .width = 2, .resample = 2, .do_rescale = 1, .rescale = 1 / 255.0, .channels = 3};

@@ -38,14 +38,21 @@ static void test_gather(void **state)
     (void)state;
     enum { OUTER = 2, AXIS = 5, INNER = 3, COUNT = 7 };
     const int64_t wide[COUNT] = { 0, 4, -1, -5, 2, 99, INT64_MIN };
-    const int32_t narrow[COUNT] = { 0, 4, -1, -5, 2, 99, INT32_MIN };
     const int taken[COUNT] = { 0, 4, 4, 0, 2, 4, 0 };
+    const element types[] = { ELEMENT_I8, ELEMENT_I16, ELEMENT_I32, ELEMENT_I64, ELEMENT_U8, ELEMENT_U16, ELEMENT_U32, ELEMENT_U64 };
     floats x = floats_random(OUTER * AXIS * INNER, -1, 1), y = floats_new(OUTER * COUNT * INNER);
-    for (int size = 4; size <= 8; size += 4) {
-        gather_slices(x.data, size == 8 ? (const void *)wide : narrow, (size_t)size, y.data, OUTER, AXIS, COUNT, INNER * sizeof(float));
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
+        const bool is_signed = types[t] <= ELEMENT_I64;
+        int64_t index[COUNT];
+        for (int i = 0; i < COUNT; i++) element_set_integer(types[t], index, i, i == COUNT - 1 && is_signed ? -99 : wide[i]);
+        gather_slices(x.data, types[t], index, y.data, OUTER, AXIS, COUNT, INNER * sizeof(float));
         for (int o = 0; o < OUTER; o++)
-            for (int i = 0; i < COUNT; i++)
-                assert_memory_equal(y.data + (o * COUNT + i) * INNER, x.data + (o * AXIS + taken[i]) * INNER, INNER * sizeof(float));
+            for (int i = 0; i < COUNT; i++) {
+                /* what is negative is beyond the end for an unsigned type; the last is 0, but for 64 bits */
+                const int unsigned_taken = wide[i] < 0 && (i < COUNT - 1 || types[t] == ELEMENT_U64) ? AXIS - 1 : taken[i];
+                const int at = is_signed ? taken[i] : unsigned_taken;
+                assert_memory_equal(y.data + (o * COUNT + i) * INNER, x.data + (o * AXIS + at) * INNER, INNER * sizeof(float));
+            }
     }
     floats_free(x), floats_free(y);
 }

@@ -122,8 +122,9 @@ static void diagnostics_are_located(void **unused)
     assert_int_equal(diag_error(d, STATUS_SHAPE, &place, "%d and %d heads", 12, 16), STATUS_SHAPE);
     diag_error(d, STATUS_READ, NULL, "%s", "");
     diag_note(d, NULL, "bell \a, escape \033[31m, line\nbreak, \xc3\xa9, \xc2\x9b, \xff");
-    assert_string_equal(diag_line(d, 0), "m.onnx: node 17 'attn/Softmax' input 0 f32[1,12,197,197]: error E305: shapes contradict each other: 12 and 16 heads; "
-                                         "check the exporter's example input, or --shape");
+    assert_string_equal(diag_line(d, 0),
+                        "m.onnx: node 17 'attn/Softmax' input 0 f32[1,12,197,197]: error E305: shapes contradict each other: 12 and 16 heads; "
+                        "check the exporter's example input, or --shape");
     assert_string_equal(diag_line(d, 1), "m.onnx: error E101: the file cannot be read; check its path, permissions and content");
     assert_string_equal(diag_line(d, 2), "m.onnx: note: bell \\x07, escape \\x1b[31m, line\\nbreak, \xc3\xa9, \\xc2\\x9b, \\xff");
     assert_null(diag_line(d, 3));

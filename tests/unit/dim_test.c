@@ -59,7 +59,8 @@ static void text_is_read_back(void **unused)
     EXPECT(form("past+N+past-1+2"), "N+2*past+1");
     EXPECT(form("N-N"), "0");
     dim d;
-    const char *bad[] = {"", "M", "N*2", "*N", "N+", "N+past+\"batch size\"", "9223372036854775808", "N--1", "9223372036854775807+1", "\"batch", "\"past\""};
+    const char *bad[] = {"", "M", "N*2", "*N", "N+", "N+past+\"batch size\"", "9223372036854775808", "N--1", "9223372036854775807+1", "\"batch",
+                         "\"past\""};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const char *end = "";
         assert_true(!dim_parse(&symbols, bad[i], &end, &d) || *end != 0);
@@ -110,7 +111,8 @@ static void comparison(void **unused)
     static const struct { const char *a, *b; int order; } cases[] = {
         {"3", "4", -1}, {"4", "4", 0}, {"N", "N", 0}, {"N", "0", 1}, {"N", "1", DIM_UNDECIDED}, {"N", "17", -1}, {"N", "16", DIM_UNDECIDED},
         {"2*N", "N", 1}, {"N+past", "N", DIM_UNDECIDED}, {"N+past", "0", 1}, {"past", "0", DIM_UNDECIDED}, {"past-N", "1024", -1},
-        {"N", "past", DIM_UNDECIDED}, {"\"batch size\"", "2", 0}, {"\"batch size\"", "3", -1}, {"2*N", "N+1", DIM_UNDECIDED}, {"N+past", "past+17", -1},
+        {"N", "past", DIM_UNDECIDED}, {"\"batch size\"", "2", 0}, {"\"batch size\"", "3", -1}, {"2*N", "N+1", DIM_UNDECIDED},
+        {"N+past", "past+17", -1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         dim a = form(cases[i].a), b = form(cases[i].b);
@@ -170,8 +172,8 @@ static void forms_agree_with_values(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(symbols_are_declared_once), cmocka_unit_test(text_is_read_back), cmocka_unit_test(arithmetic), cmocka_unit_test(exact_quotients),
-        cmocka_unit_test(comparison), cmocka_unit_test(substitution), cmocka_unit_test(forms_agree_with_values),
+        cmocka_unit_test(symbols_are_declared_once), cmocka_unit_test(text_is_read_back), cmocka_unit_test(arithmetic),
+        cmocka_unit_test(exact_quotients), cmocka_unit_test(comparison), cmocka_unit_test(substitution), cmocka_unit_test(forms_agree_with_values),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -305,7 +305,8 @@ static void attention_weights(void **unused)
 typedef struct window { int in, out, size, begin, end, stride, dilation; } window;
 
 /* One image, two spatial axes, groups. */
-static void plain_conv(int channels, int features, int groups, window y, window x, const double *image, const double *w, const double *bias, double *out)
+static void plain_conv(int channels, int features, int groups, window y, window x, const double *image, const double *w, const double *bias,
+                       double *out)
 {
     int per_group = channels / groups;
     for (int m = 0; m < features; m++) for (int i = 0; i < y.out; i++) for (int j = 0; j < x.out; j++) {
@@ -328,7 +329,8 @@ static void conv_of(int variant, int images, int channels, int features, int gro
         plain_conv(channels, features, groups, y, x, image + i * channels * y.in * x.in, w, bias ? b : NULL, expected + i * features * y.out * x.out);
     }
     ir_value *in[3] = {operand(f, ELEM_F32, SHAPE(images, channels, y.in, x.in), image),
-                       operand(f, ELEM_F32, SHAPE(features, channels / groups, y.size, x.size), w), bias ? operand(f, ELEM_F32, SHAPE(features), b) : NULL};
+                       operand(f, ELEM_F32, SHAPE(features, channels / groups, y.size, x.size), w),
+                       bias ? operand(f, ELEM_F32, SHAPE(features), b) : NULL};
     ir_node *n = begin(f, IR_CONV, bias ? 3 : 2, in);
     ir_set_ints(n, KEY_PADS, (const int64_t[]){y.begin, x.begin, y.end, x.end}, 4);
     ir_set_ints(n, KEY_STRIDES, (const int64_t[]){y.stride, x.stride}, 2);

@@ -83,7 +83,8 @@ static void float_operators(void **unused)
 static void smooth_activations(void **unused)
 {
     (void)unused;
-    sample gelu = {"gelu_tanh(in0)", ELEM_F32, {{0, 1, -1, 3}}, ELEM_F32, {0}}, swish = {"swish(in0, 1.702)", ELEM_F32, {{0, 1, -1, 100}}, ELEM_F32, {0}};
+    sample gelu = {"gelu_tanh(in0)", ELEM_F32, {{0, 1, -1, 3}}, ELEM_F32, {0}};
+    sample swish = {"swish(in0, 1.702)", ELEM_F32, {{0, 1, -1, 100}}, ELEM_F32, {0}};
     for (int i = 0; i < LANES; i++) {
         double x = gelu.operand[0][i], y = swish.operand[0][i];
         gelu.expected[i] = x * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x))) / 2;

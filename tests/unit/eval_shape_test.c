@@ -221,7 +221,8 @@ static void softmax(void **unused)
     }
 }
 
-static ir_value *reduce_of(fixture *f, elem e, const char *kind, int axes, const int64_t *axis, bool keep, int rank, const int64_t *shape, const double *x)
+static ir_value *reduce_of(fixture *f, elem e, const char *kind, int axes, const int64_t *axis, bool keep, int rank, const int64_t *shape,
+                           const double *x)
 {
     ir_node *n = ir_begin(f->g, IR_REDUCE);
     ir_input(n, operand(f, e, rank, shape, x));

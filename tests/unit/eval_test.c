@@ -88,7 +88,8 @@ static void symbols_bind(void **unused)
         assert_int_equal(out[0].shape[0], 2 * n);
         assert_int_equal(out[1].shape[0], n);
         assert_int_equal(out[1].shape[1], 5 + n);
-        for (int64_t i = 0; i < out[1].elements; i++) assert_true(eval_number(EVAL_TYPED, &out[1], i) == 2 * eval_number(EVAL_TYPED, &f->input[1], i));
+        for (int64_t i = 0; i < out[1].elements; i++)
+            assert_true(eval_number(EVAL_TYPED, &out[1], i) == 2 * eval_number(EVAL_TYPED, &f->input[1], i));
         eval_free(&out[0]);
         eval_free(&out[1]);
         fixture_free(f);
@@ -98,7 +99,9 @@ static void symbols_bind(void **unused)
 static void symbols_contradict(void **unused)
 {
     (void)unused;
-    static const struct { int64_t rows, batch; const char *told; } s[] = {{4, 3, "input 'y' axis 0"}, {3, 1, "input 'x' axis 0"}, {20, 10, "N is 10"}};
+    static const struct { int64_t rows, batch; const char *told; } s[] = {
+        {4, 3, "input 'y' axis 0"}, {3, 1, "input 'x' axis 0"}, {20, 10, "N is 10"},
+    };
     for (int i = 0; i < COUNT(s); i++) {
         fixture *f = symbolic(s[i].rows, s[i].batch, 2);
         eval_tensor out[2];
@@ -237,9 +240,9 @@ static void traces(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(half_round_trips), cmocka_unit_test(half_rounds_to_even), cmocka_unit_test(half_known_values), cmocka_unit_test(symbols_bind),
-        cmocka_unit_test(symbols_contradict), cmocka_unit_test(calls), cmocka_unit_test(constants), cmocka_unit_test(constant_of_unknown_shape),
-        cmocka_unit_test(traces),
+        cmocka_unit_test(half_round_trips), cmocka_unit_test(half_rounds_to_even), cmocka_unit_test(half_known_values),
+        cmocka_unit_test(symbols_bind), cmocka_unit_test(symbols_contradict), cmocka_unit_test(calls), cmocka_unit_test(constants),
+        cmocka_unit_test(constant_of_unknown_shape), cmocka_unit_test(traces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,8 +115,9 @@ static void what_is_none_is_refused(void **unused)
     static const elem inputs[] = {ELEM_F32, ELEM_F64, ELEM_I64, ELEM_BOOL};
     const char *bad[] = {
         "", "add", "add(in0)", "add(in0, in0", "add(in0, in1)", "in4", "in", "foo(in0)", "add(in0, 1:i64)", "sqrt(in2)", "not(in0)", "and(in0, in0)",
-        "select(in0, in0, in0)", "select(in3, in0, in1)", "300:u8", "-1:u64", "2:bool", "1.5:i64", "1:f33", "convert(in0):x", "swish(in0, in0)", "add(in3, in3)",
-        "const(in0)", "in()", "t0", "let t1 = in0; t1", "let t0 = in0 t0", "0x10", "neg(in3)", "1e", "99999999999999999999:i64", "isnan(in2)",
+        "select(in0, in0, in0)", "select(in3, in0, in1)", "300:u8", "-1:u64", "2:bool", "1.5:i64", "1:f33", "convert(in0):x", "swish(in0, in0)",
+        "add(in3, in3)", "const(in0)", "in()", "t0", "let t1 = in0; t1", "let t0 = in0 t0", "0x10", "neg(in3)", "1e", "99999999999999999999:i64",
+        "isnan(in2)",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const char *end = NULL, *error = NULL;
@@ -198,8 +199,9 @@ static void tables(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equal_items_are_shared), cmocka_unit_test(constants_are_rounded), cmocka_unit_test(inlining), cmocka_unit_test(text_is_read_back),
-        cmocka_unit_test(what_is_none_is_refused), cmocka_unit_test(depth_is_bounded), cmocka_unit_test(check_finds_what_is_wrong), cmocka_unit_test(tables),
+        cmocka_unit_test(equal_items_are_shared), cmocka_unit_test(constants_are_rounded), cmocka_unit_test(inlining),
+        cmocka_unit_test(text_is_read_back), cmocka_unit_test(what_is_none_is_refused), cmocka_unit_test(depth_is_bounded),
+        cmocka_unit_test(check_finds_what_is_wrong), cmocka_unit_test(tables),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -9,8 +9,8 @@ typedef struct typed_row { int type, field; elem elem; size_t size; bool packed_
 static const typed_row typed_rows[] = {
     { ONNX_F32, 4, ELEM_F32, 4, false }, { ONNX_F64, 10, ELEM_F64, 8, false }, { ONNX_I64, 7, ELEM_I64, 8, true }, { ONNX_I32, 5, ELEM_I32, 4, true },
     { ONNX_I16, 5, ELEM_I16, 2, true }, { ONNX_I8, 5, ELEM_I8, 1, true }, { ONNX_U8, 5, ELEM_U8, 1, true }, { ONNX_U16, 5, ELEM_U16, 2, true },
-    { ONNX_U32, 11, ELEM_U32, 4, true }, { ONNX_U64, 11, ELEM_U64, 8, true }, { ONNX_BOOL, 5, ELEM_BOOL, 1, true }, { ONNX_F16, 5, ELEM_F16, 2, true },
-    { ONNX_BF16, 5, ELEM_BF16, 2, true },
+    { ONNX_U32, 11, ELEM_U32, 4, true }, { ONNX_U64, 11, ELEM_U64, 8, true }, { ONNX_BOOL, 5, ELEM_BOOL, 1, true },
+    { ONNX_F16, 5, ELEM_F16, 2, true }, { ONNX_BF16, 5, ELEM_BF16, 2, true },
 };
 
 /* The three elements of a row's test tensor, as their type's bytes: large, small and, where there is a sign, negative. */

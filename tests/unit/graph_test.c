@@ -177,7 +177,12 @@ static void types(void **unused)
 static const char *inferred(const char *node, const char *inputs)
 {
     strbuf b = strbuf_in(memory);
-    strbuf_printf(&b, "symbols N 1..64, M 1..64\nfunction f(%%p: f32[N,4]) {\n  return %%p\n}\ngraph t(%s) {\n  %%y: f32[7,7,7,7,7] = %s\n  return %%y\n}\n", inputs, node);
+    strbuf_printf(&b, "symbols N 1..64, M 1..64\n"
+                      "function f(%%p: f32[N,4]) {\n"
+                      "  return %%p\n}\n"
+                      "graph t(%s) {\n"
+                      "  %%y: f32[7,7,7,7,7] = %s\n"
+                      "  return %%y\n}\n", inputs, node);
     diag *d = diag_new(memory, "");
     assert_null(ir_parse(memory, b.text, NULL, NULL, d));
     const char *line = diag_line(d, 0), *is = strstr(line, "%y is "), *inner = strstr(line, "node %");
@@ -244,8 +249,10 @@ static void every_operator_has_its_type(void **unused)
         {"%x: f32[N,5,8], %i: i64[2,3]", "gather(%x, %i) {axis = 1}", "f32[N,2,3,8]"},
         {"%x: f32[N,5,8], %i: i32[]", "gather(%x, %i) {axis = 2}", "f32[N,5]"},
         {"%x: f32[N,5,8], %i: f32[2]", "gather(%x, %i) {axis = 1}", "E302"},
-        {"%x: f32[N,3,224,224], %w: f32[768,3,16,16]", "conv(%x, %w) {pads = [0, 0, 0, 0], strides = [16, 16], dilations = [1, 1], group = 1}", "f32[N,768,14,14]"},
-        {"%x: f32[N,4,9,9], %w: f32[8,2,3,3], %b: f32[8]", "conv(%x, %w, %b) {pads = [1, 1, 1, 1], strides = [2, 2], dilations = [2, 1], group = 2}", "f32[N,8,4,5]"},
+        {"%x: f32[N,3,224,224], %w: f32[768,3,16,16]", "conv(%x, %w) {pads = [0, 0, 0, 0], strides = [16, 16], dilations = [1, 1], group = 1}",
+         "f32[N,768,14,14]"},
+        {"%x: f32[N,4,9,9], %w: f32[8,2,3,3], %b: f32[8]", "conv(%x, %w, %b) {pads = [1, 1, 1, 1], strides = [2, 2], dilations = [2, 1], group = 2}",
+         "f32[N,8,4,5]"},
         {"%x: f32[N,4,9,9], %w: f32[8,3,3,3]", "conv(%x, %w) {pads = [1, 1, 1, 1], strides = [2, 2], dilations = [2, 1], group = 2}", "E305"},
         {"%x: f32[N,4,2,9], %w: f32[8,4,3,3]", "conv(%x, %w) {pads = [0, 0, 0, 0], strides = [1, 1], dilations = [1, 1], group = 1}", "E305"},
         {"%x: f32[N,4,16*M], %w: f32[8,4,16]", "conv(%x, %w) {pads = [0, 0], strides = [16], dilations = [1], group = 1}", "f32[N,8,M]"},
@@ -257,7 +264,8 @@ static void every_operator_has_its_type(void **unused)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *type = inferred(cases[i].node, cases[i].inputs);
-        if (cases[i].type[0] && strcmp(type, cases[i].type) != 0) fail_msg("%s of %s: %s, not %s", cases[i].node, cases[i].inputs, type, cases[i].type);
+        if (cases[i].type[0] && strcmp(type, cases[i].type) != 0)
+            fail_msg("%s of %s: %s, not %s", cases[i].node, cases[i].inputs, type, cases[i].type);
     }
 }
 
@@ -272,8 +280,8 @@ static void errors_are_located(void **unused)
     ir_add_origin(n, "17 'attn/MatMul'");
     diag *d = diag_new(memory, "m.onnx");
     assert_null(ir_end(n, NULL, d));
-    assert_string_equal(diag_line(d, 0), "m.onnx: node 17 'attn/MatMul' input 1 f32[16,8]: error E305: shapes contradict each other: linear: weights and input do not fit: "
-                                         "16 and 8; check the exporter's example input, or --shape");
+    assert_string_equal(diag_line(d, 0), "m.onnx: node 17 'attn/MatMul' input 1 f32[16,8]: error E305: shapes contradict each other: "
+                                         "linear: weights and input do not fit: 16 and 8; check the exporter's example input, or --shape");
     assert_null(g->first);
     assert_int_equal(x->uses, 0);
     assert_null(ir_map2(g, EXPR_ADD, x, w, NULL, NULL));
@@ -314,7 +322,8 @@ static void calls_are_inlined(void **unused)
     assert_int_equal(ir_sweep(g), 0);
     assert_int_equal(g->functions, 0);
     assert_string_equal(printed(g), "symbols N 1..64\ngraph t(%0 \"x\": f32[N,4]) {\n  %1: f32[4] = const {bytes = [1, 2, 3, 4]}\n"
-                                    "  %11: f32[N,4] = map(%0) {expr = neg(in0)}\n  %8 \"first\": f32[N,4] = map(%11, %1) {expr = mul(in0, in1)}   # 4 'Mul'\n"
+                                    "  %11: f32[N,4] = map(%0) {expr = neg(in0)}\n"
+                                    "  %8 \"first\": f32[N,4] = map(%11, %1) {expr = mul(in0, in1)}   # 4 'Mul'\n"
                                     "  %12: f32[N,4] = map(%8) {expr = neg(in0)}\n  %10: f32[N,4] = map(%12, %1) {expr = mul(in0, in1)}   # 4 'Mul'\n"
                                     "  return \"y\" %10, \"x\" %8\n}\n");
     assert_true(ir_verify(copy, errors));                      /* untouched by what became of the original */
@@ -326,7 +335,11 @@ static void calls_are_inlined(void **unused)
 static void nodes_move(void **unused)
 {
     (void)unused;
-    ir_graph *g = read("graph t(%0: f32[2]) {\n  %1: f32[2] = map(%0) {expr = neg(in0)}\n  %2: f32[2] = map(%0) {expr = exp(in0)}\n  %3: f32[2] = map(%0) {expr = abs(in0)}\n  return %1, %2, %3\n}\n");
+    ir_graph *g = read("graph t(%0: f32[2]) {\n"
+                       "  %1: f32[2] = map(%0) {expr = neg(in0)}\n"
+                       "  %2: f32[2] = map(%0) {expr = exp(in0)}\n"
+                       "  %3: f32[2] = map(%0) {expr = abs(in0)}\n"
+                       "  return %1, %2, %3\n}\n");
     ir_node *a = by_id(g, 1)->def, *b = by_id(g, 2)->def, *c = by_id(g, 3)->def;
     ir_move_before(c, a);
     assert_true(g->first == c && c->next == a && a->previous == c && g->last == b);
@@ -440,8 +453,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(use_lists_follow), cmocka_unit_test(constants_spread), cmocka_unit_test(attributes_and_origins), cmocka_unit_test(types),
-        cmocka_unit_test(every_operator_has_its_type), cmocka_unit_test(errors_are_located), cmocka_unit_test(calls_are_inlined), cmocka_unit_test(nodes_move),
-        cmocka_unit_test(moves_are_normalised), cmocka_unit_test(violations_are_found),
+        cmocka_unit_test(every_operator_has_its_type), cmocka_unit_test(errors_are_located), cmocka_unit_test(calls_are_inlined),
+        cmocka_unit_test(nodes_move), cmocka_unit_test(moves_are_normalised), cmocka_unit_test(violations_are_found),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -179,11 +179,14 @@ static void expect_maps(const ir_type *source, const move *m, const tensor *t, c
 {
     for (int64_t i = 0; i < t->elements; i++) {
         int64_t index = move_source_index(source, m, symbol, i);
-        if (index != t->from[i]) fail_msg("seed %llu: element %lld comes from %d, the move says %lld", (unsigned long long)seed, (long long)i, t->from[i], (long long)index);
+        if (index != t->from[i])
+            fail_msg("seed %llu: element %lld comes from %d, the move says %lld", (unsigned long long)seed, (long long)i, t->from[i],
+                     (long long)index);
     }
 }
 
-/* One chain, its moves composed as far as they go: what was composed reads what the plain steps read. Returns how many compositions went and were tried. */
+/* One chain, its moves composed as far as they go: what was composed reads what the plain steps read. Returns how many
+ * compositions went and were tried. */
 static void run_chain(const dim_symbols *symbols, uint64_t seed, int *composed, int *tried)
 {
     static tensor current[CHAIN + 1];
@@ -252,8 +255,11 @@ static void composition_is_associative(void **unused)
             for (int tries = 0; tries < 20 && !made; tries++) made = random_step(i ? &s[i - 1].to : &source, &s[i]);
         }
         move left, right, first, second;
-        if (!made || !move_compose(&source, &s[0].move, &s[1].from, &s[1].move, &left) || !move_compose(&source, &left, &s[2].from, &s[2].move, &first)) continue;
-        if (!move_compose(&s[1].from, &s[1].move, &s[2].from, &s[2].move, &right) || !move_compose(&source, &s[0].move, &s[1].from, &right, &second)) continue;
+        if (!made || !move_compose(&source, &s[0].move, &s[1].from, &s[1].move, &left) ||
+            !move_compose(&source, &left, &s[2].from, &s[2].move, &first))
+            continue;
+        if (!move_compose(&s[1].from, &s[1].move, &s[2].from, &s[2].move, &right) || !move_compose(&source, &s[0].move, &s[1].from, &right, &second))
+            continue;
         if (!move_equal(&first, &second)) fail_msg("seed %llu", (unsigned long long)seed);
         compared++;
     }
@@ -529,7 +535,8 @@ static void text(void **unused)
     move m, n;
     assert_true(move_parse(&symbols, "[N, 197, 12@2*64]", NULL, &m) && move_parse(&symbols, "[N@0, 197@1, 12@2*64]", NULL, &n));
     assert_true(move_equal(&m, &n));
-    const char *bad[] = {"", "[", "[M@0]", "[3@9]", "[3@0*]", "[3@0*0]", "[3@0] +[", "[3@0] +[1, 2, 3, 4, 5, 6, 7, 8, 9]", "[3@0] %[-3]", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]"};
+    const char *bad[] = {"", "[", "[M@0]", "[3@9]", "[3@0*]", "[3@0*0]", "[3@0] +[", "[3@0] +[1, 2, 3, 4, 5, 6, 7, 8, 9]", "[3@0] %[-3]",
+                         "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(move_parse(&symbols, bad[i], NULL, &m));
 }
 

@@ -121,7 +121,9 @@ static void constants_for_tests(void **unused)
     (void)unused;
     arena *a = arena_new();
     const char *text = "graph t() {\n  %a: f32[100,10] = const {bytes = noise 7 0.05}\n  %b: f32[100,10] = const {bytes = noise 8 0.05}\n"
-                       "  %c: f16[3] = const {bytes = splat 0.1}\n  %d: i8[2] = const {bytes = splat -7}\n  %e: f32[100,10] = const {bytes = noise 7 0.05}\n"
+                       "  %c: f16[3] = const {bytes = splat 0.1}\n"
+                       "  %d: i8[2] = const {bytes = splat -7}\n"
+                       "  %e: f32[100,10] = const {bytes = noise 7 0.05}\n"
                        "  return %a, %b, %c, %d, %e\n}\n";
     ir_graph *g = ir_parse(a, text, NULL, NULL, diag_new(a, "t.ir"));
     assert_non_null(g);
@@ -171,7 +173,8 @@ static void digests_resolve(void **unused)
     assert_string_equal(printed(again), text);
     k.d.low ^= 1;
     assert_null(ir_parse(a, text, look_up, &k, d));
-    assert_string_equal(diag_line(d, 0), "t.ir: line 2: error E402: the textual IR is not understood: the bytes of a digest are not known; see docs/design.md for its grammar");
+    assert_string_equal(diag_line(d, 0), "t.ir: line 2: error E402: the textual IR is not understood: the bytes of a digest are not known; "
+                                         "see docs/design.md for its grammar");
     arena_free(a);
 }
 
@@ -182,21 +185,25 @@ static void errors_name_their_line(void **unused)
     (void)unused;
     static const struct { const char *text; int line; } bad[] = {
         {"", 1}, {"\n\n", 3}, {"graph", 1}, {"nonsense", 1}, {"graph t(", 1}, {"graph t() {\n", 2}, {"graph t() {\n  return\n", 3},
-        {"graph t() {\n  return\n}\nmore\n", 4}, {"graph t() {\n  return %x\n}\n", 2}, {"graph t(%x: f31[2]) {\n", 1}, {"graph t(%x: f32[2,M]) {\n", 1},
-        {"graph t(%x: f32[2], %x: f32) {\n", 1}, {"graph t(%x: f32[1,1,1,1,1,1,1,1,1]) {\n", 1}, {"symbols N 4..1\n", 1}, {"symbols N 1..4, N 1..4\n", 1},
-        {"symbols 1..4\n", 1}, {"function f() {\n  return\n}\n", 4}, {"function f() {\n  return\n}\nfunction f() {\n  return\n}\n", 4},
-        {NODE("  %y: f32[2,3] = foo(%x)"), 2}, {NODE("  %y: f32[2,3] = softmax(%x)"), 2}, {NODE("  %y: f32[2,3] = softmax(%x) {axis = 2}"), 2},
+        {"graph t() {\n  return\n}\nmore\n", 4}, {"graph t() {\n  return %x\n}\n", 2}, {"graph t(%x: f31[2]) {\n", 1},
+        {"graph t(%x: f32[2,M]) {\n", 1}, {"graph t(%x: f32[2], %x: f32) {\n", 1}, {"graph t(%x: f32[1,1,1,1,1,1,1,1,1]) {\n", 1},
+        {"symbols N 4..1\n", 1}, {"symbols N 1..4, N 1..4\n", 1}, {"symbols 1..4\n", 1}, {"function f() {\n  return\n}\n", 4},
+        {"function f() {\n  return\n}\nfunction f() {\n  return\n}\n", 4}, {NODE("  %y: f32[2,3] = foo(%x)"), 2},
+        {NODE("  %y: f32[2,3] = softmax(%x)"), 2}, {NODE("  %y: f32[2,3] = softmax(%x) {axis = 2}"), 2},
         {NODE("  %y: f32[2,4] = softmax(%x) {axis = 1}"), 2}, {NODE("  %y: f32[2,3] = softmax(%x) {axis = 1, axis = 1}"), 2},
         {NODE("  %y: f32[2,3] = softmax(%x) {axis = 1, scale = 1}"), 2}, {NODE("  %y: f32[2,3] = softmax(%x) {axis = 1} trailing"), 2},
-        {NODE("  %y: f32[2,3] = softmax(%x, %x) {axis = 1}"), 2}, {NODE("  %y: f32[2,3] = softmax(_) {axis = 1}"), 2}, {NODE("  %y: f32[2,3] = softmax(%z) {axis = 1}"), 2},
-        {NODE("  %x: f32[2,3] = softmax(%x) {axis = 1}"), 2}, {NODE("  %07: f32[2,3] = softmax(%x) {axis = 1}"), 2}, {NODE("  %99999999: f32[2,3] = softmax(%x) {axis = 1}"), 2},
+        {NODE("  %y: f32[2,3] = softmax(%x, %x) {axis = 1}"), 2}, {NODE("  %y: f32[2,3] = softmax(_) {axis = 1}"), 2},
+        {NODE("  %y: f32[2,3] = softmax(%z) {axis = 1}"), 2}, {NODE("  %x: f32[2,3] = softmax(%x) {axis = 1}"), 2},
+        {NODE("  %07: f32[2,3] = softmax(%x) {axis = 1}"), 2}, {NODE("  %99999999: f32[2,3] = softmax(%x) {axis = 1}"), 2},
         {NODE("  %y: f32[2,3], %z: f32[2,3] = softmax(%x) {axis = 1}"), 2}, {NODE("  %y: f32[2,3] = map(%x) {expr = add(in0)}"), 2},
         {NODE("  %y: f32[2,3] = map(%x, %i) {expr = add(in0, in1)}"), 2}, {NODE("  %y: f32[2,3] = map(%x, _) {expr = in0}"), 2},
-        {NODE("  %y: f32[2,3] = move(%x) {move = [2@0, 4@1]}"), 2}, {NODE("  %y: f32[2,3] = move(%x) {move = [2@0, 3@2]}"), 2}, {NODE("  %y: f32[6] = move(%x) {move = [2@0, 3]} {"), 2},
-        {NODE("  %y: f32[2,3] = call(%x) {function = g}"), 2}, {NODE("  %y: f32[2] = const"), 2}, {NODE("  %y: f32[2] = const {bytes = [1]}"), 2},
-        {NODE("  %y: f32[2] = const {bytes = [1, 2, 3]}"), 2}, {NODE("  %y: u8[1] = const {bytes = [256]}"), 2}, {NODE("  %y: i64[1] = const {bytes = noise 1 1}"), 2},
-        {NODE("  %y: f32[2] = const {bytes = digest 0123}"), 2}, {NODE("  %y: f32[99999999999,9] = const {bytes = splat 0}"), 2}, {NODE("  %y \"open: f32[2] = const {bytes = splat 0}"), 2},
-        {NODE("  %y: f32[2,3] = matmul(%x, %x)"), 2}, {NODE("  %y: f32[2,3] = reduce(%x) {axes = [1, 0], kind = sum}"), 2}, {NODE("\n\n  oops"), 4},
+        {NODE("  %y: f32[2,3] = move(%x) {move = [2@0, 4@1]}"), 2}, {NODE("  %y: f32[2,3] = move(%x) {move = [2@0, 3@2]}"), 2},
+        {NODE("  %y: f32[6] = move(%x) {move = [2@0, 3]} {"), 2}, {NODE("  %y: f32[2,3] = call(%x) {function = g}"), 2},
+        {NODE("  %y: f32[2] = const"), 2}, {NODE("  %y: f32[2] = const {bytes = [1]}"), 2}, {NODE("  %y: f32[2] = const {bytes = [1, 2, 3]}"), 2},
+        {NODE("  %y: u8[1] = const {bytes = [256]}"), 2}, {NODE("  %y: i64[1] = const {bytes = noise 1 1}"), 2},
+        {NODE("  %y: f32[2] = const {bytes = digest 0123}"), 2}, {NODE("  %y: f32[99999999999,9] = const {bytes = splat 0}"), 2},
+        {NODE("  %y \"open: f32[2] = const {bytes = splat 0}"), 2}, {NODE("  %y: f32[2,3] = matmul(%x, %x)"), 2},
+        {NODE("  %y: f32[2,3] = reduce(%x) {axes = [1, 0], kind = sum}"), 2}, {NODE("\n\n  oops"), 4},
     };
     arena *a = arena_new();
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -293,7 +300,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_printed_is_read_back), cmocka_unit_test(words_are_names), cmocka_unit_test(constants_for_tests),
-        cmocka_unit_test(digests_resolve), cmocka_unit_test(errors_name_their_line), cmocka_unit_test(mutations_never_crash), cmocka_unit_test(memory_may_run_out_anywhere),
+        cmocka_unit_test(digests_resolve), cmocka_unit_test(errors_name_their_line), cmocka_unit_test(mutations_never_crash),
+        cmocka_unit_test(memory_may_run_out_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

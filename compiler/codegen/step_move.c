@@ -1,0 +1,100 @@
+/* Steps that put elements elsewhere, whatever their type: moves that are copies, concat, gather, pad. */
+#include "codegen_private.h"
+#include "codegen_steps.h"
+
+static const plan_value *input_value(const step_site *at, int i)
+{
+    return plan_value_of(at->scope, at->step->node->input[i]);
+}
+
+static const plan_value *output_value(const step_site *at)
+{
+    return plan_value_of(at->scope, at->step->node->output[0]);
+}
+
+static const char *type_of(const plan_value *x)
+{
+    return codegen_c_type(x->value->type.elem);
+}
+
+void codegen_move(codegen *g, strbuf *to, const step_site *at)
+{
+    arena *a = g->arena;
+    const move *m = ir_move(at->step->node);
+    const plan_value *in = input_value(at, 0), *out = output_value(at);
+    int64_t extent[MOVE_DIGITS_MAX], axis[MOVE_DIGITS_MAX], step[MOVE_DIGITS_MAX], stride[IR_RANK_MAX];
+    for (int i = 0; i < m->digits; i++) {
+        extent[i] = plan_dim(g->plan, m->digit[i].extent);
+        axis[i] = m->digit[i].axis;
+        step[i] = m->digit[i].step;
+    }
+    for (int i = 0; i < m->rank; i++) stride[i] = codegen_product(in, i + 1, m->rank);
+    const int rank = out->value->type.rank;
+    const long long last = rank ? out->shape[rank - 1] : 1;
+    const char *parameters = arena_printf(a, "const %s *x, %s *y, int64_t first, int64_t rows", type_of(in), type_of(out));
+    strbuf body = strbuf_in(a);
+    strbuf_printf(&body, "static void $(%s)\n{\n    static const move_shape shape = { .digits = %d, .rank = %d", parameters, m->digits, m->rank);
+    codegen_list(&body, "extent", extent, m->digits);
+    codegen_list(&body, "axis", axis, m->digits);
+    codegen_list(&body, "step", step, m->digits);
+    codegen_list(&body, "offset", m->offset, m->rank);
+    codegen_list(&body, "wrap", m->wrap, m->rank);
+    codegen_list(&body, "stride", stride, m->rank);
+    strbuf_printf(&body, " };\n    move_elements(&shape, sizeof(%s), x, y, (size_t)first * %lld, (size_t)(first + rows) * %lld);\n}\n", type_of(out), last, last);
+    const int64_t each = at->step->rows / at->phase->rows;
+    const char *scale = each == 1 ? "" : arena_printf(a, " * %lld", (long long)each);
+    const char *source = codegen_input(g, at, 0, false), *target = codegen_output(g, at, 0, true);
+    codegen_call(g, to, at, codegen_instance(g, "move", parameters, body.text), arena_printf(a, "%s, %s, row%s, rows%s", source, target, scale, scale));
+}
+
+/* Parts that were made in place are there already. */
+void codegen_concat(codegen *g, strbuf *to, const step_site *at)
+{
+    arena *a = g->arena;
+    const ir_node *n = at->step->node;
+    const plan_value *out = output_value(at);
+    const int axis = (int)ir_int(n, KEY_AXIS, 0), rank = out->value->type.rank;
+    const int64_t outer = codegen_product(out, 0, axis), inner = codegen_product(out, axis + 1, rank), whole = out->shape[axis] * inner;
+    const char *parameters = arena_printf(a, "const %s *x, %s *y", type_of(out), type_of(out));
+    int64_t offset = 0;
+    for (int i = 0; i < n->inputs; i++) {
+        const plan_value *x = input_value(at, i);
+        const int64_t part = x->shape[axis] * inner;
+        if (part && (x->base != out->base || x->space == SPACE_CONSTANT)) {
+            const char *body = arena_printf(a, "static void $(%s)\n{\n    copy_rows(x, %lld * sizeof *x, y + %lld, %lld * sizeof *y, %lld, %lld * sizeof *y);\n}\n",
+                                            parameters, (long long)part, (long long)offset, (long long)whole, (long long)outer, (long long)part);
+            const char *arguments = arena_printf(a, "%s, %s", codegen_input(g, at, i, false), codegen_output(g, at, 0, false));
+            codegen_call(g, to, at, codegen_instance(g, "concat_part", parameters, body), arguments);
+        }
+        offset += part;
+    }
+}
+
+void codegen_gather(codegen *g, strbuf *to, const step_site *at)
+{
+    const plan_value *x = input_value(at, 0), *index = input_value(at, 1);
+    const int axis = (int)ir_int(at->step->node, KEY_AXIS, 0);
+    if (!x->shape[axis]) {
+        codegen_refuse(g, at->step->node, "a gather from an axis without elements");
+        return;
+    }
+    const char *body = arena_printf(g->arena, "    gather_slices(x0, %s, x1, y, %lld, %lld, %lld, %lld * sizeof *y);\n",
+                                    codegen_element(g->arena, index->value->type.elem), (long long)codegen_product(x, 0, axis), (long long)x->shape[axis],
+                                    (long long)index->elements, (long long)codegen_product(x, axis + 1, x->value->type.rank));
+    codegen_whole(g, to, at, "gather", body);
+}
+
+void codegen_pad(codegen *g, strbuf *to, const step_site *at)
+{
+    const ir_node *n = at->step->node;
+    const plan_value *x = input_value(at, 0);
+    const int rank = x->value->type.rank;
+    const int64_t *pads = ir_find(n, KEY_PADS)->list.item;
+    strbuf body = strbuf_in(g->arena);
+    strbuf_printf(&body, "    static const pad_shape shape = { .rank = %d", rank);
+    codegen_list(&body, "extent", x->shape, rank);
+    codegen_list(&body, "before", pads, rank);
+    codegen_list(&body, "after", pads + rank, rank);
+    strbuf_printf(&body, " };\n    pad_elements(&shape, sizeof *y, x0, y, %s);\n", n->inputs > 1 && n->input[1] ? "x1" : "NULL");
+    codegen_whole(g, to, at, "pad", body.text);
+}
