@@ -80,6 +80,32 @@ bool import_mod(importer *im, import_node *n)
     return binary(im, n, truncated ? EXPR_FMOD : EXPR_MOD);
 }
 
+/* x * 2^y or x / 2^y, y below the type's bits; with more, zero. */
+bool import_bit_shift(importer *im, import_node *n)
+{
+    const elem e = import_type(n, 0)->elem;
+    const char *direction = import_string(im, n, "direction", "");
+    const bool left = !strcmp(direction, "LEFT");
+    if (!left && strcmp(direction, "RIGHT")) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "direction = '%.60s'", direction);
+    if (!elem_is_integer(e) || elem_is_signed(e)) return import_fail(im, n, STATUS_TYPE, 0, "%s", elem_name(e));
+    if (!check_same(im, n, 0)) return false;
+    ir_value *const input[2] = { import_tensor(im, n, 0), import_tensor(im, n, 1) };
+    const int bits = 8 * (int)elem_size(e);
+    expr_builder b = expr_begin(im->arena);
+    const int count = expr_input(&b, 1, e);
+    int x = expr_input(&b, 0, e);
+    for (int k = 0; 1 << k < bits; k++) {   /* by 2^k where that bit of the count is set */
+        const int64_t factor = (int64_t)((uint64_t)1 << (1 << k));
+        const int halved = expr_apply(&b, EXPR_DIV, count, expr_constant(&b, e, 0, (int64_t)1 << k), -1);
+        const int bit = expr_apply(&b, EXPR_MOD, halved, expr_constant(&b, e, 0, 2), -1);
+        const int set = expr_apply(&b, EXPR_EQUAL, bit, expr_constant(&b, e, 0, 1), -1);
+        x = expr_apply(&b, EXPR_SELECT, set, expr_apply(&b, left ? EXPR_MUL : EXPR_DIV, x, expr_constant(&b, e, 0, factor), -1), x);
+    }
+    const int within = expr_apply(&b, EXPR_LESS, count, expr_constant(&b, e, 0, bits), -1);
+    const int result = expr_apply(&b, EXPR_SELECT, within, x, expr_constant(&b, e, 0, 0));
+    return import_put(im, n, 0, import_map(im, n, expr_end(&b, result), input, 2));
+}
+
 /* The exponent may be of another type than the base. */
 bool import_pow(importer *im, import_node *n)
 {

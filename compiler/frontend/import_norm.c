@@ -120,6 +120,46 @@ bool import_batch_normalization(importer *im, import_node *n)
     return import_put(im, n, 0, scale_and_shift(im, n, p[0], scale, shift));
 }
 
+/* x over the sum of its absolute values, or the root of that of its squares. */
+bool import_lp_normalization(importer *im, import_node *n)
+{
+    int axis;
+    const int64_t p = import_int(im, n, "p", 2);
+    if (!import_check_floats(im, n) || !import_axis(im, n, import_int(im, n, "axis", -1), import_type(n, 0)->rank, &axis)) return false;
+    if (p != 1 && p != 2) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "p = %" PRId64, p);
+    ir_value *x = import_tensor(im, n, 0), *size = compose_reduce(im, n, x, p == 1 ? "l1" : "l2", (const int64_t[]){ axis }, 1, true);
+    ir_value *zero = compose_with_number(im, n, EXPR_EQUAL, size, 0);
+    if (!zero) return false;
+    return import_put(im, n, 0, import_map2(im, n, EXPR_DIV, x, compose_select(im, n, zero, import_number(im, x->type.elem, 1), size)));
+}
+
+/* (x - mean) / (root of the variance + 1e-9), as the standard's function has it. */
+bool import_mean_variance(importer *im, import_node *n)
+{
+    static const int64_t otherwise[] = { 0, 2, 3 };
+    const int64_t *list;
+    int64_t axes[IR_RANK_MAX];
+    int given, count = 0;
+    bool chosen[IR_RANK_MAX] = { false };
+    const int rank = import_type(n, 0)->rank;
+    if (!import_check_floats(im, n)) return false;
+    if (!import_ints(im, n, "axes", &list, &given)) {
+        list = otherwise;
+        given = 3;
+    }
+    for (int i = 0, axis; i < given; i++) {
+        if (!import_axis(im, n, list[i], rank, &axis)) return false;
+        chosen[axis] = true;
+    }
+    for (int i = 0; i < rank; i++)
+        if (chosen[i]) axes[count++] = i;
+    if (!count) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "no axes");
+    ir_value *x = import_tensor(im, n, 0), *centred = import_map2(im, n, EXPR_SUB, x, compose_reduce(im, n, x, "mean", axes, count, true));
+    ir_value *variance = compose_reduce(im, n, import_map2(im, n, EXPR_MUL, centred, centred), "mean", axes, count, true);
+    ir_value *deviation = compose_with_number(im, n, EXPR_ADD, import_map1(im, n, EXPR_SQRT, variance), 1e-9);
+    return import_put(im, n, 0, import_map2(im, n, EXPR_DIV, centred, deviation));
+}
+
 /* ---- softmax ---- */
 
 /* Before set 13: over all axes from `axis` on as one. */
@@ -191,10 +231,15 @@ bool import_reduce(importer *im, import_node *n)
     int64_t axes[IR_RANK_MAX];
     int count;
     const bool keep = import_int(im, n, "keepdims", 1) != 0;
-    if (import_type(n, 0)->elem == ELEM_BOOL) return import_fail(im, n, STATUS_TYPE, 0, "bool");
+    const bool truth = import_type(n, 0)->elem == ELEM_BOOL, extreme = n->row->detail == REDUCE_MAX || n->row->detail == REDUCE_MIN;
+    if (truth && (!extreme || im->opset < 20)) return import_fail(im, n, STATUS_TYPE, 0, "bool");
     if (!reduced_axes(im, n, axes, &count)) return false;
     if (!count && (n->row->detail <= REDUCE_PROD)) return import_put_same(im, n, 0, 0);
     if (!count) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "no axes");
+    if (truth) {
+        ir_value *v = compose_reduce(im, n, import_convert(im, n, import_tensor(im, n, 0), ELEM_U8), reductions[n->row->detail], axes, count, keep);
+        return import_put(im, n, 0, import_convert(im, n, v, ELEM_BOOL));
+    }
     return reduce_contents(im, n, axes, count, keep) || import_put(im, n, 0, compose_reduce(im, n, import_tensor(im, n, 0), reductions[n->row->detail], axes, count, keep));
 }
 
