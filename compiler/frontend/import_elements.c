@@ -1,4 +1,4 @@
-/* GatherElements, OneHot and the Scatters by indices of the run, composed. All elements (or slices) of the data are numbered; a scatter looks, for each of
+/* GatherElements and the Scatters by indices of the run, composed. All elements (or slices) of the data are numbered; a scatter looks, for each of
  * them, which updates name it: a table of places by updates, so their numbers are bounded. */
 #include <inttypes.h>
 #include <string.h>
@@ -191,26 +191,4 @@ bool import_scatter_nd(importer *im, import_node *n)
         rows *= shape[k];
     }
     return scatter(im, n, r, all, rows, updates, width);
-}
-
-/* ---- OneHot ---- */
-
-bool import_one_hot(importer *im, import_node *n)
-{
-    const ir_type *index = import_type(n, 0), *values = import_type(n, 2);
-    double number;   /* the depth may be of any type */
-    int axis;
-    if (!import_scalar(im, n, 1, &number)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "the depth");
-    if (!(number >= 1 && number <= 1 << 20)) return import_fail(im, n, STATUS_SHAPE, 1, "the depth is 1 to 2^20");
-    const int64_t depth = (int64_t)number;
-    if (index->rank == IR_RANK_MAX) return import_fail(im, n, STATUS_TOO_LARGE, 0, "more than 8 axes");
-    if (!import_axis(im, n, import_int(im, n, "axis", -1), index->rank + 1, &axis)) return false;
-    if (values->rank != 1) return import_fail(im, n, STATUS_SHAPE, 2, "two values are needed");
-    ir_value *i = import_tensor(im, n, 0), *pair = import_tensor(im, n, 2);
-    if (!i || !pair) return false;
-    i = compose_from_start(im, n, import_convert(im, n, i, ELEM_I64), depth);
-    ir_value *hot = i ? import_map2(im, n, EXPR_EQUAL, compose_unsqueeze(im, n, i, axis), compose_count(im, depth, index->rank - axis)) : NULL;
-    ir_value *off = import_reshape(im, n, compose_slice(im, n, pair, 0, 0, 1, dim_of(1)), NULL, 0);
-    ir_value *on = import_reshape(im, n, compose_slice(im, n, pair, 0, 1, 1, dim_of(1)), NULL, 0);
-    return import_put(im, n, 0, compose_select(im, n, hot, on, off));
 }
