@@ -12,7 +12,7 @@ NODE = helper.make_node
 CONSTANTS = {
     "two": np.array(2), "last": np.array(-1), "first": np.array(1, np.int32), "gamma": np.linspace(0.5, 2, 30, dtype=np.float32).reshape(5, 6),
     "region": np.array([0, 0, 0.25, -0.1, 1, 1, 0.75, 1.2], np.float32), "sizes": np.array([2, 4, 3, 8]),
-    "six": np.array(6), "pair": np.array([-1, 3], np.float32), "sizes_2": np.array([8, 9]), "three": np.array([3]), "pairs": np.array([[1, 3], [0, -1], [1, 3]]), "rows": np.linspace(-2, 2, 90, dtype=np.float32).reshape(3, 5, 6),
+    "six": np.array(6), "six_float": np.array(6, np.float32), "pair": np.array([-1, 3], np.float32), "sizes_2": np.array([8, 9]), "three": np.array([3]), "pairs": np.array([[1, 3], [0, -1], [1, 3]]), "rows": np.linspace(-2, 2, 90, dtype=np.float32).reshape(3, 5, 6),
     "square": np.random.default_rng(3).standard_normal((6, 6)).astype(np.float32),
 }
 # Each over x [2, 4, 5, 6]; its outputs are named after the case.
@@ -38,7 +38,7 @@ CASES = {
     "scattered_mul": lambda y: NODE("ScatterElements", ["x", "i", "u"], [y], axis=3, reduction="mul"),
     "scattered_max": lambda y: NODE("ScatterElements", ["x", "i", "u"], [y], axis=3, reduction="max"),
     "onehot": lambda y: NODE("OneHot", ["i", "six", "pair"], [y], axis=2),
-    "onehot_float": lambda y: NODE("OneHot", ["r", "six", "pair"], [y]),
+    "onehot_float": lambda y: NODE("OneHot", ["r", "six_float", "pair"], [y]),
     "eye": lambda y: NODE("EyeLike", ["square"], [y], k=-2, dtype=TensorProto.FLOAT),
     "slices": lambda y: NODE("ScatterND", ["x", "pairs", "rows"], [y]),
     "slices_min": lambda y: NODE("ScatterND", ["x", "pairs", "rows"], [y], reduction="min"),
