@@ -34,8 +34,8 @@ def test_node_tests(part, tmp_path):
     def judge(name):
         work = tmp_path / name
         work.mkdir()
-        return node_tests.verdict(VITCC, tests()[name], work)[0]
-    missing = [n for n in names if n not in tests()]
+        return node_tests.verdict(VITCC, cases()[name], work)[0]
+    missing = [n for n in names if n not in cases()]
     assert not missing
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         got = dict(zip(names, pool.map(judge, names), strict=True))
