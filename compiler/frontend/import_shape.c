@@ -195,12 +195,16 @@ bool import_space_to_depth(importer *im, import_node *n)
 {
     const ir_type *x = import_type(n, 0);
     const int64_t size = import_int(im, n, "blocksize", 0);
+    const char *mode = import_string(im, n, "mode", "DCR");
+    const bool columns_first = !strcmp(mode, "CRD");
     const dim b = dim_of(size);
     dim c, h, w;
+    if (!columns_first && strcmp(mode, "DCR")) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "mode = '%.60s'", mode);
     const bool fits = x->rank == 4 && size > 0 && size < 1 << 15 && dim_mul(x->dim[1], dim_of(size * size), &c) && dim_div_exact(x->dim[2], b, &h) &&
         dim_div_exact(x->dim[3], b, &w);
     if (!fits) return import_fail(im, n, STATUS_SHAPE, 0, "blocksize = %" PRId64, size);
-    return shuffle(im, n, (const dim[]){ x->dim[0], x->dim[1], h, b, w, b }, (const int[]){ 0, 3, 5, 1, 2, 4 }, (const dim[]){ x->dim[0], c, h, w });
+    const int *order = columns_first ? (const int[]){ 0, 1, 3, 5, 2, 4 } : (const int[]){ 0, 3, 5, 1, 2, 4 };
+    return shuffle(im, n, (const dim[]){ x->dim[0], x->dim[1], h, b, w, b }, order, (const dim[]){ x->dim[0], c, h, w });
 }
 
 /* ---- repetitions ---- */

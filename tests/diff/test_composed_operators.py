@@ -13,6 +13,7 @@ CONSTANTS = {
     "two": np.array(2), "last": np.array(-1), "first": np.array(1, np.int32), "gamma": np.linspace(0.5, 2, 30, dtype=np.float32).reshape(5, 6),
     "region": np.array([0, 0, 0.25, -0.1, 1, 1, 0.75, 1.2], np.float32), "sizes": np.array([2, 4, 3, 8]),
     "six": np.array(6), "six_float": np.array(6, np.float32), "pair": np.array([-1, 3], np.float32), "sizes_2": np.array([8, 9]), "three": np.array([3]), "pairs": np.array([[1, 3], [0, -1], [1, 3]]), "rows": np.linspace(-2, 2, 90, dtype=np.float32).reshape(3, 5, 6),
+    "window": np.random.default_rng(4).standard_normal((4, 3, 2, 3)).astype(np.float32), "bias": np.array([-1, 2, 0.5], np.float32),
     "square": np.random.default_rng(3).standard_normal((6, 6)).astype(np.float32),
 }
 # Each over x [2, 4, 5, 6]; its outputs are named after the case.
@@ -40,10 +41,16 @@ CASES = {
     "onehot": lambda y: NODE("OneHot", ["i", "six", "pair"], [y], axis=2),
     "onehot_float": lambda y: NODE("OneHot", ["r", "six_float", "pair"], [y]),
     "eye": lambda y: NODE("EyeLike", ["square"], [y], k=-2, dtype=TensorProto.FLOAT),
+    "transposed": lambda y: NODE("ConvTranspose", ["x", "window"], [y], strides=[2, 1], pads=[1, 0, 0, 1], output_padding=[1, 0], group=2),
+    "tiled": lambda y: NODE("ConvTranspose", ["x", "window", "bias"], [y], strides=[2, 3]),
+    "sampled": lambda y: NODE("GridSample", ["x", "grid"], [y]),
+    "sampled_cubic": lambda y: NODE("GridSample", ["x", "grid"], [y], mode="cubic", padding_mode="reflection", align_corners=1),
+    "sampled_nearest": lambda y: NODE("GridSample", ["x", "grid"], [y], mode="nearest", padding_mode="border"),
     "slices": lambda y: NODE("ScatterND", ["x", "pairs", "rows"], [y]),
     "slices_min": lambda y: NODE("ScatterND", ["x", "pairs", "rows"], [y], reduction="min"),
 }
-INPUTS = {"x": (TensorProto.FLOAT, (2, 4, 5, 6)), "r": (TensorProto.FLOAT, (2, 4, 5, 6)), "i": (TensorProto.INT64, (2, 4, 5, 3)), "u": (TensorProto.FLOAT, (2, 4, 5, 3))}
+INPUTS = {"x": (TensorProto.FLOAT, (2, 4, 5, 6)), "r": (TensorProto.FLOAT, (2, 4, 5, 6)), "i": (TensorProto.INT64, (2, 4, 5, 3)), "u": (TensorProto.FLOAT, (2, 4, 5, 3)),
+          "grid": (TensorProto.FLOAT, (2, 3, 7, 2))}
 SHAPE = (2, 4, 5, 6)
 
 
@@ -64,7 +71,8 @@ def values(seed):
     rng = np.random.default_rng(seed)
     columns = rng.permuted(np.broadcast_to(np.arange(6), SHAPE), axis=-1)[..., :3]
     return {"x": rng.standard_normal(SHAPE).astype(np.float32), "r": rng.integers(-2, 3, SHAPE).astype(np.float32),
-            "i": np.where(rng.random(columns.shape) < 0.5, columns, columns - 6), "u": rng.standard_normal(columns.shape).astype(np.float32)}
+            "i": np.where(rng.random(columns.shape) < 0.5, columns, columns - 6), "u": rng.standard_normal(columns.shape).astype(np.float32),
+            "grid": rng.uniform(-1.5, 1.5, (2, 3, 7, 2)).astype(np.float32)}
 
 
 def test_programs_equal_onnx_runtime(tmp_path):

@@ -99,8 +99,8 @@ static void names_all_unknown_operators(void **state)
 static void checks_operator_set(void **state)
 {
     fixture *f = *state;
-    static const struct { int64_t opset; status code; } rows[] = { { 0, STATUS_OPSET }, { 1, STATUS_OPERATOR }, { 7, STATUS_OK }, { 27, STATUS_OK },
-        { 28, STATUS_OPSET } };
+    static const struct { int64_t opset; status code; } rows[] = { { 0, STATUS_OPSET }, { 1, STATUS_OPERATOR }, { 7, STATUS_OK }, { 28, STATUS_OK },
+        { 29, STATUS_OPSET } };
     small_model(f);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         f->file->opset = rows[i].opset;
