@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "codegen/codegen.h"
+#include "bind.h"
 #include "config.h"
 #include "frontend/frontend.h"
 #include "output.h"
@@ -61,9 +62,14 @@ static void dump(const driver *d, const char *stage)
 
 static status load(driver *d)
 {
-    const frontend_options o = { .shape = d->options->shape, .shapes = d->options->shapes };
-    const status s = frontend_load(d->arena, d->options->model, &o, &d->model, d->diag);
+    frontend_binding *binding;
+    const int bindings = d->options->binds;
+    status s = bind_read(d->arena, bindings, d->options->bind, &binding, d->diag);
     if (s != STATUS_OK) return s;
+    const frontend_options o = { .shape = d->options->shape, .shapes = d->options->shapes, .binding = binding, .bindings = bindings };
+    s = frontend_load(d->arena, d->options->model, &o, &d->model, d->diag);
+    if (s != STATUS_OK) return s;
+    d->model.digest = bind_digest(d->model.digest, bindings, binding);
     const digest *wanted = d->options->digest;
     if (wanted && !digest_equal(*wanted, d->model.digest)) return diag_error(d->diag, STATUS_MODEL, NULL, "its content has changed");
     d->graph = d->model.graph;
@@ -163,6 +169,7 @@ static status inspect(driver *d)
     status s = load(d);
     if (s != STATUS_OK && !d->model.nodes) return s;
     summary_inspect(d->options, &d->model);
+    if (s == STATUS_OK && !widen_halves(d->graph, d->diag)) s = diag_first(d->diag);
     if (s == STATUS_OK) s = run_passes(d);
     if (s == STATUS_OK) summary_fusion(&d->report);
     return s;

@@ -14,6 +14,8 @@ typedef struct driver_options {
     const char *config;                 /* folder of config.json and preprocessor_config.json; NULL: beside the model */
     int shapes;
     const char **shape;
+    int binds;
+    const char **bind;                  /* "input=file.npy" */
     int no_passes;
     const char **no_pass;               /* "all": every pass */
     const char *dump_after;             /* a pass's name, "load" or "all"; NULL: none */

@@ -21,6 +21,7 @@ static const char help[] =
     "  -o, --output FOLDER      where to write; made if missing, replaced if vitcc wrote it\n"
     "      --name NAME          prefix of every symbol and file (default: from the model's file name)\n"
     "      --shape [NAME=]D,…   bind an input's dimensions: a number fixes one, a word is decided at run time\n"
+    "      --bind NAME=FILE     make an input a constant, from .npy; what follows from it is computed now\n"
     "      --config FOLDER      where config.json and preprocessor_config.json are (default: beside the model)\n"
     "      --kernels KIND       jit: libxsmm makes the matrix kernels when the model opens (default);\n"
     "                           aot: it makes them now, and their machine code goes into the folder; portable: C alone\n"
@@ -39,7 +40,7 @@ static const char help[] =
 
 typedef struct command_line {
     driver_options options;
-    const char *shape[LIST_MAX], *no_pass[LIST_MAX], *input[LIST_MAX];
+    const char *shape[LIST_MAX], *bind[LIST_MAX], *no_pass[LIST_MAX], *input[LIST_MAX];
     int inputs, threads, batch;
     bool typed;
 } command_line;
@@ -75,7 +76,7 @@ static bool positive(const char *text, int *out)
     return true;
 }
 
-enum { NAME = 256, SHAPE, CONFIG, KERNELS, EMBED, PANEL, TILE, NO_PASS, DUMP, VALIDATE, INPUT, TYPED, THREADS, BATCH };
+enum { NAME = 256, SHAPE, CONFIG, KERNELS, EMBED, PANEL, TILE, NO_PASS, DUMP, VALIDATE, INPUT, TYPED, THREADS, BATCH, BIND };
 
 static const struct option long_options[] = {
     { "output", required_argument, NULL, 'o' }, { "name", required_argument, NULL, NAME }, { "shape", required_argument, NULL, SHAPE },
@@ -83,6 +84,7 @@ static const struct option long_options[] = {
     { "panel-rows", required_argument, NULL, PANEL }, { "tile-rows", required_argument, NULL, TILE }, { "no-pass", required_argument, NULL, NO_PASS },
     { "dump-after", required_argument, NULL, DUMP }, { "validate", no_argument, NULL, VALIDATE }, { "input", required_argument, NULL, INPUT },
     { "typed", no_argument, NULL, TYPED }, { "threads", required_argument, NULL, THREADS }, { "batch", required_argument, NULL, BATCH },
+    { "bind", required_argument, NULL, BIND },
     { "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
 };
 
@@ -112,6 +114,10 @@ static int take_option(command_line *c, int option, const char *value)
         if (o->shapes == LIST_MAX) return usage("too many --shape", "");
         c->shape[o->shapes++] = value;
         return 0;
+    case BIND:
+        if (o->binds == LIST_MAX) return usage("too many --bind", "");
+        c->bind[o->binds++] = value;
+        return 0;
     case INPUT:
         if (c->inputs == LIST_MAX) return usage("too many --input", "");
         c->input[c->inputs++] = value;
@@ -140,6 +146,7 @@ static int run(command_line *c, const char *command)
     driver_options *o = &c->options;
     status s;
     o->shape = c->shape;
+    o->bind = c->bind;
     o->no_pass = c->no_pass;
     if (!o->model) return usage(strcmp(command, "tune") ? "which model?" : "tune: which folder?", "");
     if (!strcmp(command, "compile")) {

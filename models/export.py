@@ -1,6 +1,7 @@
-"""Writes the models of rows.py as PyTorch's two exporters give them, each with an input and the outputs of ONNX Runtime.
+"""Writes the models of rows.py and families.py as PyTorch's two exporters give them, each with an input and the outputs of ONNX Runtime.
 
     OMP_NUM_THREADS=1 python models/export.py --small OUT [names] [--only GLOB] [--variants GLOB]
+    python models/export.py --families OUT [names] [--only GLOB] [--variants GLOB]
     python models/export.py --full OUT [names] [--missing] [--truth]
     python models/export.py --list
 
@@ -22,6 +23,7 @@ import onnx
 import torch
 
 import export_weights
+import families
 import onnx_files
 import rows
 
@@ -38,27 +40,37 @@ class Exported(torch.nn.Module):
         self.model, self.row = model, row
 
     def forward(self, pixel_values):
-        answer = self.model(pixel_values=pixel_values, **dict.fromkeys(self.row.call, True))
-        return tuple(tensor for _, tensor in export_weights.named_outputs(self.row, answer))
+        return tuple(export_weights.call(self.row, self.model, {"pixel_values": pixel_values}).values())
+
+
+class ExportedOfMany(Exported):
+    """The same for other inputs than one image."""
+
+    def forward(self, *tensors):
+        names = [i.name for i in self.row.tensors]
+        return tuple(export_weights.call(self.row, self.model, dict(zip(names, tensors))).values())
 
 
 def torch_export(row, model, variant, path):
     """Runs the exporter that the variant names; it may leave weights in files beside `path`."""
     exporter, batch, data, opset = VARIANT.fullmatch(variant).groups()
-    example = export_weights.pixels(row, TRACED_BATCH if batch else 1)
+    example = export_weights.inputs(row, TRACED_BATCH if batch else 1)
     names = list(export_weights.answers(row, model, example))
-    options = dict(input_names=["pixel_values"], output_names=names, opset_version=int(opset or OPSET))
+    options = dict(input_names=list(example), output_names=names, opset_version=int(opset or OPSET))
+    one_image = list(example) == ["pixel_values"]
     if exporter == "dynamo":
         options.update(dynamo=True, external_data=bool(data), verbose=False)
         if batch:
-            options["dynamic_shapes"] = ({0: "batch"},)
+            shapes = ({0: "batch"},) * len(example)
+            options["dynamic_shapes"] = shapes if one_image else (shapes,)
     else:
         options["dynamo"] = False
         if batch:
-            options["dynamic_axes"] = {name: {0: "batch"} for name in ["pixel_values", *names]}
+            options["dynamic_axes"] = {name: {0: "batch"} for name in [*example, *names]}
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
-        torch.onnx.export(Exported(row, model).eval(), (example,), str(path), **options)
+        wrapped = (Exported if one_image else ExportedOfMany)(row, model).eval()
+        torch.onnx.export(wrapped, tuple(example.values()), str(path), **options)
 
 
 def store(raw, variant, folder):
@@ -77,8 +89,8 @@ def store(raw, variant, folder):
 def export(row, variant, folder, truth):
     """Writes one folder; returns the difference between ONNX Runtime and PyTorch, or raises where it is too large."""
     model = export_weights.build(row)
-    image = export_weights.pixels(row, RUN_BATCH if "_batch" in variant else 1)
-    wanted = export_weights.answers(row, model, image)
+    tensors = export_weights.inputs(row, RUN_BATCH if "_batch" in variant else 1)
+    wanted = export_weights.answers(row, model, tensors)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory(dir=folder) as work:
@@ -86,9 +98,9 @@ def export(row, variant, folder, truth):
         torch_export(row, model, variant, raw)
         path = store(raw, variant, folder)
     if truth:
-        export_weights.save_truth(row, model, image, wanted, folder)
+        export_weights.save_truth(row, model, tensors, wanted, folder)
     del model  # ONNX Runtime wants as much memory again
-    return onnx_files.record(path, {"pixel_values": image.numpy()}, wanted)
+    return onnx_files.record(path, {name: t.numpy() for name, t in tensors.items()}, wanted)
 
 
 def made(folder):
@@ -114,6 +126,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kind = parser.add_mutually_exclusive_group(required=True)
     kind.add_argument("--small", type=pathlib.Path, metavar="OUT", help="write the small models")
+    kind.add_argument("--families", type=pathlib.Path, metavar="OUT", help="write the small models of other families")
     kind.add_argument("--full", type=pathlib.Path, metavar="OUT", help="write the full-size models")
     kind.add_argument("--list", action="store_true", help="print rows and variants")
     parser.add_argument("names", nargs="*", help="rows; all where none is named")
@@ -127,15 +140,16 @@ def parse():
 def main():
     arguments = parse()
     if arguments.list:
-        for title, table in ("small", rows.SMALL), ("full", rows.FULL):
+        for title, table in ("small", rows.SMALL), ("families", families.FAMILIES), ("full", rows.FULL):
             for row in table:
-                print(f"{title}  {row.name:22} {row.model}: {row.variants}")
+                print(f"{title:8}  {row.name:22} {row.model}: {row.variants}")
         return
     torch.set_grad_enabled(False)
     logging.disable(logging.WARNING)
     failed = 0
-    for row, variant in chosen(rows.SMALL if arguments.small else rows.FULL, arguments):
-        folder = (arguments.small or arguments.full) / f"{row.name}-{variant}"
+    table = rows.SMALL if arguments.small else families.FAMILIES if arguments.families else rows.FULL
+    for row, variant in chosen(table, arguments):
+        folder = (arguments.small or arguments.families or arguments.full) / f"{row.name}-{variant}"
         if arguments.missing and made(folder):
             continue
         try:

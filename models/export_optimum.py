@@ -41,8 +41,8 @@ def optimum_export(row, model, variant, work):
 def export(row, variant, folder, truth):
     """Writes one folder; returns the difference between ONNX Runtime and PyTorch, or raises where it is too large."""
     model = export_weights.build(row)
-    image = export_weights.pixels(row, 1 if variant == "optimum_static" else RUN_BATCH)
-    answers = export_weights.answers(row, model, image)
+    tensors = export_weights.inputs(row, 1 if variant == "optimum_static" else RUN_BATCH)
+    answers = export_weights.answers(row, model, tensors)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as work:
@@ -52,8 +52,8 @@ def export(row, variant, folder, truth):
     if not set(names) <= set(answers):  # Optimum leaves out pooled features and the two heads' own logits
         raise ValueError(f"outputs {names}, the row has {row.outputs}")
     if truth:
-        export_weights.save_truth(row, model, image, names, folder)
-    return onnx_files.record(folder / "model.onnx", {"pixel_values": image.numpy()}, {name: answers[name] for name in names})
+        export_weights.save_truth(row, model, tensors, names, folder)
+    return onnx_files.record(folder / "model.onnx", {name: t.numpy() for name, t in tensors.items()}, {name: answers[name] for name in names})
 
 
 def main():

@@ -6,6 +6,9 @@ import torch
 import transformers
 
 
+VOCABULARY = 99  # words, of every model that reads texts
+
+
 def seed(text):
     torch.manual_seed(zlib.crc32(text.encode()))
 
@@ -13,6 +16,8 @@ def seed(text):
 def draw(name, parameter):
     """Draws one parameter anew, on a scale that keeps activations near 1 and attention far from uniform."""
     noise = torch.randn_like(parameter)
+    if parameter.ndim == 0:  # a logit scale
+        return parameter + 0.1 * noise
     if parameter.ndim == 1:  # a bias, or a norm's weight, which is all ones before
         return 0.2 * noise + (parameter.min() == 1).float()
     if parameter.ndim == 3:  # class and distillation tokens, position embeddings
@@ -21,42 +26,98 @@ def draw(name, parameter):
     return noise * gain * parameter[0].numel() ** -0.5
 
 
+def configuration(row, model_class):
+    """The row's configuration; an encoder's and a decoder's together where it has both."""
+    config = model_class.config_class
+    if config is transformers.VisionEncoderDecoderConfig:
+        parts = [transformers.AutoConfig.for_model(**row.config[part]) for part in ("encoder", "decoder")]
+        return config.from_encoder_decoder_configs(*parts)
+    return config(**row.config)
+
+
 def build(row):
     """The row's model. No parameter is left at zero, one or any constant, which would hide a mistake made with it."""
     model_class = getattr(transformers, row.model)
-    config = model_class.config_class(**row.config)
-    config._attn_implementation = row.attention
+    config = configuration(row, model_class)
+    if row.attention:
+        config._attn_implementation = row.attention
     seed(row.name)
     model = model_class(config).eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(draw(name, parameter))
+        for name, buffer in model.named_buffers():
+            if name.endswith("running_mean"):
+                buffer.copy_(0.2 * torch.randn_like(buffer))
+            elif name.endswith("running_var"):
+                buffer.copy_(0.5 + torch.rand_like(buffer))
     return model
 
 
-def pixels(row, batch):
+def tensor(kind, shape, vocabulary):
+    """One input; texts end with the last word of the vocabulary, which some heads look for."""
+    if kind == "normal":
+        return torch.randn(*shape)
+    if kind == "uniform":
+        return torch.rand(*shape)
+    if kind == "bool":
+        return torch.rand(*shape) > 0.5
+    if kind == "text":
+        words = torch.randint(3, vocabulary - 2, shape)
+        words[:, -1] = vocabulary - 1
+        return words
+    ones = torch.ones(*shape, dtype=torch.long)
+    if kind == "mask":  # the last text is two words shorter, which is seen in a text of two or more
+        ones[-1, -2:] = 0
+    return ones
+
+
+def inputs(row, batch):
+    """The row's seeded inputs by name, for so many images."""
     seed(row.name + " input")
-    return torch.randn(batch, *row.image)
+    return {i.name: tensor(i.kind, (batch * i.shape[0], *i.shape[1:]), VOCABULARY) for i in row.tensors}
 
 
-def named_outputs(row, answer):
-    """Names and tensors of the kept outputs; those of a tuple are numbered."""
+def cache(tensors):
+    """The past keys and values among the inputs as the models take them; None where there are none."""
+    past = [t for name, t in tensors.items() if name.startswith("past_")]
+    if not past:
+        return None
+    made = transformers.DynamicCache()
+    for i in range(0, len(past), 2):
+        made.update(past[i], past[i + 1], i // 2)
+    return made
+
+
+def flat(name, value):
+    """The tensors of one field of an answer by name; those of a tuple are numbered."""
+    if isinstance(value, torch.Tensor):
+        return {name: value}
+    return {f"{name}_{i}": tensor for i, tensor in enumerate(value)}
+
+
+def call(row, model, tensors):
+    """The model's kept outputs by name."""
+    past = cache(tensors)
+    arguments = {name: t for name, t in tensors.items() if not name.startswith("past_")} | dict(row.call)
+    answer = model(**arguments, **(dict(past_key_values=past, use_cache=True) if past else {}))
+    outputs = {}
     for name in row.outputs.split():
-        value = getattr(answer, name)
-        if isinstance(value, torch.Tensor):
-            yield name, value
+        if name == "cache":
+            for i, layer in enumerate(answer.past_key_values.layers):
+                outputs |= {f"present_{i}_key": layer.keys, f"present_{i}_value": layer.values}
         else:
-            yield from ((f"{name}_{i}", tensor) for i, tensor in enumerate(value))
+            outputs |= flat(name, getattr(answer, name))
+    return outputs
 
 
-def answers(row, model, image):
-    """The model's kept outputs for `image`, as arrays by name."""
-    outputs = named_outputs(row, model(pixel_values=image, **dict.fromkeys(row.call, True)))
-    return {name: tensor.numpy() for name, tensor in outputs}
+def answers(row, model, tensors):
+    """The model's kept outputs as arrays by name."""
+    return {name: t.numpy() for name, t in call(row, model, tensors).items()}
 
 
-def save_truth(row, model, image, names, folder):
+def save_truth(row, model, tensors, names, folder):
     """Saves the answers in double precision, as truth_<name>.npy; the model is of that type from then on."""
-    wanted = answers(row, model.double(), image.double())
+    wanted = answers(row, model.double(), {name: t.double() if t.is_floating_point() else t for name, t in tensors.items()})
     for name in names:
         np.save(folder / f"truth_{name}.npy", wanted[name])

@@ -3,20 +3,33 @@ import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
+class Input:
+    name: str
+    shape: tuple            # for a batch of one
+    kind: str = "normal"    # normal or uniform numbers, "bool", a "text" that ends as texts do, its "mask", "ones"
+
+
+@dataclasses.dataclass(frozen=True)
 class Row:
     name: str
     model: str              # a class of transformers
     config: dict            # entries of its configuration
     variants: str           # see export.py; "optimum" and "optimum_static" are export_optimum.py's
-    outputs: str = "logits"  # the fields of the model's answer that the file gives
-    attention: str = "sdpa"  # or "eager"
-    call: tuple = ()        # names of arguments of the call that are true
+    outputs: str = "logits"  # the fields of the model's answer that the file gives; "cache": its keys and values
+    attention: str = ""      # "eager", or what transformers chooses
+    call: tuple = ()        # names and values of further arguments of the call
+    inputs: tuple = ()      # where they are not one image of the configured size
 
     @property
     def image(self):
         """Channels, height and width."""
         size = self.config["image_size"]
         return self.config.get("num_channels", 3), *(size if isinstance(size, list) else [size, size])
+
+    @property
+    def tensors(self):
+        """What the model reads."""
+        return self.inputs or (Input("pixel_values", (1, *self.image)),)
 
 
 CLASSIFY, FEATURES = "ViTForImageClassification", "ViTModel"
@@ -43,7 +56,7 @@ SMALL = [
     Row("vit_grey", CLASSIFY, small(num_channels=1), "dynamo"),
     Row("vit_features", FEATURES, small(), f"{BATCHES} {OPTIMUM}", "last_hidden_state pooler_output"),
     Row("vit_hidden_states", FEATURES, small(), f"{BOTH} dynamo_batch", "hidden_states attentions", "eager",
-        ("output_hidden_states", "output_attentions")),
+        (("output_hidden_states", True), ("output_attentions", True))),
     Row("vit_gelu_new", CLASSIFY, small(hidden_act="gelu_new"), f"{BOTH} script_o14"),
     Row("vit_gelu_tanh", CLASSIFY, small(hidden_act="gelu_pytorch_tanh"), f"{BOTH} dynamo_o18"),
     Row("vit_quick_gelu", CLASSIFY, small(hidden_act="quick_gelu"), BOTH),

@@ -1,6 +1,7 @@
 /* Elements of every type, one at a time: floats as double, integers and truth values as int64_t, of u64 the same bits. What the compiler's evaluator
  * does, compiler/ir/eval_store.c, so that a value folded while compiling and one made at run time are the same.
- * Requires: an element type that is a constant at the call. Data need not be aligned; source and target of a value may share memory, whatever the types.
+ * Requires: an element type that is a constant at the call. Data need not be aligned; source and target of a value may share memory, whatever the
+ *         types.
  * Numerics: floats become integers towards zero; what does not fit the nearest, NaN 0. Integers wrap. Half precision is rounded once, to even. */
 #ifndef VITCC_TEMPLATES_ELEMENT_H
 #define VITCC_TEMPLATES_ELEMENT_H

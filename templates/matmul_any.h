@@ -11,8 +11,8 @@
 enum { MATMUL_ANY_COLUMNS = 16 };   /* summed side by side */
 
 /* `columns` of row i of one product from column j on; a, b, c: elements at which its matrices start. */
-TEMPLATE void matmul_any_part(element e, const matmul_shape *s, const void *a, const void *b, void *c, ptrdiff_t from_a, ptrdiff_t from_b, ptrdiff_t to,
-                              int columns)
+TEMPLATE void matmul_any_part(element e, const matmul_shape *s, const void *a, const void *b, void *c, ptrdiff_t from_a, ptrdiff_t from_b,
+                              ptrdiff_t to, int columns)
 {
     double number[MATMUL_ANY_COLUMNS] = { 0 };
     int64_t integer[MATMUL_ANY_COLUMNS] = { 0 };

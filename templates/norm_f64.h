@@ -7,7 +7,8 @@
 #include "level.h"
 
 /* centred: a layer norm; without, the root mean square. */
-TEMPLATE void norm_f64(const double *x, size_t ldx, double *y, size_t rows, size_t n, bool centred, const double *gamma, const double *beta, double epsilon)
+TEMPLATE void norm_f64(const double *x, size_t ldx, double *y, size_t rows, size_t n, bool centred, const double *gamma, const double *beta,
+                       double epsilon)
 {
     for (size_t r = 0; r < rows; r++, x += ldx, y += n) {
         double mean = 0, squares = 0;

@@ -1,8 +1,10 @@
 /* Reductions of any element type over any axes.
- * Shapes: element (i, j) of x, i in mixed radix by kept_extent, j by reduced_extent, lies at the sum of index times stride; y[i] is the reduction over j.
- * Requires: y does not overlap x. Without elements to reduce: as the evaluator has it, 0 for sums, 1 for prod, the type's least for max, its largest for
- *         min; the mean NaN, of integers 0.
- * Numerics: floats are held in double; integers wrap at 64 bits, then to their type; the mean of integers and their L2 norm are rounded towards zero. */
+ * Shapes: element (i, j) of x, i in mixed radix by kept_extent, j by reduced_extent, lies at the sum of index times stride; y[i] is the reduction
+ *         over j.
+ * Requires: y does not overlap x. Without elements to reduce: as the evaluator has it, 0 for sums, 1 for prod, the type's least for max, its largest
+ *         for min; the mean NaN, of integers 0.
+ * Numerics: floats are held in double; integers wrap at 64 bits, then to their type; the mean of integers and their L2 norm are rounded towards
+ *         zero. */
 #ifndef VITCC_TEMPLATES_REDUCE_ANY_H
 #define VITCC_TEMPLATES_REDUCE_ANY_H
 

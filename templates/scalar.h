@@ -1,5 +1,5 @@
-/* The operators of expressions (compiler/ir/exprs.def) on single values: sf_<name> on floats, held as double; si_<name> on integers and truth values, held
- * as int64_t, not yet wrapped to their type; su_<name> where unsigned 64-bit integers differ. As compiler/ir/eval_scalar.c has them.
+/* The operators of expressions (compiler/ir/exprs.def) on single values: sf_<name> on floats, held as double; si_<name> on integers and truth
+ * values, held as int64_t, not yet wrapped to their type; su_<name> where unsigned 64-bit integers differ. As compiler/ir/eval_scalar.c has them.
  * What ONNX leaves open: x / 0 and x mod 0 are 0 for integers, min and max of a NaN are NaN, an integer power that is no integer is 0. */
 #ifndef VITCC_TEMPLATES_SCALAR_H
 #define VITCC_TEMPLATES_SCALAR_H

@@ -31,9 +31,9 @@ def pytest_collection_modifyitems(config, items):
         items[:] = kept
 
 
-def small_models():
+def small_models(folder="small"):
     """Folders of committed models: model.onnx with inputs and reference outputs."""
-    return sorted(p.parent for p in (ROOT / "models/small").glob("*/model.onnx"))
+    return sorted(p.parent for p in (ROOT / "models" / folder).glob("*/model.onnx"))
 
 
 def run(*command, status=0, **more):
@@ -81,9 +81,18 @@ def shapes(model, batch):
 
 
 def random_inputs(model, seed, batch=1):
-    """float32 inputs, normal as preprocessed pictures are."""
+    """Numbers, normal as preprocessed pictures are; truth values; integers, which mean something, as they are stored beside the model."""
     rng = np.random.default_rng([seed, zlib.crc32(str(pathlib.Path(model).parent.name).encode())])
-    return {k: rng.standard_normal(s).astype(np.float32) for k, s in shapes(model, batch)[0].items()}
+    types = {i.name: i.type for i in session(model).get_inputs()}
+    inputs = {}
+    for name, shape in shapes(model, batch)[0].items():
+        if types[name] == "tensor(float)":
+            inputs[name] = rng.standard_normal(shape).astype(np.float32)
+        elif types[name] == "tensor(bool)":
+            inputs[name] = rng.random(shape) > 0.5
+        else:
+            inputs[name] = np.resize(np.load(pathlib.Path(model).parent / f"input_{safe(name)}.npy"), shape)
+    return inputs
 
 
 def safe(name):

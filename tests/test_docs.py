@@ -12,7 +12,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").
 BELOW = {"base": set(), "ir": {"base"}, "frontend": {"base", "ir"}, "passes": {"base", "ir"}, "plan": {"base", "ir"}, "codegen": {"base", "ir", "plan"}}
 
 
-@pytest.mark.parametrize("name", ["errors", "operators"])
+@pytest.mark.parametrize("name", ["errors", "operators", "models"])
 def test_made_from_the_source(name):
     spec = importlib.util.spec_from_file_location(name, ROOT / f"docs/make_{name}.py")
     module = importlib.util.module_from_spec(spec)

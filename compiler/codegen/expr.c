@@ -34,7 +34,7 @@ static const char *print_item(printer *p, int i)
     if (p->name[i]) return p->name[i];
     if (t->op == EXPR_INPUT) return p->name[i] = t->elem == ELEM_BOOL ? arena_printf(a, "vf_to_bool(%s)", p->input[t->index]) : p->input[t->index];
     if (t->op == EXPR_CONSTANT && t->elem == ELEM_BOOL) return p->name[i] = arena_printf(a, "vi_splat(%d)", t->integer ? -1 : 0);
-    if (t->op == EXPR_CONSTANT) return p->name[i] = arena_printf(a, "vf_splat(%s)", codegen_float(a, elem_is_float(t->elem) ? t->number : (double)t->integer));
+    if (t->op == EXPR_CONSTANT) return p->name[i] = arena_printf(a, "vf_splat(%s)", codegen_float(a, t->number));
     if (t->op == EXPR_CONVERT) {
         const bool from = p->e->item[t->arg[0]].elem == ELEM_BOOL, to = t->elem == ELEM_BOOL;
         const char *x = print_item(p, t->arg[0]);

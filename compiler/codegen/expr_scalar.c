@@ -1,5 +1,5 @@
-/* Prints expressions of the IR as scalar C for every element type: one call of the function of the same name (templates/scalar.h) an operator, then its
- * rounding or wrapping (templates/element.h), as the evaluator does both. */
+/* Prints expressions of the IR as scalar C for every element type: one call of the function of the same name (templates/scalar.h) an operator, then
+ * its rounding or wrapping (templates/element.h), as the evaluator does both. */
 #include "codegen_private.h"
 
 #include <inttypes.h>
@@ -30,8 +30,8 @@ static const char *constant(arena *a, const expr_item *t)
 static bool reads_sign(expr_op op)
 {
     switch (op) {
-    case EXPR_ABS: case EXPR_SIGN: case EXPR_RELU: case EXPR_DIV: case EXPR_MOD: case EXPR_FMOD: case EXPR_POW: case EXPR_MIN: case EXPR_MAX: case EXPR_LESS:
-    case EXPR_LESS_EQUAL:
+    case EXPR_ABS: case EXPR_SIGN: case EXPR_RELU: case EXPR_DIV: case EXPR_MOD: case EXPR_FMOD: case EXPR_POW: case EXPR_MIN: case EXPR_MAX:
+    case EXPR_LESS: case EXPR_LESS_EQUAL:
         return true;
     default:
         return false;
@@ -71,12 +71,13 @@ void codegen_scalar_expr(strbuf *b, const expr *e, const char *const *input)
     for (int i = 0; i < e->count; i++) {
         const expr_item *t = &e->item[i];
         const bool is_float = elem_is_float(t->elem);
-        const char *text = constant(a, t);
-        if (t->op == EXPR_INPUT) text = arena_printf(a, "element_%s(%s, %s)", is_float ? "float" : "integer", codegen_element(a, t->elem), input[t->index]);
+        const char *text = constant(a, t), *kind = is_float ? "float" : "integer";
+        if (t->op == EXPR_INPUT) text = arena_printf(a, "element_%s(%s, %s)", kind, codegen_element(a, t->elem), input[t->index]);
         else if (t->op != EXPR_CONSTANT) text = operator(a, e, t, name);
         name[i] = arena_printf(a, "t%d", i);
         strbuf_printf(b, "    const %s %s = %s;\n", is_float ? "double" : "int64_t", name[i], text);
     }
     const elem last = e->item[e->count - 1].elem;
-    strbuf_printf(b, "    element_set_%s(%s, out, to, %s);\n", elem_is_float(last) ? "float" : "integer", codegen_element(a, last), name[e->count - 1]);
+    const char *kind = elem_is_float(last) ? "float" : "integer";
+    strbuf_printf(b, "    element_set_%s(%s, out, to, %s);\n", kind, codegen_element(a, last), name[e->count - 1]);
 }

@@ -93,44 +93,82 @@ static bool has_multiples(const codegen *g)
     return false;
 }
 
+/* Prints text, $ standing for the model's name and ^ for the same in capitals. */
+static void print_named(const codegen *g, strbuf *to, const char *text)
+{
+    const char *capitals = codegen_upper(g->arena, g->options->name);
+    for (; *text; text++) {
+        if (*text == '$') strbuf_add(to, g->options->name);
+        else if (*text == '^') strbuf_add(to, capitals);
+        else strbuf_addn(to, text, 1);
+    }
+}
+
+static const char opening[] =
+    "/* $: a Vision Transformer as a C library. No global state; a model may be shared by any number of sessions, "
+    "a session runs one call at a time. */\n"
+    "#ifndef VITCC_MODEL_^_H\n#define VITCC_MODEL_^_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n"
+    "#if defined(__GNUC__) && !defined(^_API)\n#define ^_API __attribute__((visibility(\"default\")))\n"
+    "#elif !defined(^_API)\n#define ^_API\n#endif\n\n"
+    "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
+    "typedef enum $_status {\n"
+    "    ^_OK,\n"
+    "    ^_ARGUMENT,   /* an argument is NULL or out of range */\n"
+    "    ^_MEMORY,   /* memory ran out */\n"
+    "    ^_NOT_FOUND,   /* the weights file cannot be read */\n"
+    "    ^_NOT_WEIGHTS,   /* not a weights file */\n"
+    "    ^_VERSION,   /* a weights file of another format version */\n"
+    "    ^_TRUNCATED,   /* the weights file is shorter than it says */\n"
+    "    ^_WRONG_MODEL,   /* weights of another model, or packed for other code */\n"
+    "    ^_CORRUPT,   /* the weights are damaged */\n"
+    "    ^_MISALIGNED,   /* weights in memory must be aligned to 64 bytes */\n"
+    "    ^_BATCH,   /* this batch is not possible: larger than the session's, or not the model's one */\n"
+    "    ^_BUSY,   /* the session is running another call */\n"
+    "    ^_THREADS,   /* a thread could not be started */\n"
+    "#ifdef ^_TRACE\n    ^_NOT_WRITTEN,   /* a trace could not be written */\n#endif\n} $_status;\n\n"
+    "typedef struct $_model $_model;       /* the weights, and kernels for this CPU */\n"
+    "typedef struct $_session $_session;   /* threads and memory of one running inference */\n\n"
+    "typedef struct $_options {\n"
+    "    int threads;         /* 0: one */\n"
+    "    int64_t max_batch;   /* 0: one, or the model's one */\n"
+    "    void *memory;        /* NULL: allocated; else of $_memory() bytes, aligned to 64 */\n"
+    "} $_options;\n\n"
+    "typedef struct $_inputs {\n";
+
+static const char functions[] =
+    "^_API $_status $_open($_model **model, const char *weights_path);\n"
+    "/* The same from bytes in memory, aligned to 64, which must outlive the model. */\n"
+    "^_API $_status $_open_memory($_model **model, const void *weights, size_t bytes);\n"
+    "/* Reads all weights and compares their checksums. */\n"
+    "^_API $_status $_verify(const $_model *model);\n"
+    "^_API void $_close($_model *model);\n\n"
+    "/* Bytes of memory that a session with these options needs. options may be NULL. */\n"
+    "^_API size_t $_memory(const $_options *options);\n"
+    "^_API $_status $_start($_session **session, const $_model *model, const $_options *options);\n"
+    "/* Runs `batch` images. Allocates nothing; the calling thread is one of the workers. */\n"
+    "^_API $_status $_run($_session *session, int64_t batch, const $_inputs *inputs, const $_outputs *outputs);\n"
+    "^_API void $_stop($_session *session);\n\n"
+    "/* Inputs, then outputs; NULL past the last. */\n"
+    "^_API const $_tensor *$_tensor_info(int i);\n"
+    "/* What a status means, and how many of the model's matrix kernels this CPU runs as generated code. */\n"
+    "^_API const char *$_status_text($_status status);\n"
+    "^_API int $_generated_kernels(const $_model *model);\n\n"
+    "#ifdef ^_TRACE   /* built with tracing */\n"
+    "/* Each run from now on writes what each step makes to a .npy file in the folder, which must exist; the text must stay. NULL: no more. */\n"
+    "^_API $_status $_trace($_session *session, const char *folder);\n#endif\n\n"
+    "#ifdef __cplusplus\n}\n#endif\n#endif\n";
+
 void codegen_header(codegen *g, strbuf *to)
 {
-    const char *n = g->options->name, *N = codegen_upper(g->arena, n);
     const ir_graph *graph = g->plan->graph;
-    strbuf_printf(to, "/* %s: a Vision Transformer as a C library. No global state; a model may be shared by any number of sessions, a session runs one call at a time. */\n", n);
-    strbuf_printf(to, "#ifndef VITCC_MODEL_%s_H\n#define VITCC_MODEL_%s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", N, N);
-    strbuf_printf(to, "#if defined(__GNUC__) && !defined(%s_API)\n#define %s_API __attribute__((visibility(\"default\")))\n#elif !defined(%s_API)\n#define %s_API\n#endif\n\n", N, N, N, N);
-    strbuf_add(to, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
-    strbuf_printf(to, "typedef enum %s_status {\n", n);
-    static const char *const statuses[][2] = {
-        { "OK", "" }, { "ARGUMENT", "an argument is NULL or out of range" }, { "MEMORY", "memory ran out" }, { "NOT_FOUND", "the weights file cannot be read" },
-        { "NOT_WEIGHTS", "not a weights file" }, { "VERSION", "a weights file of another format version" }, { "TRUNCATED", "the weights file is shorter than it says" },
-        { "WRONG_MODEL", "weights of another model, or packed for other code" }, { "CORRUPT", "the weights are damaged" }, { "MISALIGNED", "weights in memory must be aligned to 64 bytes" },
-        { "BATCH", "this batch is not possible: larger than the session's, or not the model's one" }, { "BUSY", "the session is running another call" }, { "THREADS", "a thread could not be started" },
-    };
-    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
-        strbuf_printf(to, "    %s_%s,%s%s%s\n", N, statuses[i][0], *statuses[i][1] ? "   /* " : "", statuses[i][1], *statuses[i][1] ? " */" : "");
-    strbuf_printf(to, "#ifdef %s_TRACE\n    %s_NOT_WRITTEN,   /* a trace could not be written */\n#endif\n} %s_status;\n\n", N, N, n);
-    strbuf_printf(to, "typedef struct %s_model %s_model;       /* the weights, and kernels for this CPU */\ntypedef struct %s_session %s_session;   /* threads and memory of one running inference */\n\n", n, n, n, n);
-    strbuf_printf(to, "typedef struct %s_options {\n    int threads;         /* 0: one */\n    int64_t max_batch;   /* 0: one, or the model's one */\n    void *memory;        /* NULL: allocated; else of %s_memory() bytes, aligned to 64 */\n} %s_options;\n\n", n, n, n);
-    strbuf_printf(to, "typedef struct %s_inputs {\n", n);
+    print_named(g, to, opening);
     print_ports(g, to, graph->parameter, graph->parameters, true);
-    strbuf_printf(to, "} %s_inputs;\n\n/* An output left NULL is not copied. */\ntypedef struct %s_outputs {\n", n, n);
+    print_named(g, to, "} $_inputs;\n\n/* An output left NULL is not copied. */\ntypedef struct $_outputs {\n");
     print_ports(g, to, graph->result, graph->results, false);
-    strbuf_printf(to, "} %s_outputs;\n\n", n);
-    strbuf_printf(to, "typedef struct %s_tensor {\n    const char *name, *type;   /* as in the ONNX file; numpy's type, such as \"<f4\" */\n    int rank;\n    int64_t shape[8];          /* %s */\n} %s_tensor;\n\n", n,
-                  has_multiples(g) ? "0: the batch; -k: k times the batch" : "0: the batch", n);
-    strbuf_printf(to, "/* Opens the weights%s, checks that they belong to this code, and prepares kernels for this CPU. */\n", g->options->embed_weights ? " (embedded: path may be NULL)" : "");
-    strbuf_printf(to, "%s_API %s_status %s_open(%s_model **model, const char *weights_path);\n", N, n, n, n);
-    strbuf_printf(to, "/* The same from bytes in memory, aligned to 64, which must outlive the model. */\n%s_API %s_status %s_open_memory(%s_model **model, const void *weights, size_t bytes);\n", N, n, n, n);
-    strbuf_printf(to, "/* Reads all weights and compares their checksums. */\n%s_API %s_status %s_verify(const %s_model *model);\n%s_API void %s_close(%s_model *model);\n\n", N, n, n, n, N, n, n);
-    strbuf_printf(to, "/* Bytes of memory that a session with these options needs. options may be NULL. */\n%s_API size_t %s_memory(const %s_options *options);\n", N, n, n);
-    strbuf_printf(to, "%s_API %s_status %s_start(%s_session **session, const %s_model *model, const %s_options *options);\n", N, n, n, n, n, n);
-    strbuf_printf(to, "/* Runs `batch` images. Allocates nothing; the calling thread is one of the workers. */\n%s_API %s_status %s_run(%s_session *session, int64_t batch, const %s_inputs *inputs, const %s_outputs *outputs);\n", N, n, n, n, n, n);
-    strbuf_printf(to, "%s_API void %s_stop(%s_session *session);\n\n", N, n, n);
-    strbuf_printf(to, "/* Inputs, then outputs; NULL past the last. */\n%s_API const %s_tensor *%s_tensor_info(int i);\n", N, n, n);
-    strbuf_printf(to, "/* What a status means, and how many of the model's matrix kernels this CPU runs as generated code. */\n%s_API const char *%s_status_text(%s_status status);\n%s_API int %s_generated_kernels(const %s_model *model);\n\n", N, n, n, N, n, n);
-    strbuf_printf(to, "#ifdef %s_TRACE   /* built with tracing */\n/* Each run from now on writes what each step makes to a .npy file in the folder, which must exist; the text must stay. NULL: no more. */\n", N);
-    strbuf_printf(to, "%s_API %s_status %s_trace(%s_session *session, const char *folder);\n#endif\n\n", N, n, n, n);
-    strbuf_add(to, "#ifdef __cplusplus\n}\n#endif\n#endif\n");
+    print_named(g, to, "} $_outputs;\n\ntypedef struct $_tensor {\n"
+                       "    const char *name, *type;   /* as in the ONNX file; numpy's type, such as \"<f4\" */\n    int rank;\n");
+    strbuf_printf(to, "    int64_t shape[8];          /* %s */\n", has_multiples(g) ? "0: the batch; -k: k times the batch" : "0: the batch");
+    strbuf_printf(to, "} %s_tensor;\n\n/* Opens the weights%s, checks that they belong to this code, and prepares kernels for this CPU. */\n",
+                  g->options->name, g->options->embed_weights ? " (embedded: path may be NULL)" : "");
+    print_named(g, to, functions);
 }

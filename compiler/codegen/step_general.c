@@ -24,7 +24,8 @@ void codegen_matmul(codegen *g, strbuf *to, const step_site *at)
         b_stride[i] = ib < 0 || w->shape[ib] == 1 ? 0 : codegen_product(w, ib + 1, rank_b);
     }
     strbuf body = strbuf_in(g->arena);
-    strbuf_printf(&body, "    static const matmul_shape shape = { .m = %lld, .n = %lld, .k = %lld, .rank = %d", (long long)m, (long long)n, (long long)k, batch);
+    strbuf_printf(&body, "    static const matmul_shape shape = { .m = %lld, .n = %lld, .k = %lld, .rank = %d",
+                  (long long)m, (long long)n, (long long)k, batch);
     codegen_list(&body, "extent", out->shape, batch);
     codegen_list(&body, "a_stride", a_stride, batch);
     codegen_list(&body, "b_stride", b_stride, batch);
@@ -83,9 +84,10 @@ void codegen_reduce(codegen *g, strbuf *to, const step_site *at)
     if (!r.neighbours || x->value->type.elem != ELEM_F32) body = reduce_any(g, x, &r, kind);
     else {
         const int rank = x->value->type.rank;
-        const int64_t outer = r.last < 0 ? x->elements : codegen_product(x, 0, r.first), inner = r.last < 0 ? 1 : codegen_product(x, r.last + 1, rank);
-        const int64_t axis = r.last < 0 ? 1 : codegen_product(x, r.first, r.last + 1);
-        body = arena_printf(g->arena, "    reduce_f32(REDUCE_%s, x0, y, %lld, %lld, %lld);\n", kind, (long long)outer, (long long)axis, (long long)inner);
+        const bool none = r.last < 0;
+        const long long outer = none ? x->elements : codegen_product(x, 0, r.first), axis = none ? 1 : codegen_product(x, r.first, r.last + 1);
+        const long long inner = none ? 1 : codegen_product(x, r.last + 1, rank);
+        body = arena_printf(g->arena, "    reduce_f32(REDUCE_%s, x0, y, %lld, %lld, %lld);\n", kind, outer, axis, inner);
     }
     codegen_whole(g, to, at, arena_printf(g->arena, "reduce_%s", ir_name(n, KEY_KIND, "sum")), body);
 }
@@ -95,15 +97,18 @@ void codegen_conv(codegen *g, strbuf *to, const step_site *at)
     const ir_node *n = at->step->node;
     const plan_value *x = input_value(at, 0), *w = input_value(at, 1), *out = output_value(at);
     const int space = x->value->type.rank - 2;
-    const int64_t *pads = ir_find(n, KEY_PADS)->list.item, *strides = ir_find(n, KEY_STRIDES)->list.item, *dilations = ir_find(n, KEY_DILATIONS)->list.item;
+    const int64_t *pads = ir_find(n, KEY_PADS)->list.item, *strides = ir_find(n, KEY_STRIDES)->list.item;
+    const int64_t *dilations = ir_find(n, KEY_DILATIONS)->list.item;
     if (space > 3) {
         codegen_refuse(g, n, "convolution over more than three axes");
         return;
     }
-    int64_t size[3] = { 1, 1, 1 }, kernel[3] = { 1, 1, 1 }, result[3] = { 1, 1, 1 }, stride[3] = { 1, 1, 1 }, pad[3] = { 0, 0, 0 }, dilation[3] = { 1, 1, 1 };
+    int64_t size[3] = { 1, 1, 1 }, kernel[3] = { 1, 1, 1 }, result[3] = { 1, 1, 1 }, stride[3] = { 1, 1, 1 }, pad[3] = { 0, 0, 0 };
+    int64_t dilation[3] = { 1, 1, 1 };
     for (int i = 0; i < space; i++) {
         const int j = 3 - space + i;
-        size[j] = x->shape[i + 2], kernel[j] = w->shape[i + 2], result[j] = out->shape[i + 2], stride[j] = strides[i], pad[j] = pads[i], dilation[j] = dilations[i];
+        size[j] = x->shape[i + 2], kernel[j] = w->shape[i + 2], result[j] = out->shape[i + 2];
+        stride[j] = strides[i], pad[j] = pads[i], dilation[j] = dilations[i];
     }
     strbuf body = strbuf_in(g->arena);
     strbuf_printf(&body, "    static const conv_shape shape = { .channels = %lld, .outputs = %lld, .groups = %lld", (long long)x->shape[1],

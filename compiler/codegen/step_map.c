@@ -126,7 +126,8 @@ static void broadcast_map(codegen *g, strbuf *to, const step_site *at)
     strbuf_add(&arguments, codegen_output(g, at, 0, false));
     strbuf_add(&body, "static inline vf $_value(const vf *in)\n{\n");
     codegen_expr(&body, ir_expr(n, KEY_EXPR), input);
-    strbuf_printf(&body, "}\n\nstatic void $(%s)\n{\n    static const map_shape shape = { .rank = %d, .inputs = %d", parameters.text, rank, n->inputs);
+    strbuf_printf(&body, "}\n\nstatic void $(%s)\n{\n    static const map_shape shape = { .rank = %d, .inputs = %d", parameters.text, rank,
+                  n->inputs);
     int64_t stride[IR_RANK_MAX];
     for (int j = 0; j < rank; j++) stride[j] = codegen_product(out, j + 1, rank);
     codegen_list(&body, "extent", out->shape, rank);
@@ -213,7 +214,7 @@ static void any_map(codegen *g, strbuf *to, const step_site *at)
     for (int i = 0; i < n->inputs; i++) strbuf_printf(&body, "%sx%d", i ? ", " : "", i);
     const char *last = l.rows ? "rows" : arena_printf(a, "%lld", (long long)l.extent[0]);
     strbuf_printf(&body, " };\n    ptrdiff_t at[%d];\n    map_any(&shape, in, at, y, 0, %s, $_value);\n}\n", n->inputs, last);
-    const char *wish = arena_printf(a, "%s_%s", map_name(a, ir_expr(n, KEY_EXPR)), elem_name(n->output[0]->type.elem));
+    const char *wish = arena_printf(a, "%s_to_%s", map_name(a, ir_expr(n, KEY_EXPR)), elem_name(n->output[0]->type.elem));
     codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text), arguments.text);
 }
 

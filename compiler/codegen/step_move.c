@@ -40,11 +40,13 @@ void codegen_move(codegen *g, strbuf *to, const step_site *at)
     codegen_list(&body, "offset", m->offset, m->rank);
     codegen_list(&body, "wrap", m->wrap, m->rank);
     codegen_list(&body, "stride", stride, m->rank);
-    strbuf_printf(&body, " };\n    move_elements(&shape, sizeof(%s), x, y, (size_t)first * %lld, (size_t)(first + rows) * %lld);\n}\n", type_of(out), last, last);
+    strbuf_printf(&body, " };\n    move_elements(&shape, sizeof(%s), x, y, (size_t)first * %lld, (size_t)(first + rows) * %lld);\n}\n", type_of(out),
+                  last, last);
     const int64_t each = at->step->rows / at->phase->rows;
     const char *scale = each == 1 ? "" : arena_printf(a, " * %lld", (long long)each);
     const char *source = codegen_input(g, at, 0, false), *target = codegen_output(g, at, 0, true);
-    codegen_call(g, to, at, codegen_instance(g, "move", parameters, body.text), arena_printf(a, "%s, %s, row%s, rows%s", source, target, scale, scale));
+    const char *arguments = arena_printf(a, "%s, %s, row%s, rows%s", source, target, scale, scale);
+    codegen_call(g, to, at, codegen_instance(g, "move", parameters, body.text), arguments);
 }
 
 /* Parts that were made in place are there already. */
@@ -61,8 +63,8 @@ void codegen_concat(codegen *g, strbuf *to, const step_site *at)
         const plan_value *x = input_value(at, i);
         const int64_t part = x->shape[axis] * inner;
         if (part && (x->base != out->base || x->space == SPACE_CONSTANT)) {
-            const char *body = arena_printf(a, "static void $(%s)\n{\n    copy_rows(x, %lld * sizeof *x, y + %lld, %lld * sizeof *y, %lld, %lld * sizeof *y);\n}\n",
-                                            parameters, (long long)part, (long long)offset, (long long)whole, (long long)outer, (long long)part);
+            const char *body = arena_printf(a, "static void $(%s)\n{\n    copy_rows(x, %lld * sizeof *x, y + %lld, %lld * sizeof *y, %lld, "
+                                            "%lld * sizeof *y);\n}\n", parameters, (long long)part, (long long)offset, (long long)whole, (long long)outer, (long long)part);
             const char *arguments = arena_printf(a, "%s, %s", codegen_input(g, at, i, false), codegen_output(g, at, 0, false));
             codegen_call(g, to, at, codegen_instance(g, "concat_part", parameters, body), arguments);
         }
@@ -79,8 +81,8 @@ void codegen_gather(codegen *g, strbuf *to, const step_site *at)
         return;
     }
     const char *body = arena_printf(g->arena, "    gather_slices(x0, %s, x1, y, %lld, %lld, %lld, %lld * sizeof *y);\n",
-                                    codegen_element(g->arena, index->value->type.elem), (long long)codegen_product(x, 0, axis), (long long)x->shape[axis],
-                                    (long long)index->elements, (long long)codegen_product(x, axis + 1, x->value->type.rank));
+                                    codegen_element(g->arena, index->value->type.elem), (long long)codegen_product(x, 0, axis),
+                                    (long long)x->shape[axis], (long long)index->elements, (long long)codegen_product(x, axis + 1, x->value->type.rank));
     codegen_whole(g, to, at, "gather", body);
 }
 

@@ -31,8 +31,9 @@ void codegen_norm(codegen *g, strbuf *to, const step_site *at)
         if (!factor) continue;
         if (factor->elements != size) codegen_refuse(g, n, "gamma or beta that broadcasts within the normalised shape");
         strbuf_printf(&parameters, "const %s *%s, ", type, names[i]);
-        const bool stored = factor->space == SPACE_CONSTANT;
-        strbuf_printf(&arguments, "%s, ", stored ? codegen_weight(g, at->scope, at->index, n->input[i], LAYOUT_PLAIN, 0, names[i]) : codegen_input(g, at, i, false));
+        if (factor->space == SPACE_CONSTANT) strbuf_add(&arguments, codegen_weight(g, at->scope, at->index, n->input[i], LAYOUT_PLAIN, 0, names[i]));
+        else strbuf_add(&arguments, codegen_input(g, at, i, false));
+        strbuf_add(&arguments, ", ");
     }
     strbuf_printf(&parameters, "%s *y, int64_t rows", type);
     const int64_t each = at->step->rows / at->phase->rows;
@@ -43,7 +44,8 @@ void codegen_norm(codegen *g, strbuf *to, const step_site *at)
     strbuf body = strbuf_in(a);
     strbuf_printf(&body, "static void $(%s)\n{\n", parameters.text);
     if (!narrow)
-        strbuf_printf(&body, "    norm_f64(x, %lld, y, (size_t)rows, %lld, %d, %s, %s, %s);\n}\n", distance, size, !rms, gamma, beta, codegen_double(a, epsilon));
+        strbuf_printf(&body, "    norm_f64(x, %lld, y, (size_t)rows, %lld, %d, %s, %s, %s);\n}\n", distance, size, !rms, gamma, beta,
+                      codegen_double(a, epsilon));
     else
         strbuf_printf(&body, "    %s(x, %lld, y, %lld, (int)rows, %lld, %s, %s);\n}\n", rms ? "rms_norm_f32" : "layer_norm_f32", distance, size, size,
                       rms ? gamma : arena_printf(a, "%s, %s", gamma, beta), codegen_float(a, epsilon));
@@ -60,15 +62,16 @@ void codegen_softmax(codegen *g, strbuf *to, const step_site *at)
     const bool narrow = x->value->type.elem == ELEM_F32, last = axis == rank - 1;
     const char *type = codegen_c_type(x->value->type.elem);
     const char *parameters = arena_printf(a, "const %s *x, %s *y, int64_t rows", type, type);
-    const long long size = x->shape[axis], inner = codegen_product(x, axis + 1, rank), outer = codegen_product(x, 0, axis);
+    const long long distance = row_distance(x, x->shape[axis]), size = x->shape[axis], inner = codegen_product(x, axis + 1, rank), outer = codegen_product(x, 0, axis);
     strbuf body = strbuf_in(a);
     strbuf_printf(&body, "static void $(%s)\n{\n", parameters);
     if (!last) strbuf_add(&body, "    (void)rows;\n");
-    if (last && narrow) strbuf_printf(&body, "    softmax_f32(x, %lld, y, %lld, (int)rows, %lld);\n}\n", (long long)row_distance(x, size), size, size);
+    if (last && narrow) strbuf_printf(&body, "    softmax_f32(x, %lld, y, %lld, (int)rows, %lld);\n}\n", distance, size, size);
     else if (last) strbuf_printf(&body, "    softmax_f64(x, y, (size_t)rows, %lld, 1);\n}\n", size);
     else strbuf_printf(&body, "    softmax_%s(x, y, %lld, %lld, %lld);\n}\n", narrow ? "axis_f32" : "f64", outer, size, inner);
     const char *wish = last ? arena_printf(a, "softmax_%lld", size) : "softmax_of_axis";
     const bool panels = at->step->aligned[0];
     const char *source = codegen_input(g, at, 0, panels), *target = codegen_output(g, at, 0, panels);
-    codegen_call(g, to, at, codegen_instance(g, wish, parameters, body.text), arena_printf(a, "%s, %s, %s", source, target, codegen_rows(g, at, panels)));
+    const char *arguments = arena_printf(a, "%s, %s, %s", source, target, codegen_rows(g, at, panels));
+    codegen_call(g, to, at, codegen_instance(g, wish, parameters, body.text), arguments);
 }

@@ -75,7 +75,7 @@ static void digest_files(const mapping *files, frontend_model *m)
 
 static bool check_model(const frontend_model *m, const Onnx__ModelProto *p, diag *d)
 {
-    enum { OPSET_OLDEST = 7, OPSET_NEWEST = 28, NODES_MAX = 200000, INPUTS_MAX = 1000 };
+    enum { OPSET_OLDEST = 1, OPSET_NEWEST = 28, NODES_MAX = 200000, INPUTS_MAX = 1000 };
     if (p->graph->n_node > NODES_MAX) diag_error(d, STATUS_TOO_LARGE, NULL, "it has more than %d nodes", NODES_MAX);
     else if (p->graph->n_input > p->graph->n_initializer + INPUTS_MAX) diag_error(d, STATUS_TOO_LARGE, NULL, "it has more than %d inputs", INPUTS_MAX);
     else if (m->opset < OPSET_OLDEST || m->opset > OPSET_NEWEST) diag_error(d, STATUS_OPSET, NULL, "version %lld", (long long)m->opset);

@@ -4,9 +4,21 @@
 
 #include "../ir/ir.h"
 
+/* An input that --bind makes a constant; bytes row-major, valid as long as the graph. */
+typedef struct frontend_binding {
+    const char *name;
+    elem elem;
+    int rank;
+    int64_t shape[IR_RANK_MAX];
+    const void *data;
+    size_t size;
+} frontend_binding;
+
 typedef struct frontend_options {
     const char *const *shape;      /* "--shape" arguments: "input=N,3,224,224"; a word is a run-time symbol, a number fixes the dimension */
     int shapes;
+    const frontend_binding *binding;
+    int bindings;
 } frontend_options;
 
 /* What the file holds, for `inspect` and the report; strings as in the file, hostile. */

@@ -160,3 +160,9 @@ ir_value *compose_count(importer *im, int64_t count, int behind)
     for (int i = 1; i <= behind; i++) type.dim[i] = dim_of(1);
     return ir_constant(im->graph, type, data, (size_t)count * sizeof *data, NULL);
 }
+
+ir_value *compose_from_start(importer *im, const import_node *n, ir_value *index, int64_t size)
+{
+    ir_value *below = compose_with_number(im, n, EXPR_LESS, index, 0);
+    return compose_select(im, n, below, compose_with_number(im, n, EXPR_ADD, index, (double)size), index);
+}

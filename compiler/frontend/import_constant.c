@@ -73,8 +73,10 @@ bool import_constant_of_shape(importer *im, import_node *n)
 
 enum { RANGE_MAX = 1 << 24 };
 
-static bool put_range(importer *im, import_node *n, elem e, double start, double delta, double count)
+/* Half precision is computed in double and rounded once. */
+static bool put_range(importer *im, import_node *n, elem to, double start, double delta, double count)
 {
+    const elem e = elem_is_float(to) && to != ELEM_F32 ? ELEM_F64 : to;
     if (!(count <= RANGE_MAX)) return import_fail(im, n, STATUS_TOO_LARGE, -1, "%.0f elements", count);
     const int64_t length = count > 0 ? (int64_t)count : 0;
     const size_t size = elem_size(e);
@@ -86,7 +88,7 @@ static bool put_range(importer *im, import_node *n, elem e, double start, double
         memcpy(data + (size_t)i * size, e == ELEM_F32 ? (const void *)&narrow : e == ELEM_F64 ? (const void *)&x : (const void *)&whole, size);
     }
     const ir_type type = { .elem = e, .rank = 1, .dim = { dim_of(length) } };
-    return import_put(im, n, 0, ir_constant(im->graph, type, data, (size_t)length * size, NULL));
+    return import_put(im, n, 0, import_convert(im, n, ir_constant(im->graph, type, data, (size_t)length * size, NULL), to));
 }
 
 bool import_range(importer *im, import_node *n)
@@ -94,9 +96,7 @@ bool import_range(importer *im, import_node *n)
     const elem e = import_type(n, 0)->elem;
     double bound[3];
     static const double exact = 9007199254740992;   /* whole numbers beyond 2^53 are none in double */
-    if (e != ELEM_F32 && e != ELEM_F64 && e != ELEM_I64 && e != ELEM_I32 && e != ELEM_I16) {
-        return import_fail(im, n, STATUS_TYPE, 0, "%s", elem_name(e));
-    }
+    if (!elem_is_float(e) && e != ELEM_I64 && e != ELEM_I32 && e != ELEM_I16) return import_fail(im, n, STATUS_TYPE, 0, "%s", elem_name(e));
     for (int i = 0; i < 3; i++) {
         if (import_type(n, i)->elem != e) return import_fail(im, n, STATUS_TYPE, i, "not the type of input 0");
         if (!import_scalar(im, n, i, &bound[i])) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, i, "a range's bounds must be known");

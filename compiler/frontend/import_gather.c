@@ -1,4 +1,4 @@
-/* Elements by index: Gather, GatherND, Pad and Trilu. Indices that run evenly make a move. */
+/* Elements by index: Gather, Pad and Trilu. Indices that run evenly make a move. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -81,57 +81,6 @@ bool import_gather(importer *im, import_node *n)
         return import_put(im, n, 0, import_reshape(im, n, import_move(im, n, x, &m, &part), to.dim, to.rank));
     }
     return import_put(im, n, 0, compose_gather(im, n, x, import_tensor(im, n, 1), axis));
-}
-
-/* ---- GatherND with constant indices: one gather over the indexed axes taken as one ---- */
-
-static bool flat_indices(importer *im, import_node *n, const ir_type *x, int depth, int64_t count, int64_t *flat)
-{
-    int64_t all;
-    const dim *content = import_contents(im, n->in[1], &all);
-    const ir_bytes *b = n->in[1]->tensor ? ir_bytes_of(n->in[1]->tensor) : NULL;
-    if (!content && (!b || import_type(n, 1)->elem != ELEM_I64)) {
-        return import_fail(im, n, STATUS_OPERATOR, 1, "GatherND by indices that only a run knows");
-    }
-    for (int64_t i = 0; i < count; i++) {
-        flat[i] = 0;
-        for (int k = 0; k < depth; k++) {
-            int64_t size, index = 0;
-            if (content && !dim_is_constant(content[i * depth + k], &index)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "an index");
-            if (!content) memcpy(&index, (const uint8_t *)b->data + (size_t)(i * depth + k) * sizeof index, sizeof index);
-            if (!dim_is_constant(x->dim[k], &size)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "axis %d is indexed", k);
-            if (index < -size || index >= size) return import_fail(im, n, STATUS_SHAPE, 1, "index %" PRId64 " of an axis of %" PRId64, index, size);
-            flat[i] = flat[i] * size + (index < 0 ? index + size : index);
-        }
-    }
-    return true;
-}
-
-bool import_gather_nd(importer *im, import_node *n)
-{
-    const ir_type *x = import_type(n, 0), *indices = import_type(n, 1);
-    int64_t depth, shape[IR_RANK_MAX], elements, rows = 1;
-    if (!import_flag(im, n, "batch_dims", 0)) return false;
-    if (!indices->rank || !ir_dims_constant(indices, shape, &elements)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "the number of indices");
-    depth = shape[indices->rank - 1];
-    if (depth < 1 || depth > x->rank || indices->rank - 1 + x->rank - (int)depth > IR_RANK_MAX) {
-        return import_fail(im, n, STATUS_SHAPE, 1, "indices of %" PRId64 " axes", depth);
-    }
-    int64_t *flat = arena_array(im->arena, (size_t)(elements / depth) + 1, sizeof *flat);
-    if (!flat_indices(im, n, x, (int)depth, elements / depth, flat)) return false;
-    dim joined[IR_RANK_MAX + 1], result[IR_RANK_MAX];
-    int rank = 0;
-    for (int i = 0; i < depth; i++) {
-        int64_t size = 0;
-        dim_is_constant(x->dim[i], &size);
-        if (__builtin_mul_overflow(rows, size, &rows)) return import_fail(im, n, STATUS_TOO_LARGE, 0, "its size overflows");
-    }
-    joined[0] = dim_of(rows);
-    for (int i = 0; i < indices->rank - 1; i++) result[rank++] = indices->dim[i];
-    for (int i = (int)depth; i < x->rank; i++) joined[i - depth + 1] = result[rank++] = x->dim[i];
-    ir_value *v = import_reshape(im, n, import_tensor(im, n, 0), joined, x->rank - (int)depth + 1);
-    v = compose_gather(im, n, v, ir_constant_ints(im->graph, flat, (int)(elements / depth), NULL), 0);
-    return import_put(im, n, 0, import_reshape(im, n, v, result, rank));
 }
 
 /* ---- Pad ---- */

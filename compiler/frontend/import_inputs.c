@@ -1,4 +1,4 @@
-/* The graph's inputs: types, run-time symbols, and what --shape says about them. */
+/* The graph's inputs: types, run-time symbols, and what --shape and --bind say about them. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +165,40 @@ static bool apply_given(inputs *in, const Onnx__ValueInfoProto *v, const char *l
     return fine;
 }
 
+/* ---- --bind ---- */
+
+static const frontend_binding *bound_to(const importer *im, const Onnx__ValueInfoProto *v)
+{
+    for (int i = 0; i < im->options->bindings; i++)
+        if (!strcmp(im->options->binding[i].name, v->name)) return &im->options->binding[i];
+    return NULL;
+}
+
+/* The value's sizes fix the input's, as --shape would. */
+static bool apply_binding(inputs *in, const Onnx__ValueInfoProto *v, const frontend_binding *b, ir_type *type)
+{
+    arena *a = in->im->arena;
+    strbuf list = strbuf_in(a);
+    if (b->elem != type->elem) {
+        return fail(in, STATUS_BIND, v, arena_printf(a, "it is %s, --bind gives %s", elem_name(type->elem), elem_name(b->elem)));
+    }
+    if (b->rank != type->rank) return fail(in, STATUS_BIND, v, arena_printf(a, "it has %d axes, --bind gives %d", type->rank, b->rank));
+    for (int i = 0; i < b->rank; i++) strbuf_printf(&list, "%s%" PRId64, i ? "," : "", b->shape[i]);
+    return !b->rank || apply_given(in, v, list.text, type);
+}
+
+static void check_bindings(importer *im)
+{
+    const frontend_options *o = im->options;
+    for (int i = 0; i < o->bindings; i++) {
+        const frontend_binding *b = &o->binding[i];
+        const import_value *v = import_value_named(im, b->name, false);
+        for (int k = 0; k < i; k++)
+            if (!strcmp(o->binding[k].name, b->name)) diag_error(im->diag, STATUS_BIND, NULL, "--bind %.200s: it is bound twice", b->name);
+        if (!v || !v->is_input || v->initializer) diag_error(im->diag, STATUS_BIND, NULL, "--bind %.200s: no input of this name", b->name);
+    }
+}
+
 /* ---- inputs ---- */
 
 static bool start_type(inputs *in, const Onnx__ValueInfoProto *v, ir_type *type)
@@ -205,7 +239,12 @@ static void declare(importer *im, const Onnx__ValueInfoProto *v, const ir_type *
     import_value *value = import_value_named(im, v->name, true);
     value->known = true;
     value->type = *type;
-    value->tensor = ir_add_parameter(im->graph, v->name, *type);
+    const frontend_binding *b = bound_to(im, v);
+    if (!b) value->tensor = ir_add_parameter(im->graph, v->name, *type);
+    else {
+        value->tensor = ir_constant(im->graph, *type, b->data, b->size, NULL);
+        value->tensor->name = v->name;
+    }
 }
 
 void import_inputs(importer *im)
@@ -222,8 +261,10 @@ void import_inputs(importer *im)
         if (!is_input(im, v)) continue;
         fine[i] = start_type(&in, v, &type[i]);
         const char *list = given_for(&in, v, count, used);
-        given[i] = list != NULL;
-        if (fine[i] && list) fine[i] = apply_given(&in, v, list, &type[i]);
+        const frontend_binding *b = bound_to(im, v);
+        given[i] = list || b;
+        if (fine[i] && list && b) fine[i] = fail(&in, STATUS_BIND, v, "--bind gives its shape, and --shape too");
+        else if (fine[i] && given[i]) fine[i] = list ? apply_given(&in, v, list, &type[i]) : apply_binding(&in, v, b, &type[i]);
     }
     for (size_t i = 0; i < g->n_input; i++) {
         const Onnx__ValueInfoProto *v = g->input[i];
@@ -232,6 +273,7 @@ void import_inputs(importer *im)
         if (fine[i]) declare(im, v, &type[i]);
         else import_value_named(im, v->name, true)->failed = true;
     }
+    check_bindings(im);
     for (int i = 0; i < im->options->shapes; i++)
         if (!used[i]) {
             diag_error(im->diag, STATUS_BIND, NULL, "--shape %.200s: %s", im->options->shape[i], strchr(im->options->shape[i], '=')

@@ -231,10 +231,15 @@ bool import_reduce(importer *im, import_node *n)
     int64_t axes[IR_RANK_MAX];
     int count;
     const bool keep = import_int(im, n, "keepdims", 1) != 0;
-    if (import_type(n, 0)->elem == ELEM_BOOL) return import_fail(im, n, STATUS_TYPE, 0, "bool");
+    const bool truth = import_type(n, 0)->elem == ELEM_BOOL, extreme = n->row->detail == REDUCE_MAX || n->row->detail == REDUCE_MIN;
+    if (truth && (!extreme || im->opset < 20)) return import_fail(im, n, STATUS_TYPE, 0, "bool");
     if (!reduced_axes(im, n, axes, &count)) return false;
     if (!count && (n->row->detail <= REDUCE_PROD)) return import_put_same(im, n, 0, 0);
     if (!count) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "no axes");
+    if (truth) {
+        ir_value *v = compose_reduce(im, n, import_convert(im, n, import_tensor(im, n, 0), ELEM_U8), reductions[n->row->detail], axes, count, keep);
+        return import_put(im, n, 0, import_convert(im, n, v, ELEM_BOOL));
+    }
     return reduce_contents(im, n, axes, count, keep) || import_put(im, n, 0, compose_reduce(im, n, import_tensor(im, n, 0), reductions[n->row->detail], axes, count, keep));
 }
 

@@ -13,7 +13,6 @@ static bool read_pool(importer *im, import_node *n, pool *p)
     const ir_type *x = import_type(n, 0);
     windows *w = &p->w;
     const bool ceil_mode = import_int(im, n, "ceil_mode", 0) != 0;
-    if (!import_check_floats(im, n)) return false;
     if (x->rank < 3) return import_fail(im, n, STATUS_SHAPE, 0, "three axes or more are needed");
     w->axes = x->rank - 2;
     if (!import_attribute(n, "kernel_shape")) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "kernel_shape is missing");
@@ -89,6 +88,7 @@ bool import_average_pool(importer *im, import_node *n)
     pool p = { 0 };
     int64_t channels;
     const bool with_pads = import_int(im, n, "count_include_pad", 0) != 0;
+    if (!import_check_floats(im, n)) return false;
     if (!read_pool(im, n, &p)) return false;
     if (!dim_is_constant(import_type(n, 0)->dim[1], &channels)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "the number of channels");
     const elem e = import_type(n, 0)->elem;
@@ -113,7 +113,8 @@ static ir_value *padded(importer *im, const import_node *n, ir_value *x, const p
     if (!x || !any) return x;
     ir_node *node = import_begin(im, n, IR_PAD);
     ir_input(node, x);
-    ir_input(node, import_number(im, x->type.elem, -HUGE_VAL));
+    const elem e = x->type.elem;
+    ir_input(node, import_number(im, e, elem_is_float(e) ? -HUGE_VAL : e == ELEM_I8 ? INT8_MIN : 0));   /* the least there is */
     ir_set_ints(node, KEY_PADS, pads, 2 * rank);
     return import_end(im, node);
 }
@@ -141,6 +142,8 @@ static ir_value *largest(importer *im, const import_node *n, ir_value *x, const 
 bool import_max_pool(importer *im, import_node *n)
 {
     pool p = { 0 };
+    const elem e = import_type(n, 0)->elem;
+    if (!elem_is_float(e) && e != ELEM_U8 && e != ELEM_I8) return import_fail(im, n, STATUS_TYPE, 0, "%s", elem_name(e));
     if (!read_pool(im, n, &p)) return false;
     for (int i = 0; i < p.w.axes; i++)
         if (p.w.kernel[i] > 64) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "a window of %" PRId64, p.w.kernel[i]);

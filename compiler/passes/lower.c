@@ -1,5 +1,5 @@
-/* lower_types: products that no matrix kernel takes become general operators. Kernels are of f32, and what an epilogue reads and gives is f32, too; its operands
- * follow the rows of the result, repeat for outer ones, or are one row for all. */
+/* lower_types: products that no matrix kernel takes become general operators. Kernels are of f32, and what an epilogue reads and gives is f32, too;
+ * its operands follow the rows of the result, repeat for outer ones, or are one row for all. */
 #include "lower.h"
 #include "match.h"
 

@@ -9,7 +9,8 @@ static ir_value *repeat_groups(ir_value *x, dim heads, ir_node *n, pass_context 
 {
     dim each;
     if (!x || dim_equal(x->type.dim[1], heads) || !dim_div_exact(heads, x->type.dim[1], &each)) return x;
-    const dim *s = x->type.dim, apart[] = { s[0], s[1], dim_of(1), s[2], s[3] }, wide[] = { s[0], s[1], each, s[2], s[3] }, whole[] = { s[0], heads, s[2], s[3] };
+    const dim *s = x->type.dim, apart[] = { s[0], s[1], dim_of(1), s[2], s[3] }, wide[] = { s[0], s[1], each, s[2], s[3] };
+    const dim whole[] = { s[0], heads, s[2], s[3] };
     x = match_reshape(c, x, apart, 5, n);
     if (x) x = match_expand(c, x, wide, 5, n);
     return x ? match_reshape(c, x, whole, 4, n) : NULL;
@@ -61,7 +62,8 @@ static ir_value *masked(ir_node *n, ir_value *scores, pass_context *c)
         if (!mask_of[i]) continue;
         const int in = expr_input(&b, inputs++, mask_of[i]->type.elem);
         ir_input(map, mask_of[i]);
-        s = mask_of[i]->type.elem == ELEM_BOOL ? expr_apply(&b, EXPR_SELECT, in, s, expr_constant(&b, e, (double)-INFINITY, 0)) : expr_apply(&b, EXPR_ADD, s, in, -1);
+        if (mask_of[i]->type.elem != ELEM_BOOL) s = expr_apply(&b, EXPR_ADD, s, in, -1);
+        else s = expr_apply(&b, EXPR_SELECT, in, s, expr_constant(&b, e, (double)-INFINITY, 0));
     }
     ir_set_expr(map, KEY_EXPR, expr_end(&b, s));
     return ir_end(map, n, c->diag);

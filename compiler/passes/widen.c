@@ -1,5 +1,5 @@
-/* widen_halves: half precision computes in single. Inputs and constants of f16 and bf16 are converted as they come, outputs as they go; what lies between is
- * f32, and a Cast to half precision in between rounds no more.
+/* widen_halves: half precision computes in single. Inputs and constants of f16 and bf16 are converted as they come, outputs as they go; what lies
+ * between is f32, and a Cast to half precision in between rounds no more.
  * Requires: a graph without functions. */
 #include "lower.h"
 

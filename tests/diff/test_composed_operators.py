@@ -12,7 +12,7 @@ NODE = helper.make_node
 CONSTANTS = {
     "two": np.array(2), "last": np.array(-1), "first": np.array(1, np.int32), "gamma": np.linspace(0.5, 2, 30, dtype=np.float32).reshape(5, 6),
     "region": np.array([0, 0, 0.25, -0.1, 1, 1, 0.75, 1.2], np.float32), "sizes": np.array([2, 4, 3, 8]),
-    "sizes_2": np.array([8, 9]), "three": np.array([3]), "pairs": np.array([[1, 3], [0, -1], [1, 3]]), "rows": np.linspace(-2, 2, 90, dtype=np.float32).reshape(3, 5, 6),
+    "six": np.array(6), "six_float": np.array(6, np.float32), "pair": np.array([-1, 3], np.float32), "sizes_2": np.array([8, 9]), "three": np.array([3]), "pairs": np.array([[1, 3], [0, -1], [1, 3]]), "rows": np.linspace(-2, 2, 90, dtype=np.float32).reshape(3, 5, 6),
     "window": np.random.default_rng(4).standard_normal((4, 3, 2, 3)).astype(np.float32), "bias": np.array([-1, 2, 0.5], np.float32),
     "square": np.random.default_rng(3).standard_normal((6, 6)).astype(np.float32),
 }
@@ -43,6 +43,9 @@ CASES = {
     "sampled": lambda y: NODE("GridSample", ["x", "grid"], [y]),
     "sampled_cubic": lambda y: NODE("GridSample", ["x", "grid"], [y], mode="cubic", padding_mode="reflection", align_corners=1),
     "sampled_nearest": lambda y: NODE("GridSample", ["x", "grid"], [y], mode="nearest", padding_mode="border"),
+    "onehot": lambda y: NODE("OneHot", ["i", "six", "pair"], [y], axis=2),
+    "onehot_float": lambda y: NODE("OneHot", ["r", "six_float", "pair"], [y]),
+    "eye": lambda y: NODE("EyeLike", ["square"], [y], k=-2, dtype=TensorProto.FLOAT),
     "slices": lambda y: NODE("ScatterND", ["x", "pairs", "rows"], [y]),
     "slices_min": lambda y: NODE("ScatterND", ["x", "pairs", "rows"], [y], reduction="min"),
 }

@@ -81,12 +81,3 @@ def test_reads_every_opset(opset, operator, tmp_path):
     path = tmp_path / "m.onnx"
     onnx.save(model(opset, operator, [], {}, (2, 3), 1), path)
     assert subprocess.run([VITCC, "check", path], capture_output=True).returncode == 0
-
-
-def test_attention_of_25_is_not_taken_for_that_of_24(tmp_path):
-    path = tmp_path / "m.onnx"
-    shapes = [helper.make_tensor_value_info(n, TensorProto.FLOAT, (1, 2, 4, 8)) for n in "qkvy"]
-    graph = helper.make_graph([helper.make_node("Attention", list("qkv"), ["y"], "a", left_window_size=1)], "g", shapes[:3], shapes[3:])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 25)], ir_version=10), path)
-    done = subprocess.run([VITCC, "check", path], capture_output=True, text=True)
-    assert done.returncode == 1 and "node 0 'a' (Attention): error E300: the operator is not supported: Attention of opset 25" in done.stderr

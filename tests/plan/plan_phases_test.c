@@ -310,6 +310,29 @@ static void what_cannot_be_planned_is_refused(void **state)
                       "  return \"y\" %y\n}\n", STATUS_CODEGEN, "2^31");
 }
 
+/* Truth values take a byte, doubles eight. */
+static void bytes_are_those_of_the_type(void **state)
+{
+    (void)state;
+    plan_test t = plan_test_fine("graph g(%x: f64[4,8]) {\n  %s: f64[8] = reduce(%x) {kind = sum, axes = [0], keep = 0}\n"
+                                 "  %b: bool[4,8] = map(%x, %s) {expr = lt(in0, in1)}\n  return \"s\" %s, \"b\" %b\n}\n", "");
+    assert_int_equal(plan_value_of(&t.plan->main, t.graph->result[0].value)->bytes, 64);
+    assert_int_equal(plan_value_of(&t.plan->main, t.graph->result[1].value)->bytes, 32);
+    assert_int_equal(t.plan->frame_bytes, 2 * PLAN_ALIGN);
+    plan_test_free(&t);
+}
+
+/* What has no elements takes no step and no room; a sum over nothing does. */
+static void nothing_takes_no_step(void **state)
+{
+    (void)state;
+    plan_test t = plan_test_fine("graph g(%x: f32[3,0]) {\n  %n: f32[3,0] = map(%x) {expr = neg(in0)}\n"
+                                 "  %y: f32[3] = reduce(%n) {kind = sum, axes = [1], keep = 0}\n  return \"n\" %n, \"y\" %y\n}\n", "");
+    assert_string_equal(plan_test_words(&t, &t.plan->main), "reduce");
+    assert_in_range(t.plan->frame_bytes, 12, 64);
+    plan_test_free(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +343,7 @@ int main(void)
         cmocka_unit_test(keys_are_transposed_in_the_phase_that_makes_them), cmocka_unit_test(a_fixed_batch_is_more_rows),
         cmocka_unit_test(broadcasting_decides_the_rows), cmocka_unit_test(short_phases_do_not_take_long_steps),
         cmocka_unit_test(the_last_part_counts), cmocka_unit_test(what_cannot_be_planned_is_refused),
+        cmocka_unit_test(bytes_are_those_of_the_type), cmocka_unit_test(nothing_takes_no_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,8 @@ static int below(int n)
 
 static void mixed(const void *const *in, const ptrdiff_t *at, ptrdiff_t i, void *out, ptrdiff_t to)
 {
-    const double product = element_widen(ELEMENT_F64, element_integer(ELEMENT_I16, in[0], at[0] + i), false) * element_float(ELEMENT_F64, in[1], at[1] + i);
+    const int64_t factor = element_integer(ELEMENT_I16, in[0], at[0] + i);
+    const double product = element_widen(ELEMENT_F64, factor, false) * element_float(ELEMENT_F64, in[1], at[1] + i);
     element_set_integer(ELEMENT_U8, out, to, si_add(element_saturate(ELEMENT_I64, product), element_integer(ELEMENT_BOOL, in[2], at[2])));
 }
 
@@ -203,8 +204,8 @@ static void test_rows_of_doubles(void **state)
 static void test_convolution_of_doubles(void **state)
 {
     (void)state;
-    const conv_shape s = { .channels = 4, .outputs = 6, .groups = 2, .size = { 1, 7, 8 }, .kernel = { 1, 3, 2 }, .out = { 1, 4, 7 }, .stride = { 1, 2, 1 },
-                           .pad = { 0, 1, 1 }, .dilation = { 1, 1, 2 } };
+    const conv_shape s = { .channels = 4, .outputs = 6, .groups = 2, .size = { 1, 7, 8 }, .kernel = { 1, 3, 2 }, .out = { 1, 4, 7 },
+                           .stride = { 1, 2, 1 }, .pad = { 0, 1, 1 }, .dilation = { 1, 1, 2 } };
     floats x = floats_random(2 * 4 * 56, -1, 1), w = floats_random(6 * 2 * 6, -1, 1), b = floats_random(6, -1, 1);
     double *const wide = widened(x), *const weights = widened(w), *const bias = widened(b), y[2 * 6 * 28];
     conv_f64(&s, wide, weights, bias, y, 0, 12);

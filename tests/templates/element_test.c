@@ -1,4 +1,5 @@
-/* Single elements: half precision over all bit patterns and the points between them, saturation, wrapping, and the scalar operators where types differ. */
+/* Single elements: half precision over all bit patterns and the points between them, saturation, wrapping, and the scalar operators where types
+ * differ. */
 #include "level_test.h"
 
 #include "element.h"
@@ -47,7 +48,8 @@ static void test_saturation(void **state)
 {
     (void)state;
     const struct { element e; int64_t least, most; } limits[] = {
-        { ELEMENT_I8, INT8_MIN, INT8_MAX }, { ELEMENT_I16, INT16_MIN, INT16_MAX }, { ELEMENT_I32, INT32_MIN, INT32_MAX }, { ELEMENT_I64, INT64_MIN, INT64_MAX },
+        { ELEMENT_I8, INT8_MIN, INT8_MAX }, { ELEMENT_I16, INT16_MIN, INT16_MAX }, { ELEMENT_I32, INT32_MIN, INT32_MAX },
+        { ELEMENT_I64, INT64_MIN, INT64_MAX },
         { ELEMENT_U8, 0, UINT8_MAX }, { ELEMENT_U16, 0, UINT16_MAX }, { ELEMENT_U32, 0, UINT32_MAX }, { ELEMENT_U64, 0, -1 },
     };
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {

@@ -1,0 +1,54 @@
+"""A generated library built by one compiler call and loaded into Python: quicker than the generated project's own build."""
+import ctypes
+import pathlib
+import re
+import shutil
+
+from conftest import run
+
+FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-O1", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math",
+         "-fPIC", "-shared", "-fvisibility=hidden", "-Wl,--exclude-libs,ALL", "-Wl,-z,nodelete", "-Wl,-z,defs"]
+COMPILERS = [c for c in ("gcc", "clang") if shutil.which(c)]
+TABLES = ["model_kernels_base", "model_kernels_avx2", "model_kernels_avx512"]
+LEVELS = [0] + [1] * ("avx2" in pathlib.Path("/proc/cpuinfo").read_text())      # those of TABLES that this CPU runs
+
+
+def link(out, seed, jit):
+    """The library by one compiler call, its kernels for one instruction-set level: the other levels' tables are further names of that one."""
+    level, compiler = LEVELS[seed % len(LEVELS)], COMPILERS[seed // 2 % len(COMPILERS)]
+    sources = [out / "model.c", out / ("model_kernels_avx2.c" if level else "model_kernels.c")]
+    names = [f"-Wl,--defsym={other}={TABLES[level]}" for other in TABLES if other != TABLES[level]]
+    libraries = ["-lxsmm", "-lxsmmnoblas", "-ldl"] if jit else []
+    run(compiler, *FLAGS, "-I", out, *sources, *names, "-o", out / "model.so", *libraries, "-lpthread", "-lm")
+    return out / "model.so"
+
+
+class Options(ctypes.Structure):
+    _fields_ = [("threads", ctypes.c_int), ("max_batch", ctypes.c_int64), ("memory", ctypes.c_void_p)]
+
+
+class Library:
+    """A generated library with its weights open, and sessions of 1, 2 and 3 threads."""
+
+    def __init__(self, path, max_batch):
+        self.api, self.model, self.sessions = ctypes.CDLL(str(path)), ctypes.c_void_p(), []
+        assert self.api.model_open(ctypes.byref(self.model), str(path.parent / "model.weights").encode()) == 0
+        for threads in (1, 2, 3):
+            self.sessions.append(ctypes.c_void_p())
+            assert self.api.model_start(ctypes.byref(self.sessions[-1]), self.model, ctypes.byref(Options(threads, max_batch, None))) == 0
+
+    def run(self, which, inputs, outputs):
+        """Fills the outputs from the inputs, arrays in the library's order; the first input's says how many images there are."""
+        pointers = [(ctypes.c_void_p * len(arrays))(*(a.ctypes.data for a in arrays)) for arrays in (inputs, outputs)]
+        assert self.api.model_run(self.sessions[which % 3], ctypes.c_int64(len(inputs[0])), *pointers) == 0
+
+    def close(self):
+        for s in self.sessions:
+            self.api.model_stop(s)
+        self.api.model_close(self.model)
+
+
+def fusions(printed):
+    """found and fused of each kind, from the compiler's table."""
+    table = re.findall(r"^  (attention|mlp|norm|gelu) +(\d+) +(\d+)$", printed, re.MULTILINE)
+    return {kind: (int(found), int(fused)) for kind, found, fused in table}
