@@ -119,7 +119,8 @@ ir_value *compose_with_number(importer *im, const import_node *n, expr_op op, ir
 {
     if (!x) return NULL;
     expr_builder b = expr_begin(im->arena);
-    const int in = expr_input(&b, 0, x->type.elem), other = expr_constant(&b, x->type.elem, number, (int64_t)(elem_is_float(x->type.elem) ? 0 : number));
+    const int in = expr_input(&b, 0, x->type.elem), other = expr_constant(&b, x->type.elem, number,
+        (int64_t)(elem_is_float(x->type.elem) ? 0 : number));
     return import_map(im, n, expr_end(&b, expr_apply(&b, op, in, other, -1)), &x, 1);
 }
 

@@ -23,7 +23,8 @@ static bool read_sizes(importer *im, import_node *n, transposed *t)
     windows *w = &t->w;
     const ir_type *x = import_type(n, 0), *weight = import_type(n, 1);
     int64_t features;
-    if (x->rank < 3 || x->rank > 5 || weight->rank != x->rank) return import_fail(im, n, STATUS_SHAPE, 1, "weights and input need 3, 4 or 5 axes each");
+    if (x->rank < 3 || x->rank > 5 || weight->rank != x->rank)
+        return import_fail(im, n, STATUS_SHAPE, 1, "weights and input need 3, 4 or 5 axes each");
     w->axes = x->rank - 2;
     t->group = import_int(im, n, "group", 1);
     if (!dim_is_constant(x->dim[1], &t->channels) || !dim_is_constant(weight->dim[1], &features) || t->group < 1 || t->channels % t->group ||
@@ -78,7 +79,8 @@ static bool read_all(importer *im, import_node *n, transposed *t)
 static bool is_tiling(const transposed *t)
 {
     for (int i = 0; i < t->w.axes; i++)
-        if (t->w.kernel[i] != t->w.strides[i] || t->w.dilations[i] != 1 || t->w.pads[i] || t->out[i] != full_size(t, i) || t->output_padding[i]) return false;
+        if (t->w.kernel[i] != t->w.strides[i] || t->w.dilations[i] != 1 || t->w.pads[i] || t->out[i] != full_size(t, i) || t->output_padding[i])
+            return false;
     return t->group == 1;
 }
 

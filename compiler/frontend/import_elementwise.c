@@ -182,8 +182,10 @@ bool import_clip(importer *im, import_node *n)
         if (import_type(n, i)->elem != e) return import_fail(im, n, STATUS_TYPE, i, "not the type of input 0");
         result = expr_apply(&b, i == 1 ? EXPR_MAX : EXPR_MIN, result, bound(im, n, i, &b, input, &inputs), -1);
     }
-    if (im->opset < 11 && import_attribute(n, "min")) result = expr_apply(&b, EXPR_MAX, result, expr_constant(&b, e, import_float(im, n, "min", 0), 0), -1);
-    if (im->opset < 11 && import_attribute(n, "max")) result = expr_apply(&b, EXPR_MIN, result, expr_constant(&b, e, import_float(im, n, "max", 0), 0), -1);
+    if (im->opset < 11 && import_attribute(n, "min")) result = expr_apply(&b, EXPR_MAX, result, expr_constant(&b, e, import_float(im, n, "min", 0),
+        0), -1);
+    if (im->opset < 11 && import_attribute(n, "max")) result = expr_apply(&b, EXPR_MIN, result, expr_constant(&b, e, import_float(im, n, "max", 0),
+        0), -1);
     return import_put(im, n, 0, import_map(im, n, expr_end(&b, result), input, inputs));
 }
 

@@ -144,7 +144,8 @@ static Onnx__GraphProto *graph_of(const body *b)
 static bool check_call(importer *im, const import_node *n, const Onnx__FunctionProto *f)
 {
     if (n->inputs > (int)f->n_input || n->outputs > (int)f->n_output) {
-        return import_fail(im, n, STATUS_ARITY, -1, "%d inputs and %d outputs of a function of %zu and %zu", n->inputs, n->outputs, f->n_input, f->n_output);
+        return import_fail(im, n, STATUS_ARITY, -1, "%d inputs and %d outputs of a function of %zu and %zu", n->inputs, n->outputs, f->n_input,
+            f->n_output);
     }
     for (const import_call *c = im->call; c; c = c->outer)
         if (c->function == f) return import_fail(im, n, STATUS_CYCLE, -1, "function '%.100s' calls itself", or_empty(f->name));

@@ -22,7 +22,8 @@ typedef struct sampler {
 static bool read_modes(importer *im, import_node *n, sampler *s)
 {
     const char *mode = import_string(im, n, "mode", "linear"), *padding = import_string(im, n, "padding_mode", "zeros");
-    const bool nearest = !strcmp(mode, "nearest"), linear = !strcmp(mode, "linear") || !strcmp(mode, "bilinear"), cubic = !strcmp(mode, "cubic") || !strcmp(mode, "bicubic");
+    const bool nearest = !strcmp(mode, "nearest"), linear = !strcmp(mode, "linear") || !strcmp(mode, "bilinear"), cubic = !strcmp(mode, "cubic") ||
+        !strcmp(mode, "bicubic");
     if (!nearest && !linear && !cubic) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "mode = '%.60s'", mode);
     if (strcmp(padding, "zeros") && strcmp(padding, "border") && strcmp(padding, "reflection")) {
         return import_fail(im, n, STATUS_ATTRIBUTE, -1, "padding_mode = '%.60s'", padding);
@@ -39,7 +40,8 @@ static bool read_shapes(importer *im, import_node *n, sampler *s)
     const ir_type *x = import_type(n, 0), *grid = import_type(n, 1);
     int64_t coordinates, grid_images;
     s->axes = x->rank - 2;
-    if (s->axes < 1 || s->axes > AXES_MAX || grid->rank != x->rank) return import_fail(im, n, STATUS_SHAPE, 1, "input and grid need 3 to 5 axes each");
+    if (s->axes < 1 || s->axes > AXES_MAX || grid->rank != x->rank)
+        return import_fail(im, n, STATUS_SHAPE, 1, "input and grid need 3 to 5 axes each");
     if (!dim_is_constant(x->dim[0], &s->images) || !dim_is_constant(grid->dim[0], &grid_images)) {
         return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "pixels of several images are numbered");
     }
@@ -135,7 +137,8 @@ static tap make_tap(importer *im, const import_node *n, const sampler *s, ir_val
     }
     if (s->padding == 'z') {
         const int there = line(&in, offset, 1, apply(&in, EXPR_FLOOR, expr_input(&in.b, 0, in.elem), -1));
-        const int above = apply(&in, EXPR_LESS_EQUAL, number(&in, 0), there), below = apply(&in, EXPR_LESS_EQUAL, there, number(&in, (double)(size - 1)));
+        const int above = apply(&in, EXPR_LESS_EQUAL, number(&in, 0), there), below = apply(&in, EXPR_LESS_EQUAL, there, number(&in,
+            (double)(size - 1)));
         t.inside = import_map(im, n, expr_end(&in.b, apply(&in, EXPR_AND, above, below)), &x, 1);
     }
     return t;
@@ -157,7 +160,8 @@ static bool make_pixels(importer *im, import_node *n, sampler *s)
     permutation[s->axes + 1] = 1;
     s->pixels = import_reshape(im, n, import_transpose(im, n, x, permutation), (const dim[]){ dim_of(rows), x->type.dim[1] }, 2);
     for (int64_t i = 0; i < s->images; i++) first[i] = i * step;
-    if (s->images != 1) s->first = ir_constant(im->graph, (ir_type){ ELEM_I64, 2, { dim_of(s->images), dim_of(1) } }, first, (size_t)s->images * sizeof *first, NULL);
+    if (s->images != 1) s->first = ir_constant(im->graph, (ir_type){ ELEM_I64, 2, { dim_of(s->images), dim_of(1) } }, first,
+        (size_t)s->images * sizeof *first, NULL);
     return s->pixels != NULL;
 }
 
@@ -186,7 +190,8 @@ static ir_value *sample(importer *im, const import_node *n, const sampler *s, in
     ir_value *row = NULL, *weight = NULL, *inside = NULL;
     for (int a = 0, rest = corner; a < s->axes; a++, rest /= s->taps) {
         const tap *t = &s->tap[a][rest % s->taps];
-        row = row ? import_map2(im, n, EXPR_ADD, import_map2(im, n, EXPR_MUL, row, import_number(im, ELEM_I64, (double)s->size[a])), t->index) : t->index;
+        row = row ? import_map2(im, n, EXPR_ADD, import_map2(im, n, EXPR_MUL, row, import_number(im, ELEM_I64, (double)s->size[a])),
+            t->index) : t->index;
         weight = joined(im, n, EXPR_MUL, weight, t->weight);
         inside = joined(im, n, EXPR_AND, inside, t->inside);
     }

@@ -61,13 +61,15 @@ static bool mask_by_place(importer *im, const import_node *n, const heads *h, ir
     if (queries > 1 << 15 || keys > 1 << 15) return import_fail(im, n, STATUS_TOO_LARGE, 0, "a mask of this size");
     ir_value *key = counting(im, keys, false), *offset = import_number(im, ELEM_I64, (double)past), *valid = NULL;
     if (h->valid) {
-        valid = import_reshape(im, n, import_convert(im, n, h->valid, ELEM_I64), (const dim[]){ h->valid->type.dim[0], dim_of(1), dim_of(1), dim_of(1) }, 4);
+        valid = import_reshape(im, n, import_convert(im, n, h->valid, ELEM_I64), (const dim[]){ h->valid->type.dim[0], dim_of(1), dim_of(1),
+            dim_of(1) }, 4);
         offset = import_map2(im, n, EXPR_SUB, valid, import_number(im, ELEM_I64, (double)queries));
         if (!(*mask = restrict_to(im, n, NULL, import_map2(im, n, EXPR_ADD, key, import_number(im, ELEM_I64, 1)), valid))) return false;
     }
     ir_value *place = import_map2(im, n, EXPR_ADD, counting(im, queries, true), offset);
     if (h->causal && !(*mask = restrict_to(im, n, *mask, key, place))) return false;
-    if (h->right >= 0 && !(*mask = restrict_to(im, n, *mask, key, import_map2(im, n, EXPR_ADD, place, import_number(im, ELEM_I64, (double)h->right))))) {
+    if (h->right >= 0 && !(*mask = restrict_to(im, n, *mask, key, import_map2(im, n, EXPR_ADD, place, import_number(im, ELEM_I64,
+        (double)h->right))))) {
         return false;
     }
     return h->left < 0 ||
@@ -128,10 +130,12 @@ static ir_value *by_parts(importer *im, const import_node *n, heads *h, ir_value
     static const int heads_first[] = { 0, 2, 1, 3 }, transposed[] = { 0, 2, 3, 1 };
     const dim count = h->q->type.dim[2], queries = h->q->type.dim[1], groups = h->k->type.dim[2];
     dim each, rows;
-    if (!dim_div_exact(count, groups, &each) || !dim_mul(each, queries, &rows)) return import_fail(im, n, STATUS_SHAPE, 1, "the heads do not fit"), NULL;
+    if (!dim_div_exact(count, groups, &each) || !dim_mul(each, queries, &rows))
+        return import_fail(im, n, STATUS_SHAPE, 1, "the heads do not fit"), NULL;
     const double root = sqrt(h->scale > 0 ? h->scale : 0);
     const bool split = h->scale > 0;   /* on either side, as the standard has it */
-    ir_value *q = compose_with_number(im, n, EXPR_MUL, h->q, split ? root : h->scale), *k = split ? compose_with_number(im, n, EXPR_MUL, h->k, root) : h->k;
+    ir_value *q = compose_with_number(im, n, EXPR_MUL, h->q, split ? root : h->scale), *k = split ? compose_with_number(im, n, EXPR_MUL, h->k,
+        root) : h->k;
     q = q ? regroup(im, n, import_transpose(im, n, q, heads_first), groups, rows) : NULL;
     ir_value *stage[4];
     stage[0] = regroup(im, n, compose_matmul(im, n, q, k ? import_transpose(im, n, k, transposed) : NULL), count, queries);

@@ -104,13 +104,15 @@ bool import_packed_attention(importer *im, import_node *n)
     int64_t width, equal[3];
     int parts;
     if (!import_check_floats(im, n) || !check_absent(im, n, 3, 6, 5) || !import_flag(im, n, "do_rotary", 0)) return false;
-    if (import_type(n, 1)->rank != 2 || !dim_is_constant(import_type(n, 1)->dim[1], &width)) return import_fail(im, n, STATUS_SHAPE, 1, "two axes are needed");
+    if (import_type(n, 1)->rank != 2 || !dim_is_constant(import_type(n, 1)->dim[1], &width))
+        return import_fail(im, n, STATUS_SHAPE, 1, "two axes are needed");
     if (!import_ints(im, n, "qkv_hidden_sizes", &sizes, &parts)) {
         for (int i = 0; i < 3; i++) equal[i] = width / 3;
         sizes = equal;
         parts = 3;
     }
-    if (parts != 3 || sizes[0] < 1 || sizes[1] < 1 || sizes[2] < 1 || sizes[0] > width || sizes[1] > width || sizes[0] + sizes[1] + sizes[2] != width) {
+    if (parts != 3 || sizes[0] < 1 || sizes[1] < 1 || sizes[2] < 1 || sizes[0] > width || sizes[1] > width ||
+        sizes[0] + sizes[1] + sizes[2] != width) {
         return import_fail(im, n, STATUS_SHAPE, 1, "queries, keys and values do not fit the weights");
     }
     ir_value *x = import_product(im, n, import_tensor(im, n, 0), import_tensor(im, n, 1), NULL);

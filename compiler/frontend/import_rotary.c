@@ -17,7 +17,8 @@ static ir_value *angles(importer *im, import_node *n, int i, const rotary *r)
         v = compose_gather(im, n, v, import_tensor(im, n, 3), 0);
     }
     if (!v) return NULL;
-    if (v->type.rank != 3 || !dim_equal(v->type.dim[2], dim_of(r->turned / 2))) return import_fail(im, n, STATUS_SHAPE, i, "does not fit the heads"), NULL;
+    if (v->type.rank != 3 || !dim_equal(v->type.dim[2], dim_of(r->turned / 2)))
+        return import_fail(im, n, STATUS_SHAPE, i, "does not fit the heads"), NULL;
     return compose_unsqueeze(im, n, v, 2);
 }
 
@@ -41,7 +42,8 @@ static bool read_rotary(importer *im, import_node *n, const ir_type *x, rotary *
     r->turned = import_int(im, n, "rotary_embedding_dim", 0);
     r->interleaved = import_int(im, n, "interleaved", 0) != 0;
     if (!r->turned) r->turned = r->size;
-    return (r->turned > 0 && r->turned <= r->size && r->turned % 2 == 0) || import_fail(im, n, STATUS_ATTRIBUTE, -1, "rotary_embedding_dim = %" PRId64, r->turned);
+    return (r->turned > 0 && r->turned <= r->size && r->turned % 2 == 0) || import_fail(im, n, STATUS_ATTRIBUTE, -1,
+        "rotary_embedding_dim = %" PRId64, r->turned);
 }
 
 bool import_rotary_embedding(importer *im, import_node *n)

@@ -15,21 +15,24 @@ static bool read_columns(importer *im, import_node *n, columns *c)
     const int64_t *image, *block;
     int axes, block_axes;
     int64_t places = 1;
-    if (!import_numbers(im, n, 1, "the image's sizes", &image, &axes) || !import_numbers(im, n, 2, "the window's sizes", &block, &block_axes)) return false;
+    if (!import_numbers(im, n, 1, "the image's sizes", &image, &axes) || !import_numbers(im, n, 2, "the window's sizes", &block, &block_axes))
+        return false;
     if (x->rank != 3 || axes != block_axes || axes < 1 || axes > 3) return import_fail(im, n, STATUS_SHAPE, 0, "windows of %d axes", axes);
     w->axes = axes;
     c->window = 1;
     if (!windows_list(im, n, "strides", axes, 1, 1, w->strides) || !windows_list(im, n, "dilations", axes, 1, 1, w->dilations) ||
         !windows_list(im, n, "pads", 2 * axes, 0, 0, w->pads)) return false;
     for (int i = 0; i < axes; i++) {
-        if (image[i] < 1 || block[i] < 1 || image[i] > 1 << 20 || block[i] > 1 << 10) return import_fail(im, n, STATUS_SHAPE, 1, "a size is out of range");
+        if (image[i] < 1 || block[i] < 1 || image[i] > 1 << 20 || block[i] > 1 << 10)
+            return import_fail(im, n, STATUS_SHAPE, 1, "a size is out of range");
         const int64_t room = image[i] + w->pads[i] + w->pads[i + axes] - w->dilations[i] * (block[i] - 1) - 1;
         if (room < 0) return import_fail(im, n, STATUS_SHAPE, 2, "the window does not fit axis %d", i);
         w->size[i] = image[i];
         w->kernel[i] = block[i];
         c->count[i] = room / w->strides[i] + 1;
         c->window *= block[i];
-        if (__builtin_mul_overflow(places, c->count[i], &places) || c->window > 1 << 12) return import_fail(im, n, STATUS_TOO_LARGE, 2, "its windows");
+        if (__builtin_mul_overflow(places, c->count[i], &places) || c->window > 1 << 12)
+            return import_fail(im, n, STATUS_TOO_LARGE, 2, "its windows");
     }
     if (!dim_div_exact(x->dim[1], dim_of(c->window), &c->channels) || !dim_equal(x->dim[2], dim_of(places))) {
         return import_fail(im, n, STATUS_SHAPE, 0, "columns and windows do not fit");
@@ -67,7 +70,8 @@ bool import_col2im(importer *im, import_node *n)
     if (import_type(n, 0)->elem == ELEM_BOOL) return import_fail(im, n, STATUS_TYPE, 0, "bool");
     if (!read_columns(im, n, &c)) return false;
     const ir_type *x = import_type(n, 0);
-    ir_value *columns_apart = import_reshape(im, n, import_tensor(im, n, 0), (const dim[]){ x->dim[0], c.channels, dim_of(c.window), x->dim[2] }, 4), *sum = NULL;
+    ir_value *columns_apart = import_reshape(im, n, import_tensor(im, n, 0), (const dim[]){ x->dim[0], c.channels, dim_of(c.window), x->dim[2] },
+        4), *sum = NULL;
     for (int64_t at = 0; at < c.window && columns_apart; at++) {
         ir_value *image = spread(im, n, &c, compose_slice(im, n, columns_apart, 2, at, 1, dim_of(1)), at);
         if (!(sum = at ? import_map2(im, n, EXPR_ADD, sum, image) : image)) return false;
@@ -90,7 +94,8 @@ bool import_center_crop_pad(importer *im, import_node *n)
         int axis;
         int64_t size;
         if (!import_axis(im, n, chosen ? axes[i] : i, rank, &axis)) return false;
-        if (!dim_is_constant(import_type(n, 0)->dim[axis], &size)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "axis %d is cut or padded", axis);
+        if (!dim_is_constant(import_type(n, 0)->dim[axis], &size))
+            return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "axis %d is cut or padded", axis);
         if (sizes[i] < 1 || sizes[i] > 1 << 24) return import_fail(im, n, STATUS_SHAPE, 1, "size %" PRId64, sizes[i]);
         const int64_t more = sizes[i] - size;
         pads[axis] = more < 0 ? -(-more / 2) : more / 2;   /* the odd one goes behind */
