@@ -1,5 +1,6 @@
 /* Operators of order, composed: ArgMax and ArgMin are a reduction and the places that equal it; TopK counts, for each element, those before it. */
 #include <inttypes.h>
+#include <math.h>
 
 #include "import_compose.h"
 
@@ -61,7 +62,8 @@ static int stands_before(expr_builder *b, elem e, int x, int y, int earlier, boo
     int before = largest ? apply(b, EXPR_LESS, y, x) : apply(b, EXPR_LESS, x, y), same = apply(b, EXPR_EQUAL, x, y);
     if (elem_is_float(e)) {
         const int x_nan = apply(b, EXPR_ISNAN, x, -1), y_nan = apply(b, EXPR_ISNAN, y, -1);
-        const int only = largest ? apply(b, EXPR_AND, x_nan, apply(b, EXPR_NOT, y_nan, -1)) : apply(b, EXPR_AND, y_nan, apply(b, EXPR_NOT, x_nan, -1));
+        const int first = largest ? x_nan : y_nan, second = largest ? y_nan : x_nan;
+        const int only = apply(b, EXPR_AND, first, apply(b, EXPR_NOT, second, -1));
         before = apply(b, EXPR_OR, before, only);
         same = apply(b, EXPR_OR, same, apply(b, EXPR_AND, x_nan, y_nan));
     }
@@ -84,7 +86,8 @@ static ir_value *ranks(importer *im, const import_node *n, ir_value *x, int64_t 
     return compose_reduce(im, n, pairs, "sum", (const int64_t[]){ rank }, 1, false);
 }
 
-/* Of each row the element whose rank is 0, 1, … k - 1: `from` [..., size] → [..., k]. */
+/* Of each row the element whose rank is 0, 1, … k - 1: `from` [..., size] → [..., k]. The largest of it and -infinity is itself, -0 too, which
+ * a sum with 0 would make 0. */
 static ir_value *in_order(importer *im, const import_node *n, ir_value *from, ir_value *rank, int64_t k)
 {
     if (!from || !rank) return NULL;
@@ -94,8 +97,10 @@ static ir_value *in_order(importer *im, const import_node *n, ir_value *from, ir
     ir_value *const input[3] = { compose_unsqueeze(im, n, rank, axes - 1), compose_count(im, k, 1), wide };
     expr_builder b = expr_begin(im->arena);
     const int here = apply(&b, EXPR_EQUAL, expr_input(&b, 0, ELEM_I64), expr_input(&b, 1, ELEM_I64));
-    const int chosen = expr_apply(&b, EXPR_SELECT, here, expr_input(&b, 2, e), expr_constant(&b, e, 0, 0));
-    return compose_reduce(im, n, import_map(im, n, expr_end(&b, chosen), input, 3), "sum", (const int64_t[]){ axes }, 1, false);
+    const int item = expr_input(&b, 2, e), none = expr_constant(&b, e, elem_is_float(e) ? -(double)INFINITY : 0, 0);
+    const int chosen = expr_apply(&b, EXPR_SELECT, here, item, none);
+    const char *kind = elem_is_float(e) ? "max" : "sum";
+    return compose_reduce(im, n, import_map(im, n, expr_end(&b, chosen), input, 3), kind, (const int64_t[]){ axes }, 1, false);
 }
 
 static bool read_k(importer *im, import_node *n, int64_t size, int64_t *k)
