@@ -19,6 +19,7 @@ optimum() { "$ROOT/.venv-optimum/bin/python" "$ROOT/models/export_optimum.py" "$
 mkdir -p "$ROOT/build"
 rm -rf "$ROOT/build/fresh" "$ROOT/build/export.log"
 torch --small "$ROOT/build/fresh"
+"$ROOT/.venv-export/bin/python" "$ROOT/models/export.py" --families "$ROOT/build/fresh" 2>>"$ROOT/build/export.log" || failed=1
 optimum "$ROOT/build/fresh"
 torch --full "$ROOT/build/full" --missing
 [ $failed -eq 0 ] || echo "some exports failed; see above and build/export.log" >&2
