@@ -13,6 +13,22 @@ typedef struct conv_shape {
     int size[3], kernel[3], out[3], stride[3], pad[3], dilation[3];   /* pad: in front */
 } conv_shape;
 
+/* What makes plane p of y: the planes of x and kernels of w from the first on, `channels` of each. */
+typedef struct conv_place {
+    size_t output, channel, kernel, channels;            /* which of M, of N C, of M C / groups */
+    size_t plane_in, plane_out, taps;                    /* elements of a plane of x, of y, of a kernel */
+} conv_place;
+
+TEMPLATE conv_place conv_place_of(const conv_shape *s, size_t p)
+{
+    const size_t channels = (size_t)(s->channels / s->groups), outputs = (size_t)s->outputs, output = p % outputs;
+    const size_t group = output / (size_t)(s->outputs / s->groups);
+    return (conv_place){ .output = output, .channel = p / outputs * (size_t)s->channels + group * channels, .kernel = output * channels,
+                         .channels = channels, .plane_in = (size_t)s->size[0] * (size_t)s->size[1] * (size_t)s->size[2],
+                         .plane_out = (size_t)s->out[0] * (size_t)s->out[1] * (size_t)s->out[2],
+                         .taps = (size_t)s->kernel[0] * (size_t)s->kernel[1] * (size_t)s->kernel[2] };
+}
+
 /* Outputs low to high - 1 along axis a read inside the input at kernel position k. */
 TEMPLATE void conv_range(const conv_shape *s, int a, int k, int *low, int *high)
 {
@@ -56,16 +72,11 @@ TEMPLATE void conv_plane_f32(const conv_shape *s, const float *x, const float *w
 
 TEMPLATE void conv_f32(const conv_shape *s, const float *x, const float *w, const float *b, float *y, size_t first, size_t last)
 {
-    const size_t plane_in = (size_t)s->size[0] * (size_t)s->size[1] * (size_t)s->size[2];
-    const size_t plane_out = (size_t)s->out[0] * (size_t)s->out[1] * (size_t)s->out[2];
-    const size_t taps = (size_t)s->kernel[0] * (size_t)s->kernel[1] * (size_t)s->kernel[2];
-    const size_t per_group = (size_t)(s->channels / s->groups), outputs = (size_t)s->outputs, outputs_per_group = (size_t)(s->outputs / s->groups);
     for (size_t p = first; p < last; p++) {
-        const size_t image = p / outputs, m = p % outputs, channel = m / outputs_per_group * per_group;
-        float *to = y + p * plane_out;
-        for (size_t i = 0; i < plane_out; i++) to[i] = b ? b[m] : 0;
-        for (size_t c = 0; c < per_group; c++)
-            conv_plane_f32(s, x + (image * (size_t)s->channels + channel + c) * plane_in, w + (m * per_group + c) * taps, to);
+        const conv_place at = conv_place_of(s, p);
+        float *to = y + p * at.plane_out;
+        for (size_t i = 0; i < at.plane_out; i++) to[i] = b ? b[at.output] : 0;
+        for (size_t c = 0; c < at.channels; c++) conv_plane_f32(s, x + (at.channel + c) * at.plane_in, w + (at.kernel + c) * at.taps, to);
     }
 }
 

@@ -28,16 +28,11 @@ TEMPLATE void conv_plane_f64(const conv_shape *s, const double *x, const double 
 
 TEMPLATE void conv_f64(const conv_shape *s, const double *x, const double *w, const double *b, double *y, size_t first, size_t last)
 {
-    const size_t plane_in = (size_t)s->size[0] * (size_t)s->size[1] * (size_t)s->size[2];
-    const size_t plane_out = (size_t)s->out[0] * (size_t)s->out[1] * (size_t)s->out[2];
-    const size_t taps = (size_t)s->kernel[0] * (size_t)s->kernel[1] * (size_t)s->kernel[2];
-    const size_t per_group = (size_t)(s->channels / s->groups), outputs = (size_t)s->outputs, outputs_per_group = (size_t)(s->outputs / s->groups);
     for (size_t p = first; p < last; p++) {
-        const size_t image = p / outputs, m = p % outputs, channel = m / outputs_per_group * per_group;
-        double *to = y + p * plane_out;
-        for (size_t i = 0; i < plane_out; i++) to[i] = b ? b[m] : 0;
-        for (size_t c = 0; c < per_group; c++)
-            conv_plane_f64(s, x + (image * (size_t)s->channels + channel + c) * plane_in, w + (m * per_group + c) * taps, to);
+        const conv_place at = conv_place_of(s, p);
+        double *to = y + p * at.plane_out;
+        for (size_t i = 0; i < at.plane_out; i++) to[i] = b ? b[at.output] : 0;
+        for (size_t c = 0; c < at.channels; c++) conv_plane_f64(s, x + (at.channel + c) * at.plane_in, w + (at.kernel + c) * at.taps, to);
     }
 }
 

@@ -11,6 +11,9 @@ typedef struct step_site {           /* where a step is printed */
     const plan_step *step;
 } step_site;
 
+/* Input i of the step's node, NULL where it is absent; its first output. */
+const plan_value *codegen_input_value(const step_site *at, int i);
+const plan_value *codegen_output_value(const step_site *at);
 /* Pointer texts of input i and output i; by_panel: at the panel's first row. */
 const char *codegen_input(codegen *g, const step_site *at, int i, bool by_panel);
 const char *codegen_output(codegen *g, const step_site *at, int i, bool by_panel);

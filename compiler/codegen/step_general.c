@@ -2,19 +2,9 @@
 #include "codegen_private.h"
 #include "codegen_steps.h"
 
-static const plan_value *input_value(const step_site *at, int i)
-{
-    return plan_value_of(at->scope, at->step->node->input[i]);
-}
-
-static const plan_value *output_value(const step_site *at)
-{
-    return plan_value_of(at->scope, at->step->node->output[0]);
-}
-
 void codegen_matmul(codegen *g, strbuf *to, const step_site *at)
 {
-    const plan_value *x = input_value(at, 0), *w = input_value(at, 1), *out = output_value(at);
+    const plan_value *x = codegen_input_value(at, 0), *w = codegen_input_value(at, 1), *out = codegen_output_value(at);
     const int rank = out->value->type.rank, batch = rank - 2, rank_a = x->value->type.rank, rank_b = w->value->type.rank;
     const int64_t m = out->shape[rank - 2], n = out->shape[rank - 1], k = x->shape[rank_a - 1];
     int64_t a_stride[IR_RANK_MAX] = { 0 }, b_stride[IR_RANK_MAX] = { 0 };
@@ -78,7 +68,7 @@ static const char *reduce_any(codegen *g, const plan_value *x, const reduced_axe
 void codegen_reduce(codegen *g, strbuf *to, const step_site *at)
 {
     const ir_node *n = at->step->node;
-    const plan_value *x = input_value(at, 0);
+    const plan_value *x = codegen_input_value(at, 0);
     const reduced_axes r = axes_of(n, x);
     const char *kind = codegen_upper(g->arena, ir_name(n, KEY_KIND, "sum")), *body;
     if (!r.neighbours || x->value->type.elem != ELEM_F32) body = reduce_any(g, x, &r, kind);
@@ -95,7 +85,7 @@ void codegen_reduce(codegen *g, strbuf *to, const step_site *at)
 void codegen_conv(codegen *g, strbuf *to, const step_site *at)
 {
     const ir_node *n = at->step->node;
-    const plan_value *x = input_value(at, 0), *w = input_value(at, 1), *out = output_value(at);
+    const plan_value *x = codegen_input_value(at, 0), *w = codegen_input_value(at, 1), *out = codegen_output_value(at);
     const int space = x->value->type.rank - 2;
     const int64_t *pads = ir_find(n, KEY_PADS)->list.item, *strides = ir_find(n, KEY_STRIDES)->list.item;
     const int64_t *dilations = ir_find(n, KEY_DILATIONS)->list.item;

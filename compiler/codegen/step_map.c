@@ -4,11 +4,6 @@
 
 enum { VECTOR_INPUTS = 8 };   /* MAP_INPUTS of templates/map_f32.h */
 
-static const plan_value *input_value(const step_site *at, int i)
-{
-    return plan_value_of(at->scope, at->step->node->input[i]);
-}
-
 static bool is_flags(const plan_value *x)
 {
     return x->value->type.elem == ELEM_BOOL && x->space == SPACE_CONSTANT;
@@ -20,7 +15,7 @@ static bool runs_in_vectors(const step_site *at)
     const ir_node *n = at->step->node;
     if (n->output[0]->type.elem != ELEM_F32 || !codegen_expr_is_f32(ir_expr(n, KEY_EXPR))) return false;
     for (int i = 0; i < n->inputs; i++)
-        if (n->input[i]->type.elem != ELEM_F32 && !is_flags(input_value(at, i))) return false;
+        if (n->input[i]->type.elem != ELEM_F32 && !is_flags(codegen_input_value(at, i))) return false;
     return true;
 }
 
@@ -31,7 +26,7 @@ static bool follows_rows(const step_site *at, const plan_value *out)
     const int rank = out->value->type.rank;
     const int64_t last = rank ? out->shape[rank - 1] : 1, per_step = last ? out->elements / last / at->step->rows : 0;
     for (int i = 0; i < n->inputs; i++) {
-        const plan_value *x = input_value(at, i);
+        const plan_value *x = codegen_input_value(at, i);
         const int own = x->value->type.rank;
         const int64_t columns = own ? x->shape[own - 1] : 1, rows = columns ? x->elements / columns : 0;
         if (columns != last && columns != 1) return false;
@@ -60,7 +55,7 @@ static void print_inputs(codegen *g, const step_site *at, bool vectors, bool by_
 {
     const ir_node *n = at->step->node;
     for (int i = 0; i < n->inputs; i++) {
-        const bool panel = by_panel && at->step->aligned[i], flags = vectors && is_flags(input_value(at, i));
+        const bool panel = by_panel && at->step->aligned[i], flags = vectors && is_flags(codegen_input_value(at, i));
         strbuf_printf(parameters, "const %s *x%d, ", flags ? "float" : codegen_c_type(n->input[i]->type.elem), i);
         if (flags) strbuf_printf(arguments, "%s, ", codegen_flags(g, at->scope, at->index, at->phase, n->input[i], panel));
         else strbuf_printf(arguments, "%s, ", codegen_input(g, at, i, panel));
@@ -86,12 +81,12 @@ static void row_map(codegen *g, strbuf *to, const step_site *at)
 {
     arena *a = g->arena;
     const ir_node *n = at->step->node;
-    const plan_value *out = plan_value_of(at->scope, n->output[0]);
+    const plan_value *out = codegen_output_value(at);
     const long long last = last_size(out);
     strbuf parameters = strbuf_in(a), operands = strbuf_in(a), arguments = strbuf_in(a), body = strbuf_in(a);
     print_inputs(g, at, true, true, &parameters, &arguments);
     for (int i = 0; i < n->inputs; i++)
-        strbuf_printf(&operands, "%s%s", i ? ", " : "", codegen_operand(g, arena_printf(a, "x%d", i), input_value(at, i), out));
+        strbuf_printf(&operands, "%s%s", i ? ", " : "", codegen_operand(g, arena_printf(a, "x%d", i), codegen_input_value(at, i), out));
     strbuf_add(&parameters, "float *y, int64_t rows");
     strbuf_printf(&arguments, "%s, %s", codegen_output(g, at, 0, true), codegen_rows(g, at, true));
     print_value(&body, n);
@@ -113,7 +108,7 @@ static void broadcast_map(codegen *g, strbuf *to, const step_site *at)
 {
     arena *a = g->arena;
     const ir_node *n = at->step->node;
-    const plan_value *out = plan_value_of(at->scope, n->output[0]);
+    const plan_value *out = codegen_output_value(at);
     const int rank = out->value->type.rank;
     strbuf body = strbuf_in(a), parameters = strbuf_in(a), arguments = strbuf_in(a), pointers = strbuf_in(a);
     const char **input = arena_array(a, (size_t)n->inputs + 1, sizeof *input);
@@ -135,7 +130,7 @@ static void broadcast_map(codegen *g, strbuf *to, const step_site *at)
     strbuf_add(&body, ", .stride = {");
     for (int i = 0; i < n->inputs; i++) {
         strbuf_printf(&body, "%s{", i ? ", " : " ");
-        for (int j = 0; j < rank; j++) strbuf_printf(&body, "%s%lld", j ? ", " : " ", (long long)broadcast_stride(input_value(at, i), out, j));
+        for (int j = 0; j < rank; j++) strbuf_printf(&body, "%s%lld", j ? ", " : " ", (long long)broadcast_stride(codegen_input_value(at, i), out, j));
         strbuf_add(&body, " }");
     }
     strbuf_printf(&body, " } };\n    const float *const in[] = { %s };\n    map_f32(&shape, in, y, 0, %lld, $_value);\n}\n", pointers.text,
@@ -177,7 +172,7 @@ static void print_any_value(strbuf *body, const step_site *at, any_loop *l, cons
     const char **input = arena_array(a, (size_t)n->inputs + 1, sizeof *input);
     bool moves = false;
     for (int i = 0; i < n->inputs; i++) {
-        set_strides(l, input_value(at, i), out);
+        set_strides(l, codegen_input_value(at, i), out);
         const long long step = l->stride[l->rank - 1];
         const char *along = step == 0 ? "" : step == 1 ? " + i" : arena_printf(a, " + %lld * i", step);
         input[i] = arena_printf(a, "in[%d], at[%d]%s", i, i, along);
@@ -193,7 +188,7 @@ static void any_map(codegen *g, strbuf *to, const step_site *at)
 {
     arena *a = g->arena;
     const ir_node *n = at->step->node;
-    const plan_value *out = plan_value_of(at->scope, n->output[0]);
+    const plan_value *out = codegen_output_value(at);
     any_loop l = loop_of(at, out);
     strbuf parameters = strbuf_in(a), arguments = strbuf_in(a), body = strbuf_in(a);
     print_inputs(g, at, false, l.rows, &parameters, &arguments);
@@ -203,7 +198,7 @@ static void any_map(codegen *g, strbuf *to, const step_site *at)
     print_any_value(&body, at, &l, out);
     strbuf_printf(&body, "static void $(%s)\n{\n    static const ptrdiff_t stride[][MAP_ANY_RANK] = {", parameters.text);
     for (int i = 0; i < n->inputs; i++) {
-        set_strides(&l, input_value(at, i), out);
+        set_strides(&l, codegen_input_value(at, i), out);
         strbuf_printf(&body, "%s{", i ? ", " : " ");
         for (int j = 0; j < l.rank; j++) strbuf_printf(&body, "%s%lld", j ? ", " : " ", (long long)l.stride[j]);
         strbuf_add(&body, " }");
@@ -220,7 +215,7 @@ static void any_map(codegen *g, strbuf *to, const step_site *at)
 
 void codegen_map(codegen *g, strbuf *to, const step_site *at)
 {
-    const bool rows = follows_rows(at, plan_value_of(at->scope, at->step->node->output[0]));
+    const bool rows = follows_rows(at, codegen_output_value(at));
     if (!runs_in_vectors(at) || (!rows && at->step->node->inputs > VECTOR_INPUTS)) any_map(g, to, at);
     else if (rows) row_map(g, to, at);
     else broadcast_map(g, to, at);

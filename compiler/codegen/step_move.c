@@ -2,16 +2,6 @@
 #include "codegen_private.h"
 #include "codegen_steps.h"
 
-static const plan_value *input_value(const step_site *at, int i)
-{
-    return plan_value_of(at->scope, at->step->node->input[i]);
-}
-
-static const plan_value *output_value(const step_site *at)
-{
-    return plan_value_of(at->scope, at->step->node->output[0]);
-}
-
 static const char *type_of(const plan_value *x)
 {
     return codegen_c_type(x->value->type.elem);
@@ -21,7 +11,7 @@ void codegen_move(codegen *g, strbuf *to, const step_site *at)
 {
     arena *a = g->arena;
     const move *m = ir_move(at->step->node);
-    const plan_value *in = input_value(at, 0), *out = output_value(at);
+    const plan_value *in = codegen_input_value(at, 0), *out = codegen_output_value(at);
     int64_t extent[MOVE_DIGITS_MAX], axis[MOVE_DIGITS_MAX], step[MOVE_DIGITS_MAX], stride[IR_RANK_MAX];
     for (int i = 0; i < m->digits; i++) {
         extent[i] = plan_dim(g->plan, m->digit[i].extent);
@@ -54,13 +44,13 @@ void codegen_concat(codegen *g, strbuf *to, const step_site *at)
 {
     arena *a = g->arena;
     const ir_node *n = at->step->node;
-    const plan_value *out = output_value(at);
+    const plan_value *out = codegen_output_value(at);
     const int axis = (int)ir_int(n, KEY_AXIS, 0), rank = out->value->type.rank;
     const int64_t outer = codegen_product(out, 0, axis), inner = codegen_product(out, axis + 1, rank), whole = out->shape[axis] * inner;
     const char *parameters = arena_printf(a, "const %s *x, %s *y", type_of(out), type_of(out));
     int64_t offset = 0;
     for (int i = 0; i < n->inputs; i++) {
-        const plan_value *x = input_value(at, i);
+        const plan_value *x = codegen_input_value(at, i);
         const int64_t part = x->shape[axis] * inner;
         if (part && (x->base != out->base || x->space == SPACE_CONSTANT)) {
             const char *body = arena_printf(a, "static void $(%s)\n{\n    copy_rows(x, %lld * sizeof *x, y + %lld, %lld * sizeof *y, %lld, "
@@ -74,7 +64,7 @@ void codegen_concat(codegen *g, strbuf *to, const step_site *at)
 
 void codegen_gather(codegen *g, strbuf *to, const step_site *at)
 {
-    const plan_value *x = input_value(at, 0), *index = input_value(at, 1);
+    const plan_value *x = codegen_input_value(at, 0), *index = codegen_input_value(at, 1);
     const int axis = (int)ir_int(at->step->node, KEY_AXIS, 0);
     if (!x->shape[axis]) {
         codegen_refuse(g, at->step->node, "a gather from an axis without elements");
@@ -89,7 +79,7 @@ void codegen_gather(codegen *g, strbuf *to, const step_site *at)
 void codegen_pad(codegen *g, strbuf *to, const step_site *at)
 {
     const ir_node *n = at->step->node;
-    const plan_value *x = input_value(at, 0);
+    const plan_value *x = codegen_input_value(at, 0);
     const int rank = x->value->type.rank;
     const int64_t *pads = ir_find(n, KEY_PADS)->list.item;
     strbuf body = strbuf_in(g->arena);

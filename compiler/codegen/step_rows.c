@@ -8,16 +8,11 @@ static int64_t row_distance(const plan_value *x, int64_t n)
     return x->row_elements == x->row_stride ? n : x->row_stride;
 }
 
-static const plan_value *input_value(const step_site *at, int i)
-{
-    return i < at->step->node->inputs ? plan_value_of(at->scope, at->step->node->input[i]) : NULL;
-}
-
 void codegen_norm(codegen *g, strbuf *to, const step_site *at)
 {
     arena *a = g->arena;
     const ir_node *n = at->step->node;
-    const plan_value *x = input_value(at, 0);
+    const plan_value *x = codegen_input_value(at, 0);
     const int rank = x->value->type.rank;
     const long long size = codegen_product(x, (int)ir_int(n, KEY_AXIS, rank - 1), rank);
     const bool rms = ir_is_name(n, KEY_KIND, "rms"), narrow = x->value->type.elem == ELEM_F32;
@@ -27,7 +22,7 @@ void codegen_norm(codegen *g, strbuf *to, const step_site *at)
     strbuf_printf(&parameters, "const %s *x, ", type);
     strbuf_printf(&arguments, "%s, ", codegen_input(g, at, 0, true));
     for (int i = 1; i < 3; i++) {
-        const plan_value *factor = input_value(at, i);
+        const plan_value *factor = codegen_input_value(at, i);
         if (!factor) continue;
         if (factor->elements != size) codegen_refuse(g, n, "gamma or beta that broadcasts within the normalised shape");
         strbuf_printf(&parameters, "const %s *%s, ", type, names[i]);
@@ -38,7 +33,7 @@ void codegen_norm(codegen *g, strbuf *to, const step_site *at)
     strbuf_printf(&parameters, "%s *y, int64_t rows", type);
     const int64_t each = at->step->rows / at->phase->rows;
     strbuf_printf(&arguments, "%s, %s", codegen_output(g, at, 0, true), each == 1 ? "rows" : arena_printf(a, "rows * %lld", (long long)each));
-    const char *gamma = input_value(at, 1) ? "gamma" : "NULL", *beta = input_value(at, 2) ? "beta" : "NULL";
+    const char *gamma = codegen_input_value(at, 1) ? "gamma" : "NULL", *beta = codegen_input_value(at, 2) ? "beta" : "NULL";
     const double epsilon = ir_number(n, KEY_EPSILON, 0);
     const long long distance = row_distance(x, size);
     strbuf body = strbuf_in(a);
@@ -57,7 +52,7 @@ void codegen_softmax(codegen *g, strbuf *to, const step_site *at)
 {
     arena *a = g->arena;
     const ir_node *n = at->step->node;
-    const plan_value *x = input_value(at, 0);
+    const plan_value *x = codegen_input_value(at, 0);
     const int rank = x->value->type.rank, axis = (int)ir_int(n, KEY_AXIS, rank - 1);
     const bool narrow = x->value->type.elem == ELEM_F32, last = axis == rank - 1;
     const char *type = codegen_c_type(x->value->type.elem);

@@ -3,6 +3,16 @@
 
 #include <string.h>
 
+const plan_value *codegen_input_value(const step_site *at, int i)
+{
+    return i < at->step->node->inputs ? plan_value_of(at->scope, at->step->node->input[i]) : NULL;
+}
+
+const plan_value *codegen_output_value(const step_site *at)
+{
+    return plan_value_of(at->scope, at->step->node->output[0]);
+}
+
 const char *codegen_input(codegen *g, const step_site *at, int i, bool by_panel)
 {
     return codegen_pointer(g, at->scope, at->index, at->phase, plan_input(at->step->node, i), by_panel);
@@ -15,7 +25,7 @@ const char *codegen_output(codegen *g, const step_site *at, int i, bool by_panel
 
 const char *codegen_rows(codegen *g, const step_site *at, bool natural)
 {
-    const plan_value *out = plan_value_of(at->scope, at->step->node->output[0]);
+    const plan_value *out = codegen_output_value(at);
     const int rank = out->value->type.rank;
     const int64_t last = rank ? out->shape[rank - 1] : 1;
     const int64_t all = natural ? (last ? out->elements / last : 0) : at->step->rows, each = all / at->phase->rows;

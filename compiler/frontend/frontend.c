@@ -6,11 +6,6 @@
 
 #include "import.h"
 
-static const char *text_or_empty(const char *s)
-{
-    return s ? s : "";
-}
-
 /* ---- what the file holds ---- */
 
 static int by_operator(const void *a, const void *b)
@@ -23,7 +18,7 @@ static int by_operator(const void *a, const void *b)
 static bool is_function(const Onnx__ModelProto *p, const frontend_operator *op)
 {
     for (size_t i = 0; i < p->n_functions; i++)
-        if (!strcmp(text_or_empty(p->functions[i]->name), op->name) && !strcmp(text_or_empty(p->functions[i]->domain), op->domain)) return true;
+        if (!strcmp(load_text(p->functions[i]->name), op->name) && !strcmp(load_text(p->functions[i]->domain), op->domain)) return true;
     return false;
 }
 
@@ -32,8 +27,8 @@ static void count_operators(arena *a, const Onnx__ModelProto *p, frontend_model 
     const Onnx__GraphProto *g = p->graph;
     frontend_operator *op = arena_array(a, g->n_node + 1, sizeof *op);
     for (size_t i = 0; i < g->n_node; i++) {
-        const char *domain = text_or_empty(g->node[i]->domain);
-        op[i] = (frontend_operator){ .domain = strcmp(domain, "ai.onnx") ? domain : "", .name = text_or_empty(g->node[i]->op_type) };
+        const char *domain = load_text(g->node[i]->domain);
+        op[i] = (frontend_operator){ .domain = strcmp(domain, "ai.onnx") ? domain : "", .name = load_text(g->node[i]->op_type) };
     }
     qsort(op, g->n_node, sizeof *op, by_operator);
     for (size_t i = 0; i < g->n_node; i++) {
@@ -47,8 +42,8 @@ static void count_operators(arena *a, const Onnx__ModelProto *p, frontend_model 
 static void describe(arena *a, const Onnx__ModelProto *p, frontend_model *m)
 {
     const Onnx__GraphProto *g = p->graph;
-    m->producer = text_or_empty(p->producer_name);
-    m->producer_version = text_or_empty(p->producer_version);
+    m->producer = load_text(p->producer_name);
+    m->producer_version = load_text(p->producer_version);
     m->ir_version = p->ir_version;
     m->opset = load_opset(p);
     m->nodes = (int)g->n_node;

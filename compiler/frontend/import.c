@@ -6,15 +6,10 @@
 
 #include "../ir/text.h"
 
-static const char *or_empty(const char *s)
-{
-    return s ? s : "";
-}
-
 const char *import_origin(arena *a, int index, const Onnx__NodeProto *n)
 {
     strbuf b = strbuf_in(a);
-    const char *name = n->name && *n->name ? n->name : or_empty(n->op_type);
+    const char *name = n->name && *n->name ? n->name : load_text(n->op_type);
     strbuf_printf(&b, "%d ", index);
     text_quote(&b, '\'', arena_strndup(a, name, strlen(name) < 200 ? strlen(name) : 200));
     return b.text;
@@ -32,7 +27,7 @@ static void define_initializers(importer *im)
 {
     const Onnx__GraphProto *g = im->source;
     for (size_t i = 0; i < g->n_initializer; i++) {
-        const char *name = or_empty(g->initializer[i]->name);
+        const char *name = load_text(g->initializer[i]->name);
         import_value *v = import_own_value(im, name);
         if (v->defined) duplicate(im, NULL, name);
         v->defined = true;
@@ -40,7 +35,7 @@ static void define_initializers(importer *im)
     }
     for (size_t i = 0; i < g->n_sparse_initializer; i++) {
         const Onnx__TensorProto *t = g->sparse_initializer[i]->values;
-        const char *name = t ? or_empty(t->name) : "";
+        const char *name = t ? load_text(t->name) : "";
         import_value *v = import_value_named(im, name, true);
         v->defined = v->failed = true;
         diag_error(im->diag, STATUS_TYPE, NULL, "sparse initializer '%.200s'", name);
@@ -51,7 +46,7 @@ static void define_inputs(importer *im)
 {
     const Onnx__GraphProto *g = im->source;
     for (size_t i = 0; i < g->n_input; i++) {
-        const char *name = or_empty(g->input[i]->name);
+        const char *name = load_text(g->input[i]->name);
         if (!*name) {
             diag_error(im->diag, STATUS_BAD_FIELD, NULL, "input %zu has no name", i);
             continue;
@@ -77,7 +72,7 @@ static void define_node(importer *im, import_node *n, int index)
     n->proto = p;
     n->index = index;
     n->origin = im->inside ? im->inside->origin : origin;
-    n->place = arena_printf(im->arena, "node %s%s", origin, p->name && *p->name ? arena_printf(im->arena, " (%.100s)", or_empty(p->op_type)) : "");
+    n->place = arena_printf(im->arena, "node %s%s", origin, p->name && *p->name ? arena_printf(im->arena, " (%.100s)", load_text(p->op_type)) : "");
     if (im->inside) n->place = arena_printf(im->arena, "%s branch %s", im->inside->place, n->place);
     n->inputs = (int)p->n_input;
     n->outputs = (int)p->n_output;
@@ -185,7 +180,7 @@ static void check_inputs(importer *im, import_node *n)
 static bool *mark_live(importer *im, import_node *node, const int *order, int nodes)
 {
     bool *live = arena_array(im->arena, (size_t)nodes + 1, sizeof *live);
-    for (size_t i = 0; i < im->source->n_output; i++) import_value_named(im, or_empty(im->source->output[i]->name), true)->read = true;
+    for (size_t i = 0; i < im->source->n_output; i++) import_value_named(im, load_text(im->source->output[i]->name), true)->read = true;
     for (int i = nodes - 1; i >= 0; i--) {
         const import_node *n = &node[order[i]];
         for (int k = 0; k < n->outputs; k++) live[n->index] |= n->out[k] && n->out[k]->read;
@@ -249,13 +244,13 @@ typedef struct unsupported { const import_node *first; int nodes; } unsupported;
 
 static bool same_operator(const Onnx__NodeProto *a, const Onnx__NodeProto *b)
 {
-    return !strcmp(or_empty(a->op_type), or_empty(b->op_type)) && !strcmp(or_empty(a->domain), or_empty(b->domain));
+    return !strcmp(load_text(a->op_type), load_text(b->op_type)) && !strcmp(load_text(a->domain), load_text(b->domain));
 }
 
 static void report_unsupported(importer *im, const unsupported *u)
 {
     const Onnx__NodeProto *p = u->first->proto;
-    const char *domain = or_empty(p->domain), *name = or_empty(p->op_type);
+    const char *domain = load_text(p->domain), *name = load_text(p->op_type);
     const char *more = u->nodes > 1 ? arena_printf(im->arena, " (%d nodes)", u->nodes) : "";
     import_fail(im, u->first, STATUS_OPERATOR, -1, "%.100s%s%.100s of opset %" PRId64 "%s", domain, *domain ? "::" : "", name, im->opset, more);
 }
@@ -264,7 +259,7 @@ static void report_unsupported(importer *im, const unsupported *u)
 static const import_operator *operator_of(const importer *im, const Onnx__NodeProto *p)
 {
     static const import_operator call = { "", "", 0, 0, 0, -1, import_call_function, 0 };
-    return import_function_of(im, p) ? &call : import_find_operator(or_empty(p->domain), or_empty(p->op_type), im->opset);
+    return import_function_of(im, p) ? &call : import_find_operator(load_text(p->domain), load_text(p->op_type), im->opset);
 }
 
 /* Finds each node's operator; what is not supported is told once an operator, with its first node. */
@@ -289,7 +284,7 @@ static void find_operators(importer *im, import_node *node, const bool *live, in
 static void import_results(importer *im)
 {
     for (size_t i = 0; i < im->source->n_output; i++) {
-        const char *name = or_empty(im->source->output[i]->name);
+        const char *name = load_text(im->source->output[i]->name);
         import_value *v = import_value_named(im, name, true);
         if (v->is_output) duplicate(im, NULL, name);
         v->is_output = true;
@@ -331,7 +326,7 @@ bool import_branch(importer *branch)
     define_initializers(branch);
     import_nodes(branch, NULL);
     for (size_t i = 0; i < branch->source->n_output; i++) {
-        import_value *v = import_value_named(branch, or_empty(branch->source->output[i]->name), true);
+        import_value *v = import_value_named(branch, load_text(branch->source->output[i]->name), true);
         read_initializer(branch, v, NULL);
         if (!v->defined) diag_error(branch->diag, STATUS_DANGLING, NULL, "output '%.200s' of a branch of %s", v->name, branch->inside->place);
     }

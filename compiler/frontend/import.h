@@ -127,6 +127,7 @@ ir_value *import_number(importer *im, elem e, double number);      /* a scalar *
 /* Output k; each returns whether it was made. A NULL value stands for an error that was reported. */
 bool import_put(importer *im, import_node *n, int k, ir_value *v);
 bool import_put_same(importer *im, import_node *n, int k, int i);  /* input i itself */
+void import_put_value(import_node *n, int k, const import_value *v);   /* a known value of this graph or an inner one */
 bool import_put_contents(importer *im, import_node *n, int k, const ir_type *type, const dim *content);
 bool import_put_move(importer *im, import_node *n, int k, int i, const move *m, const ir_type *to);   /* of input i, contents too */
 bool import_is_wanted(const import_node *n, int k);

@@ -163,6 +163,9 @@ ir_value *compose_count(importer *im, int64_t count, int behind)
 
 ir_value *compose_from_start(importer *im, const import_node *n, ir_value *index, int64_t size)
 {
-    ir_value *below = compose_with_number(im, n, EXPR_LESS, index, 0);
-    return compose_select(im, n, below, compose_with_number(im, n, EXPR_ADD, index, (double)size), index);
+    if (!index) return NULL;
+    expr_builder b = expr_begin(im->arena);
+    const int i = expr_convert(&b, ELEM_I64, expr_input(&b, 0, index->type.elem)), end = expr_constant(&b, ELEM_I64, 0, size);
+    const int below = expr_apply(&b, EXPR_LESS, i, expr_constant(&b, ELEM_I64, 0, 0), -1);
+    return import_map(im, n, expr_end(&b, expr_apply(&b, EXPR_SELECT, below, expr_apply(&b, EXPR_ADD, i, end, -1), i)), &index, 1);
 }

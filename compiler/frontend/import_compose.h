@@ -27,7 +27,7 @@ ir_value *compose_unsqueeze(importer *im, const import_node *n, ir_value *x, int
 ir_value *compose_exchange(importer *im, const import_node *n, ir_value *x, int axis);
 /* 0, 1, … count - 1 as i64 [count, 1, …], `behind` axes of 1 behind it. */
 ir_value *compose_count(importer *im, int64_t count, int behind);
-/* Whole-number indices of an axis of `size`, of which negative ones count from the end, counted from 0. */
+/* Indices of any type of number into an axis of `size`, of which those below 0 count from the end: counted from 0, as i64. */
 ir_value *compose_from_start(importer *im, const import_node *n, ir_value *index, int64_t size);
 
 #endif

@@ -18,14 +18,10 @@ static bool known_shape(importer *im, const import_node *n, int i, int64_t *shap
     return ir_dims_constant(import_type(n, i), shape, elements) || import_fail(im, n, STATUS_SHAPE_UNKNOWN, i, "elements are numbered");
 }
 
-/* Indices below 0 counted from the end of an axis of `size`, then times `step`. */
+/* Indices along an axis of `size`, whose elements are `step` apart. */
 static ir_value *places_along(importer *im, const import_node *n, ir_value *index, int64_t size, int64_t step)
 {
-    if (!index) return NULL;
-    expr_builder b = expr_begin(im->arena);
-    const int i = expr_input(&b, 0, ELEM_I64), zero = expr_constant(&b, ELEM_I64, 0, 0), end = expr_constant(&b, ELEM_I64, 0, size);
-    const int at = expr_apply(&b, EXPR_SELECT, expr_apply(&b, EXPR_LESS, i, zero, -1), expr_apply(&b, EXPR_ADD, i, end, -1), i);
-    return import_map(im, n, expr_end(&b, expr_apply(&b, EXPR_MUL, at, expr_constant(&b, ELEM_I64, 0, step), -1)), &index, 1);
+    return compose_with_number(im, n, EXPR_MUL, compose_from_start(im, n, index, size), (double)step);
 }
 
 /* The numbers of the elements that indices along one axis name, in the shape of the indices. */
@@ -35,7 +31,7 @@ static ir_value *numbers_of_elements(importer *im, import_node *n, int axis)
     const int rank = import_type(n, 0)->rank;
     if (!known_shape(im, n, 0, shape, &elements) || !known_shape(im, n, 1, indices, &elements)) return NULL;
     for (int i = axis + 1; i < rank; i++) step *= shape[i];
-    ir_value *v = places_along(im, n, import_convert(im, n, import_tensor(im, n, 1), ELEM_I64), shape[axis], step);
+    ir_value *v = places_along(im, n, import_tensor(im, n, 1), shape[axis], step);
     step = 1;
     for (int i = rank - 1; i >= 0 && v; i--) {
         if (i != axis && indices[i] > shape[i]) return import_fail(im, n, STATUS_SHAPE, 1, "more indices than elements on axis %d", i), NULL;
@@ -184,7 +180,7 @@ bool import_scatter_nd(importer *im, import_node *n)
     for (int i = (int)depth; i < rank; i++) width *= shape[i];
     const int64_t updates = numbers / depth;
     if (!check_updates(im, n, updates * width)) return false;
-    ir_value *index = as_rows(im, n, import_convert(im, n, import_tensor(im, n, 1), ELEM_I64), updates, depth), *all = NULL;
+    ir_value *index = as_rows(im, n, import_tensor(im, n, 1), updates, depth), *all = NULL;
     for (int k = (int)depth - 1; k >= 0 && index; k--) {
         ir_value *one = places_along(im, n, compose_slice(im, n, index, 1, k, 1, dim_of(1)), shape[k], rows);
         all = all ? import_map2(im, n, EXPR_ADD, all, one) : one;

@@ -161,14 +161,18 @@ bool import_put(importer *im, import_node *n, int k, ir_value *v)
     return true;
 }
 
+void import_put_value(import_node *n, int k, const import_value *v)
+{
+    import_value *out = output(n, k, &v->type);
+    if (!out) return;
+    out->tensor = v->tensor;
+    out->content = v->content;
+}
+
 bool import_put_same(importer *im, import_node *n, int k, int i)
 {
     (void)im;
-    const import_value *in = n->in[i];
-    import_value *out = output(n, k, &in->type);
-    if (!out) return true;
-    out->tensor = in->tensor;
-    out->content = in->content;
+    import_put_value(n, k, n->in[i]);
     return true;
 }
 

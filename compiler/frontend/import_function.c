@@ -4,11 +4,6 @@
 
 #include "import.h"
 
-static const char *or_empty(const char *s)
-{
-    return s ? s : "";
-}
-
 static const char *domain_of(const char *s)
 {
     return !s || !strcmp(s, "ai.onnx") ? "" : s;
@@ -19,8 +14,8 @@ const Onnx__FunctionProto *import_function_of(const importer *im, const Onnx__No
     const Onnx__ModelProto *m = im->reader.loaded->model;
     for (size_t i = 0; i < m->n_functions; i++) {
         const Onnx__FunctionProto *f = m->functions[i];
-        const bool same = !strcmp(or_empty(f->overload), or_empty(p->overload));
-        if (same && !strcmp(or_empty(f->name), or_empty(p->op_type)) && !strcmp(domain_of(f->domain), domain_of(p->domain))) return f;
+        const bool same = !strcmp(load_text(f->overload), load_text(p->overload));
+        if (same && !strcmp(load_text(f->name), load_text(p->op_type)) && !strcmp(domain_of(f->domain), domain_of(p->domain))) return f;
     }
     return NULL;
 }
@@ -48,13 +43,10 @@ bool import_may_inline(importer *im, const import_node *n, size_t nodes)
 
 bool import_take_output(importer *inner, import_node *n, int k, const char *name)
 {
-    const import_value *from = import_value_named(inner, or_empty(name), true);
+    const import_value *from = import_value_named(inner, load_text(name), true);
     if (!n->out[k]) return true;
     if (!from->known) return false;   /* reported where it was made */
-    n->out[k]->known = true;
-    n->out[k]->type = from->type;
-    n->out[k]->tensor = from->tensor;
-    n->out[k]->content = from->content;
+    import_put_value(n, k, from);
     return true;
 }
 
@@ -72,7 +64,7 @@ static Onnx__AttributeProto *resolve(const body *b, Onnx__AttributeProto *a)
         given = import_attribute(b->call, a->ref_attr_name);
         for (size_t i = 0; i < b->function->n_attribute_proto && !given; i++) {
             const Onnx__AttributeProto *otherwise = b->function->attribute_proto[i];
-            if (!strcmp(or_empty(otherwise->name), a->ref_attr_name)) given = otherwise;
+            if (!strcmp(load_text(otherwise->name), a->ref_attr_name)) given = otherwise;
         }
         if (!given) return NULL;
     }
@@ -86,7 +78,7 @@ static Onnx__AttributeProto *resolve(const body *b, Onnx__AttributeProto *a)
 static bool is_absent(const body *b, const char *name)
 {
     for (size_t i = 0; i < b->function->n_input; i++)
-        if (b->absent[i] && !strcmp(or_empty(b->function->input[i]), or_empty(name))) return true;
+        if (b->absent[i] && !strcmp(load_text(b->function->input[i]), load_text(name))) return true;
     return false;
 }
 
@@ -148,7 +140,7 @@ static bool check_call(importer *im, const import_node *n, const Onnx__FunctionP
             f->n_output);
     }
     for (const import_call *c = im->call; c; c = c->outer)
-        if (c->function == f) return import_fail(im, n, STATUS_CYCLE, -1, "function '%.100s' calls itself", or_empty(f->name));
+        if (c->function == f) return import_fail(im, n, STATUS_CYCLE, -1, "function '%.100s' calls itself", load_text(f->name));
     return import_may_inline(im, n, f->n_node);
 }
 
@@ -171,7 +163,7 @@ bool import_call_function(importer *im, import_node *n)
     inner->call = &call;
     inner->opset = opset_of(im, f);
     for (size_t i = 0; i < f->n_input; i++)
-        if (!b.absent[i] && !import_bind_name(inner, n, or_empty(f->input[i]), n->in[i])) return false;
+        if (!b.absent[i] && !import_bind_name(inner, n, load_text(f->input[i]), n->in[i])) return false;
     if (!import_branch(inner)) return false;
     for (int k = 0; k < n->outputs; k++)
         if (import_is_wanted(n, k) && !import_take_output(inner, n, k, f->output[k])) return false;

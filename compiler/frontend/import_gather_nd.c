@@ -63,7 +63,7 @@ static ir_value *places(importer *im, import_node *n, const gather_nd *g)
 {
     ir_value *index = import_tensor(im, n, 1), *place = NULL;
     if (!index) return NULL;
-    index = import_reshape(im, n, import_convert(im, n, index, ELEM_I64), (const dim[]){ dim_of(g->count), dim_of(g->depth) }, 2);
+    index = import_reshape(im, n, index, (const dim[]){ dim_of(g->count), dim_of(g->depth) }, 2);
     if (g->batch) {
         int64_t *which = arena_array(im->arena, (size_t)g->count + 1, sizeof *which);
         for (int64_t i = 0; i < g->count; i++) which[i] = g->each ? i / g->each : 0;

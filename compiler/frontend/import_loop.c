@@ -8,11 +8,6 @@ typedef struct loop { const Onnx__GraphProto *body; int carried, scanned; import
 
 enum { ROUNDS_MAX = 4096 };
 
-static const char *or_empty(const char *s)
-{
-    return s ? s : "";
-}
-
 static bool read_loop(importer *im, import_node *n, loop *l)
 {
     const Onnx__AttributeProto *a = import_attribute(n, "body");
@@ -57,18 +52,18 @@ static bool run_round(importer *im, import_node *n, loop *l, bool *on)
 {
     if (!import_may_inline(im, n, l->body->n_node)) return false;
     importer *inner = import_inner(im, n, l->body, true);
-    if (!import_bind_name(inner, n, or_empty(l->body->input[0]->name), known_number(im, ELEM_I64, l->rounds))) return false;
-    if (!import_bind_name(inner, n, or_empty(l->body->input[1]->name), known_number(im, ELEM_BOOL, 1))) return false;
+    if (!import_bind_name(inner, n, load_text(l->body->input[0]->name), known_number(im, ELEM_I64, l->rounds))) return false;
+    if (!import_bind_name(inner, n, load_text(l->body->input[1]->name), known_number(im, ELEM_BOOL, 1))) return false;
     for (int i = 0; i < l->carried; i++)
-        if (!import_bind_name(inner, n, or_empty(l->body->input[i + 2]->name), l->state[i])) return false;
+        if (!import_bind_name(inner, n, load_text(l->body->input[i + 2]->name), l->state[i])) return false;
     if (!import_branch(inner)) return false;
-    import_value *next = import_value_named(inner, or_empty(l->body->output[0]->name), true);
+    import_value *next = import_value_named(inner, load_text(l->body->output[0]->name), true);
     if (!next->known) return false;
     if (!decided(im, next, on)) return import_fail(im, n, STATUS_OPERATOR, -1, "a Loop whose end only a run knows");
     for (int i = 0; i < l->carried; i++)
-        if (!(l->state[i] = import_value_named(inner, or_empty(l->body->output[i + 1]->name), true))->known) return false;
+        if (!(l->state[i] = import_value_named(inner, load_text(l->body->output[i + 1]->name), true))->known) return false;
     for (int i = 0; i < l->scanned; i++) {
-        import_value *v = import_value_named(inner, or_empty(l->body->output[i + 1 + l->carried]->name), true);
+        import_value *v = import_value_named(inner, load_text(l->body->output[i + 1 + l->carried]->name), true);
         const diag_place place = { .node = n->place, .input = -1 };
         ir_value *x = v->known ? import_tensor_of(im, v, &place) : NULL;
         l->part[i] = arena_grow(im->arena, l->part[i], (size_t)l->rounds, sizeof *l->part[i]);
@@ -99,14 +94,7 @@ bool import_loop(importer *im, import_node *n)
         if (l->rounds == ROUNDS_MAX) return import_fail(im, n, STATUS_TOO_LARGE, -1, "a Loop of more than %d rounds", ROUNDS_MAX);
         if (!run_round(im, n, l, &on)) return false;
     }
-    for (int k = 0; k < l->carried && k < n->outputs; k++) {
-        import_value *out = n->out[k];
-        if (!out) continue;
-        out->known = true;
-        out->type = l->state[k]->type;
-        out->tensor = l->state[k]->tensor;
-        out->content = l->state[k]->content;
-    }
+    for (int k = 0; k < l->carried; k++) import_put_value(n, k, l->state[k]);
     for (int i = 0; i < l->scanned; i++) {
         if (!import_is_wanted(n, l->carried + i)) continue;
         if (!l->rounds) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, -1, "no round gives output %d a shape", l->carried + i);

@@ -8,16 +8,6 @@ enum { SIDE_MAX = 1 << 14, UNROLLED_MAX = 256 };
 
 /* ---- OneHot ---- */
 
-/* Indices below 0 counted from the end; of any type of number. */
-static ir_value *wrapped(importer *im, const import_node *n, ir_value *index, int64_t depth)
-{
-    if (!index) return NULL;
-    expr_builder b = expr_begin(im->arena);
-    const int i = expr_convert(&b, ELEM_I64, expr_input(&b, 0, index->type.elem)), end = expr_constant(&b, ELEM_I64, 0, depth);
-    const int below = expr_apply(&b, EXPR_LESS, i, expr_constant(&b, ELEM_I64, 0, 0), -1);
-    return import_map(im, n, expr_end(&b, expr_apply(&b, EXPR_SELECT, below, expr_apply(&b, EXPR_ADD, i, end, -1), i)), &index, 1);
-}
-
 bool import_one_hot(importer *im, import_node *n)
 {
     double depth;
@@ -30,7 +20,7 @@ bool import_one_hot(importer *im, import_node *n)
     if (!ir_dims_constant(import_type(n, 2), NULL, &values) || values != 2) return import_fail(im, n, STATUS_SHAPE, 2, "two values are needed");
     if (!import_axis(im, n, import_int(im, n, "axis", -1), rank + 1, &axis)) return false;
     const int64_t places = (int64_t)depth;
-    ir_value *index = compose_unsqueeze(im, n, wrapped(im, n, import_tensor(im, n, 0), places), axis), *value = import_tensor(im, n, 2);
+    ir_value *index = compose_unsqueeze(im, n, compose_from_start(im, n, import_tensor(im, n, 0), places), axis), *value = import_tensor(im, n, 2);
     ir_value *here = index ? import_map2(im, n, EXPR_EQUAL, index, compose_count(im, places, rank - axis)) : NULL;
     ir_value *off = import_reshape(im, n, compose_slice(im, n, value, 0, 0, 1, dim_of(1)), NULL, 0);
     ir_value *on = import_reshape(im, n, compose_slice(im, n, value, 0, 1, 1, dim_of(1)), NULL, 0);

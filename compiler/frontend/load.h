@@ -12,8 +12,13 @@ typedef struct loaded {
     int raws;
 } loaded;
 
-/* Strings may be NULL in what comes back: absent fields are. */
+/* Strings may be NULL in what comes back: absent fields are, and load_text reads them as empty. */
 status load_model(arena *a, const mapped_file *file, loaded *out, diag *d);
+static inline const char *load_text(const char *s)
+{
+    return s ? s : "";
+}
+
 /* The raw_data of a tensor, wherever it lies; false: it has none. */
 bool load_raw(const loaded *l, const Onnx__TensorProto *t, scan_bytes *out);
 /* Version of the default operator set; 0: the model imports none. */
