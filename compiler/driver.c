@@ -157,7 +157,8 @@ static status compile(driver *d)
     const status s = prepare(d);
     if (s != STATUS_OK) return s;
     progress(d, "plan");
-    const plan_options o = { .panel_rows = d->options->panel_rows, .tile_rows = d->options->tile_rows };
+    const plan_options o = { .panel_rows = d->options->panel_rows, .tile_rows = d->options->tile_rows,
+                             .panel_images = d->options->panel_images };
     plan *p = plan_make(d->arena, d->graph, &o, d->diag);
     if (!p) return diag_first(d->diag);
     progress(d, "code and weights");

@@ -21,7 +21,7 @@ typedef struct driver_options {
     const char *dump_after;             /* a pass's name, "load" or "all"; NULL: none */
     codegen_kernels kernels;
     bool validate, embed_weights, quiet;
-    int panel_rows, tile_rows;          /* 0: the planner's choice */
+    int panel_rows, tile_rows, panel_images;          /* 0: the planner's choice */
     const digest *digest;               /* the model's, which it must have; NULL: any */
 } driver_options;
 

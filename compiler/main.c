@@ -27,6 +27,7 @@ static const char help[] =
     "                           aot: it makes them now, and their machine code goes into the folder; portable: C alone\n"
     "      --embed-weights      put the weights into the binary\n"
     "      --panel-rows N, --tile-rows N   rows a panel and a tile (default: chosen)\n"
+    "      --panel-images N     images of a batch that a thread runs together at most (default: chosen)\n"
     "      --no-pass NAME       leave a pass out; `all` leaves out every one\n"
     "      --dump-after NAME    print the IR after a pass, `load`, or `all`\n"
     "      --validate           compare the outputs before and after each pass on random input\n"
@@ -76,12 +77,13 @@ static bool positive(const char *text, int *out)
     return true;
 }
 
-enum { NAME = 256, SHAPE, CONFIG, KERNELS, EMBED, PANEL, TILE, NO_PASS, DUMP, VALIDATE, INPUT, TYPED, THREADS, BATCH, BIND };
+enum { NAME = 256, SHAPE, CONFIG, KERNELS, EMBED, PANEL, TILE, PANEL_IMAGES, NO_PASS, DUMP, VALIDATE, INPUT, TYPED, THREADS, BATCH, BIND };
 
 static const struct option long_options[] = {
     { "output", required_argument, NULL, 'o' }, { "name", required_argument, NULL, NAME }, { "shape", required_argument, NULL, SHAPE },
     { "config", required_argument, NULL, CONFIG }, { "kernels", required_argument, NULL, KERNELS }, { "embed-weights", no_argument, NULL, EMBED },
-    { "panel-rows", required_argument, NULL, PANEL }, { "tile-rows", required_argument, NULL, TILE }, { "no-pass", required_argument, NULL, NO_PASS },
+    { "panel-rows", required_argument, NULL, PANEL }, { "tile-rows", required_argument, NULL, TILE }, { "panel-images", required_argument, NULL, PANEL_IMAGES },
+    { "no-pass", required_argument, NULL, NO_PASS },
     { "dump-after", required_argument, NULL, DUMP }, { "validate", no_argument, NULL, VALIDATE }, { "input", required_argument, NULL, INPUT },
     { "typed", no_argument, NULL, TYPED }, { "threads", required_argument, NULL, THREADS }, { "batch", required_argument, NULL, BATCH },
     { "bind", required_argument, NULL, BIND },
@@ -126,6 +128,7 @@ static int take_option(command_line *c, int option, const char *value)
         return take_kernels(value, &o->kernels) ? 0 : usage("--kernels is jit, aot or portable, not", value);
     case PANEL: return positive(value, &o->panel_rows) ? 0 : usage("--panel-rows wants a number from 1 to 65536, not", value);
     case TILE: return positive(value, &o->tile_rows) ? 0 : usage("--tile-rows wants a number from 1 to 65536, not", value);
+    case PANEL_IMAGES: return positive(value, &o->panel_images) ? 0 : usage("--panel-images wants a number from 1 to 65536, not", value);
     case THREADS: return positive(value, &c->threads) ? 0 : usage("--threads wants a number from 1 to 65536, not", value);
     case BATCH: return positive(value, &c->batch) ? 0 : usage("--batch wants a number from 1 to 65536, not", value);
     case NO_PASS:

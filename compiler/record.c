@@ -46,10 +46,10 @@ const char *record_text(arena *a, const driver_options *o, const char *name, dig
     const char **bind = arena_array(a, (size_t)o->binds + 1, sizeof *bind);
     for (int i = 0; i < o->binds; i++) bind[i] = absolute_binding(a, o->bind[i]);
     const char *sum = arena_printf(a, "%016" PRIx64 "%016" PRIx64, model.high, model.low);
-    json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:s, s:b, s:i, s:i}",
+    json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:s, s:b, s:i, s:i, s:i}",
         "note", note, "version", VITCC_VERSION, "model", path, "digest", sum, "name", name, "config", config,
         "shape", list(o->shapes, o->shape), "bind", list(o->binds, bind), "no_pass", list(o->no_passes, o->no_pass), "kernels", codegen_kernels_name[o->kernels],
-        "embed_weights", o->embed_weights, "panel_rows", o->panel_rows, "tile_rows", o->tile_rows);
+        "embed_weights", o->embed_weights, "panel_rows", o->panel_rows, "tile_rows", o->tile_rows, "panel_images", o->panel_images);
     if (!j) j = json_pack("{s:s}", "note", note);
     char *text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
     json_decref(j);
@@ -76,14 +76,16 @@ static bool take(arena *a, json_t *j, driver_options *o, digest *model)
     const char *path, *sum, *name, *kernels;
     json_t *config, *shape, *bind, *no_pass;
     int embed, kind = 0;
-    if (json_unpack(j, "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:b, s:i, s:i}",
+    if (json_unpack(j, "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:b, s:i, s:i, s:i}",
             "model", &path, "digest", &sum, "name", &name, "config", &config, "shape", &shape, "bind", &bind, "no_pass", &no_pass,
-            "kernels", &kernels, "embed_weights", &embed, "panel_rows", &o->panel_rows, "tile_rows", &o->tile_rows))
+            "kernels", &kernels, "embed_weights", &embed, "panel_rows", &o->panel_rows, "tile_rows", &o->tile_rows, "panel_images", &o->panel_images))
         return false;
     while (kind < KERNELS_KINDS && strcmp(kernels, codegen_kernels_name[kind])) kind++;
     if (kind == KERNELS_KINDS || !*name || sscanf(sum, "%16" SCNx64 "%16" SCNx64, &model->high, &model->low) != 2) return false;
     const int rows_max = 65536;
-    if (o->panel_rows < 0 || o->panel_rows > rows_max || o->tile_rows < 0 || o->tile_rows > rows_max) return false;
+    const int rows[] = { o->panel_rows, o->tile_rows, o->panel_images };
+    for (int i = 0; i < 3; i++)
+        if (rows[i] < 0 || rows[i] > rows_max) return false;
     o->model = arena_strdup(a, path);
     o->name = arena_strdup(a, name);
     o->config = json_is_string(config) ? arena_strdup(a, json_string_value(config)) : NULL;

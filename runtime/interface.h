@@ -1,6 +1,6 @@
 /* The public functions of a generated library, the same for every model. <name>.c includes this last, having defined
- * MODEL(x), STATUS(x), API; FRAME_BYTES, SCRATCH_BYTES, SECTIONS, GEMMS, FIXED_BATCH (0: any); model_digest, packing_digest; struct MODEL(model) and
- * struct MODEL(session); run_image, fill, kernels_of, inputs_of, outputs_of; TRACE_IMAGE; for kernels made ahead of time, AOT_TABLE; for weights in
+ * MODEL(x), STATUS(x), API; FRAME_BYTES, SCRATCH_BYTES, SECTIONS, GEMMS, FIXED_BATCH (0: any), TOGETHER; model_digest, packing_digest; struct MODEL(model) and
+ * struct MODEL(session); run_images, fill, kernels_of, inputs_of, outputs_of; TRACE_IMAGE; for kernels made ahead of time, AOT_TABLE; for weights in
  * the binary, EMBEDDED; with tracing, TRACE_OF. */
 
 typedef enum weights_status weights_result;
@@ -101,16 +101,33 @@ static int threads_of(const MODEL(options) *o)
     return o && o->threads > 0 ? o->threads : 1;
 }
 
+static int64_t max_batch_of(const MODEL(options) *o)
+{
+    return !FIXED_BATCH && o && o->max_batch > 1 ? o->max_batch : 1;
+}
+
+/* Images that one thread runs at a time, at most. */
+static int64_t group_of(const MODEL(options) *o)
+{
+#if defined(TRACE_OF)
+    (void)o;
+    return 1;
+#else
+    const int64_t each = max_batch_of(o) / threads_of(o);
+    return each < 1 ? 1 : each < TOGETHER ? each : TOGETHER;
+#endif
+}
+
 /* Frames: one an image in flight. */
 static size_t frames_of(const MODEL(options) *o)
 {
-    const int64_t batch = !FIXED_BATCH && o && o->max_batch > 1 ? o->max_batch : 1;
-    return batch < threads_of(o) ? (size_t)batch : (size_t)threads_of(o);
+    const int64_t batch = max_batch_of(o);
+    return (size_t)(batch < threads_of(o) ? batch : threads_of(o) * group_of(o));
 }
 
 API size_t MODEL(memory)(const MODEL(options) *options)
 {
-    return frames_of(options) * FRAME_BYTES + (size_t)threads_of(options) * SCRATCH_BYTES + 64;
+    return frames_of(options) * FRAME_BYTES + (size_t)(threads_of(options) * group_of(options)) * SCRATCH_BYTES + 64;
 }
 
 API MODEL(status) MODEL(start)(MODEL(session) **session, const MODEL(model) *model, const MODEL(options) *options)
@@ -125,6 +142,7 @@ API MODEL(status) MODEL(start)(MODEL(session) **session, const MODEL(model) *mod
     if (posix_memalign((void **)&s, 64, sizeof *s)) return STATUS(MEMORY);
     memset(s, 0, sizeof *s);
     s->model = model;
+    s->group = group_of(options);
     s->max_batch = FIXED_BATCH ? FIXED_BATCH : options && options->max_batch > 0 ? options->max_batch : 1;
     s->frame = options ? options->memory : NULL;
     if (!s->frame && posix_memalign(&s->owned, 4096, MODEL(memory)(options))) {
@@ -151,19 +169,21 @@ API void MODEL(stop)(MODEL(session) *session)
     free(session);
 }
 
-/* Whole images while there is one for every thread, then the rest together, panel by panel. */
+/* Whole images while there is one for every thread, a group of them at a time, then the rest one by one, panels shared out. */
 static void work(void *context, worker *w)
 {
     MODEL(session) *s = context;
-    unsigned char *const scratch = s->scratch + (size_t)w->id * SCRATCH_BYTES;
+    const size_t first = (size_t)w->id * (size_t)s->group;
+    unsigned char *const scratch = s->scratch + first * SCRATCH_BYTES;
     if (s->alone) {
         worker alone;
         team_alone(&alone, w);
-        for (int64_t i; (i = atomic_fetch_add(&s->next, 1)) < s->alone;) {
+        for (int64_t g; (g = atomic_fetch_add(&s->next, 1)) < s->groups;) {
+            const int64_t i = s->alone * g / s->groups, images = s->alone * (g + 1) / s->groups - i;
             TRACE_IMAGE(w, s->batch > 1 ? i : -1);
             const MODEL(inputs) in = inputs_of(&s->in, i);
             const MODEL(outputs) out = outputs_of(&s->out, i);
-            run_image(&alone, s->model, s->frame + (size_t)w->id * FRAME_BYTES, scratch, &in, &out);
+            run_images(&alone, s->model, s->frame + first * FRAME_BYTES, scratch, images, &in, &out);
         }
         team_barrier(w);
     }
@@ -171,7 +191,7 @@ static void work(void *context, worker *w)
         TRACE_IMAGE(w, s->batch > 1 ? i : -1);
         const MODEL(inputs) in = inputs_of(&s->in, i);
         const MODEL(outputs) out = outputs_of(&s->out, i);
-        run_image(w, s->model, s->frame, scratch, &in, &out);
+        run_images(w, s->model, s->frame, scratch, 1, &in, &out);
     }
 }
 
@@ -188,6 +208,8 @@ API MODEL(status) MODEL(run)(MODEL(session) *session, int64_t batch, const MODEL
     session->alone = batch / session->team.threads * session->team.threads;
     if (session->team.threads == 1) session->alone = batch;
     if (batch < session->team.threads) session->alone = 0;
+    const int64_t round = session->group * session->team.threads;
+    session->groups = (session->alone + round - 1) / round * session->team.threads;   /* as many for every thread */
     atomic_store(&session->next, 0);
     team_run(&session->team, work, session);
 #if defined(TRACE_OF)

@@ -19,7 +19,7 @@ typedef struct section {             /* of the weights file */
 } section;
 
 /* The values that lie in frame or scratch and that the function being printed touches: it has a pointer to each. */
-typedef struct codegen_locals { int count; const plan_value **base; } codegen_locals;
+typedef struct codegen_locals { int count; const plan_value **base; bool *joint; } codegen_locals;   /* joint: of a phase that is */
 
 typedef struct codegen {
     arena *arena;
@@ -31,6 +31,7 @@ typedef struct codegen {
     int sections;
     section *section;
     codegen_locals locals;
+    bool each;                       /* the step being printed runs for image i of those that run together */
     digest packing;
     bool failed;
 } codegen;
@@ -65,6 +66,8 @@ void codegen_functions(codegen *g, strbuf *to);
 int codegen_calls(const codegen *g, int scope);
 /* How a value is spelled in C inside the function of a phase: a pointer to what the step reads or writes. by_panel: at the panel's first row. */
 const char *codegen_pointer(codegen *g, const plan_scope *s, int scope, const plan_phase *f, const ir_value *v, bool by_panel);
+/* "(float *)(scratch + 64)": a step's own scratch. */
+const char *codegen_scratch(codegen *g, const plan_phase *f, int64_t offset);
 /* The same of a constant of truth values, as floats 0 and 1. */
 const char *codegen_flags(codegen *g, const plan_scope *s, int scope, const plan_phase *f, const ir_value *v, bool by_panel);
 /* A constant through its field of the scope's weights. */

@@ -19,6 +19,8 @@ const char *codegen_input(codegen *g, const step_site *at, int i, bool by_panel)
 const char *codegen_output(codegen *g, const step_site *at, int i, bool by_panel);
 /* The rows of the panel: of the step's own rows, or (natural) of the rows of its last axis. */
 const char *codegen_rows(codegen *g, const step_site *at, bool natural);
+/* The panel's rows, each times so many: of all images that the step works on at once. */
+const char *codegen_times_rows(codegen *g, const step_site *at, int64_t each);
 /* "{ pointer, row stride, column stride }": x as an operand of a tile of out. */
 const char *codegen_operand(codegen *g, const char *pointer, const plan_value *x, const plan_value *out);
 /* Prints the call, with its origins as a comment. */

@@ -41,12 +41,12 @@ static void print_structs(codegen *g, strbuf *to)
     strbuf_printf(to, "struct %s_session {\n"
                       "    const %s_model *model;\n"
                       "    team team;\n"
-                      "    int64_t max_batch;\n"
-                      "    unsigned char *frame, *scratch;   /* one of each a thread */\n"
+                      "    int64_t max_batch, group;         /* images in a run, and that a thread runs at a time, at most */\n"
+                      "    unsigned char *frame, *scratch;   /* of each thread, for `group` images each */\n"
                       "    void *owned;                      /* freed when the session stops */\n"
                       "    _Atomic int busy;\n"
                       "    /* of the running call */\n"
-                      "    int64_t batch, alone;             /* images in all; those that a thread does by itself */\n"
+                      "    int64_t batch, alone, groups;     /* images in all; those that a thread does by itself, a group at a time */\n"
                       "    _Atomic int64_t next;\n"
                       "    %s_inputs in;\n"
                       "    %s_outputs out;\n", n, n, n, n);
@@ -207,9 +207,10 @@ void codegen_model(codegen *g, strbuf *to)
                       "    SCRATCH_BYTES = %lld,\n"
                       "    SECTIONS = %d,\n"
                       "    GEMMS = %d,\n"
-                      "    FIXED_BATCH = %lld   /* 0: any */\n"
+                      "    FIXED_BATCH = %lld,   /* 0: any */\n"
+                      "    TOGETHER = %d   /* images that a thread runs at a time, at most */\n"
                       "};\n", n, N, N, (long long)plan_round_up(p->frame_bytes, 4096), (long long)plan_round_up(p->scratch_bytes, 4096), g->sections,
-                  p->gemms, codegen_fixed_batch(g));
+                  p->gemms, codegen_fixed_batch(g), p->together);
     if (g->options->embed_weights) strbuf_printf(to, "#define EMBEDDED %s_weights_range\n", n);
     if (g->options->kernels == KERNELS_AOT && p->gemms)
         strbuf_printf(to, "#if defined(AOT_HERE)   /* %s_gemm.S */\n"

@@ -15,23 +15,25 @@ int codegen_calls(const codegen *g, int scope)
 
 /* ---- phases ---- */
 
-static void need_local(codegen *g, const plan_value *base)
+static void need_local(codegen *g, const plan_value *base, const plan_phase *f)
 {
     codegen_locals *l = &g->locals;
     for (int i = 0; i < l->count; i++)
         if (l->base[i] == base) return;
     l->base = arena_grow(g->arena, l->base, (size_t)l->count, sizeof *l->base);
+    l->joint = arena_grow(g->arena, l->joint, (size_t)l->count, sizeof *l->joint);
+    l->joint[l->count] = f->joint;
     l->base[l->count++] = base;
 }
 
-static const char *base_text(codegen *g, const plan_scope *s, const plan_value *base)
+static const char *base_text(codegen *g, const plan_scope *s, const plan_phase *f, const plan_value *base)
 {
     if (base->argument_result) {
         for (int i = 0; i < s->graph->results; i++)
             if (plan_value_of(s, s->graph->result[i].value)->base == base) return arena_printf(g->arena, "out%d", i);
     }
     if (base->space != SPACE_ARGUMENT) {
-        need_local(g, base);
+        need_local(g, base, f);
         return codegen_value_name(g, base->value);
     }
     if (s->is_function) return arena_printf(g->arena, "in%d", base->value->index);
@@ -69,13 +71,33 @@ const char *codegen_flags(codegen *g, const plan_scope *s, int scope, const plan
     return with_offset(g, codegen_weight(g, s, scope, v, LAYOUT_FLAGS, 0, "table"), 0, row);
 }
 
+/* Does each of the images that run together have its own x? */
+static bool has_images(const codegen *g, const plan_scope *s, const plan_phase *f, const plan_value *x)
+{
+    if (x->space == SPACE_SCRATCH) return f->joint;
+    return x->space != SPACE_ARGUMENT || s->is_function || plan_is_batched(g->plan, x->value);
+}
+
 const char *codegen_pointer(codegen *g, const plan_scope *s, int scope, const plan_phase *f, const ir_value *v, bool by_panel)
 {
     const plan_value *x = plan_value_of(s, v);
     const int64_t row = row_elements(x, f);
     if (x->space == SPACE_CONSTANT) return with_offset(g, codegen_weight(g, s, scope, v, LAYOUT_PLAIN, 0, "table"), 0, by_panel ? row : 0);
-    const char *base = base_text(g, s, x->base);
-    return with_offset(g, base, x->offset, by_panel && x->base->space != SPACE_SCRATCH ? row : 0);
+    const char *base = base_text(g, s, f, x->base);
+    const char *text = with_offset(g, base, x->offset, by_panel && x->base->space != SPACE_SCRATCH ? row : 0);
+    if (!g->each || !has_images(g, s, f, x->base)) return text;
+    return arena_printf(g->arena, "%s + i * %lld", text, (long long)x->base->elements);
+}
+
+const char *codegen_scratch(codegen *g, const plan_phase *f, int64_t offset)
+{
+    return arena_printf(g->arena, "(float *)(scratch + %lld%s)", (long long)offset, offset && f->joint ? " * images" : "");
+}
+
+/* "frame + 64", "frame + 64 * images". */
+static const char *frame_text(codegen *g, const char *space, int64_t address, bool joint)
+{
+    return arena_printf(g->arena, "%s + %lld%s", space, (long long)address, address && joint ? " * images" : "");
 }
 
 static void print_locals(codegen *g, strbuf *to)
@@ -84,8 +106,9 @@ static void print_locals(codegen *g, strbuf *to)
         const plan_value *x = g->locals.base[i];
         const bool scratch = x->space == SPACE_SCRATCH;
         const char *type = codegen_c_type(x->value->type.elem);
-        strbuf_printf(to, "    %s *const %s = (%s *)(%s + %lld);   /* %s%s */\n", type, codegen_value_name(g, x->value), type,
-                      scratch ? "scratch" : "frame", (long long)x->address, codegen_shape(g->arena, x), scratch ? ", a panel of it" : "");
+        strbuf_printf(to, "    %s *const %s = (%s *)(%s);   /* %s%s */\n", type, codegen_value_name(g, x->value), type,
+                      frame_text(g, scratch ? "scratch" : "frame", x->address, scratch ? g->locals.joint[i] : g->plan->together > 1),
+                      codegen_shape(g->arena, x), scratch ? ", a panel of it" : "");
     }
 }
 
@@ -118,7 +141,9 @@ static void print_phase_body(codegen *g, strbuf *to, const plan_scope *s, int sc
         codegen_step(g, &steps, s, scope, f, f->step[i]);
         codegen_trace_step(g, &steps, s, scope, f, f->step[i], panels > 1);
     }
-    const bool row = mentions(steps.text, "row"), rows = mentions(steps.text, "rows");
+    const bool row = mentions(steps.text, "row"), together = mentions(steps.text, "all_rows"), rows = together || mentions(steps.text, "rows");
+    const bool apart = g->plan->together > 1 && !f->joint;
+    if (apart) strbuf_add(to, "    for (int64_t i = 0; i < images; i++) {\n");
     if (panels > 1)
         strbuf_printf(to, "    for (panel p; team_claim_rows(w, %lld, %d, %d, &p);) {   /* %lld rows in %d to %d panels */\n", all, f->tiles,
                       f->panels, all, f->panels, f->tiles);
@@ -128,8 +153,9 @@ static void print_phase_body(codegen *g, strbuf *to, const plan_scope *s, int sc
     if (row && rows) strbuf_printf(to, "        const int64_t row = %s, rows = %s;\n", from, count);
     else if (row) strbuf_printf(to, "        const int64_t row = %s;\n", from);
     else if (rows) strbuf_printf(to, "        const int64_t rows = %s;\n", count);
+    if (together) strbuf_add(to, "        const int64_t all_rows = rows * images;\n");
     strbuf_addn(to, steps.text, steps.length);
-    strbuf_add(to, "    }\n    team_barrier(w);\n");
+    strbuf_printf(to, "    }\n    team_barrier(w);\n%s", apart ? "    }\n" : "");
     codegen_trace_phase(g, to, s, scope, f);
 }
 
@@ -148,8 +174,8 @@ static void print_unused(strbuf *to, const char *body, const char *const *names,
 static void print_head(codegen *g, strbuf *to, const plan_scope *s, int scope, const char *name)
 {
     const char *n = g->options->name;
-    strbuf_printf(to, "static void %s(worker *w, const struct %s_model *m, const struct %s *c, unsigned char *frame, unsigned char *scratch", name, n,
-                  codegen_scope_name(g, scope));
+    strbuf_printf(to, "static void %s(worker *w, const struct %s_model *m, const struct %s *c, unsigned char *frame, unsigned char *scratch%s", name, n,
+                  codegen_scope_name(g, scope), g->plan->together > 1 ? ", int64_t images" : "");
     if (!scope) strbuf_printf(to, ", const %s_inputs *in", n);
     else {
         for (int i = 0; i < s->graph->parameters; i++) {
@@ -174,10 +200,13 @@ static void print_function(codegen *g, strbuf *to, const plan_scope *s, int scop
     print_locals(g, &declared);
     strbuf_printf(&whole, "%s%s", declared.text, body.text);
     print_head(g, to, s, scope, name);
-    static const char *const parameters[] = { "m", "c", "frame", "scratch", "in" };
+    const char *parameters[6] = { "m", "c", "frame", "scratch" };
+    int count = 4;
+    if (g->plan->together > 1) parameters[count++] = "images";
+    if (!scope) parameters[count++] = "in";
     const bool kernels = mentions(body.text, "k");
     if (kernels) strbuf_printf(to, "    const struct %s_kernels *const k = m->kernels;\n", g->options->name);
-    print_unused(to, arena_printf(g->arena, "%s%s", whole.text, kernels ? " m " : ""), parameters, scope ? 4 : 5);
+    print_unused(to, arena_printf(g->arena, "%s%s", whole.text, kernels ? " m " : ""), parameters, count);
     if (scope) {
         const char **argument = arena_array(g->arena, (size_t)(s->graph->parameters + s->graph->results) + 1, sizeof *argument);
         int arguments = 0;
@@ -206,14 +235,19 @@ static const char *argument(codegen *g, const ir_value *v)
         return with_offset(g, arena_printf(g->arena, "in->%s",
                                            codegen_port_names(g->arena, s->graph->parameter, s->graph->parameters)[x->base->value->index]),
                            x->offset, 0);
-    return arena_printf(g->arena, "(%s *)(frame + %lld)", codegen_c_type(v->type.elem), (long long)frame_offset(x));
+    return arena_printf(g->arena, "(%s *)(%s)", codegen_c_type(v->type.elem), frame_text(g, "frame", frame_offset(x), g->plan->together > 1));
+}
+
+static const char *more_images(const codegen *g)
+{
+    return g->plan->together > 1 ? ", images" : "";
 }
 
 static void print_call(codegen *g, strbuf *to, const plan_item *t, int number)
 {
     const plan_scope *f = &g->plan->function[t->function];
     const char *name = codegen_scope_name(g, t->function + 1);
-    strbuf_printf(to, "    %s_run(w, m, &m->%s[%d], frame, scratch", name, name, number);
+    strbuf_printf(to, "    %s_run(w, m, &m->%s[%d], frame, scratch%s", name, name, number, more_images(g));
     for (int i = 0; i < t->call->inputs; i++)
         if (plan_value_of(f, f->graph->parameter[i].value)->space == SPACE_ARGUMENT) strbuf_printf(to, ", %s", argument(g, t->call->input[i]));
     for (int i = 0; i < t->call->outputs; i++) strbuf_printf(to, ", %s", argument(g, t->call->output[i]));
@@ -262,10 +296,25 @@ static void print_loop(codegen *g, strbuf *to, const plan_item *t, int count, in
     strbuf_printf(to, "    };\n"
                       "    for (int i = 0; i < %d; i++) {\n"
                       "        const size_t *const at = %s_at[i];\n"
-                      "        %s_run(w, m, &m->%s[%si], frame, scratch", count, name, name, name,
-                  number ? arena_printf(g->arena, "%d + ", number) : "");
-    for (int i = 0; i < arguments; i++) strbuf_printf(to, ",%s(%s *)(frame + at[%d])", i % 4 ? " " : "\n            ", type[i], i);
+                      "        %s_run(w, m, &m->%s[%si], frame, scratch%s", count, name, name, name,
+                  number ? arena_printf(g->arena, "%d + ", number) : "", more_images(g));
+    const char *times = g->plan->together > 1 ? " * (size_t)images" : "";
+    for (int i = 0; i < arguments; i++) strbuf_printf(to, ",%s(%s *)(frame + at[%d]%s)", i % 4 ? " " : "\n            ", type[i], i, times);
     strbuf_add(to, ");\n    }\n");
+}
+
+/* Output i to where the caller wants it. */
+static void print_copy(codegen *g, strbuf *to, int i, const char *name, const char *from, const plan_value *x)
+{
+    const char *type = codegen_c_type(x->value->type.elem);
+    const long long size = x->elements;
+    if (g->plan->together == 1 || !plan_is_batched(g->plan, x->value)) {
+        strbuf_printf(to, "        if (i == %d && out->%s) memcpy(out->%s, %s, %lld * sizeof(%s));\n", i, name, name, from, size, type);
+        return;
+    }
+    const bool own = x->base->space != SPACE_ARGUMENT || plan_is_batched(g->plan, x->base->value);
+    strbuf_printf(to, "        for (int64_t j = 0; i == %d && out->%s && j < images; j++) memcpy(out->%s + j * %lld, %s + j * %lld, %lld * sizeof(%s));\n",
+                  i, name, name, size, from, x->space == SPACE_CONSTANT || !own ? 0LL : (long long)x->base->elements, size, type);
 }
 
 static void print_sequence(codegen *g, strbuf *to)
@@ -273,16 +322,17 @@ static void print_sequence(codegen *g, strbuf *to)
     const plan *p = g->plan;
     const char *n = g->options->name;
     int *number = arena_array(g->arena, (size_t)p->functions + 1, sizeof *number);
-    strbuf_printf(to, "/* One image. frame: %lld bytes that the image's values share; scratch: %lld bytes of this worker. */\n"
-                      "static void run_image(worker *w, const struct %s_model *m, unsigned char *frame, unsigned char *scratch, "
+    strbuf_printf(to, "/* %s. frame: %lld bytes that %s values share; scratch: %lld bytes of this worker%s. */\n"
+                      "static void run_images(worker *w, const struct %s_model *m, unsigned char *frame, unsigned char *scratch, int64_t images, "
                       "const %s_inputs *in, const %s_outputs *out)\n{\n",
-                  (long long)p->frame_bytes, (long long)p->scratch_bytes, n, n, n);
+                  p->together > 1 ? arena_printf(g->arena, "One to %d images", p->together) : "One image", (long long)p->frame_bytes,
+                  p->together > 1 ? "each image's" : "the image's", (long long)p->scratch_bytes, p->together > 1 ? ", times the images" : "", n, n, n);
     strbuf body = strbuf_in(g->arena);
     for (int i = 0, count; i < p->main.items; i += count) {
         const plan_item *t = &p->main.item[i];
         count = 1;
         if (t->phase) {
-            strbuf_printf(&body, "    phase_%d(w, m, &m->constants, frame, scratch, in);\n", i + 1);
+            strbuf_printf(&body, "    phase_%d(w, m, &m->constants, frame, scratch%s, in);\n", i + 1, more_images(g));
             continue;
         }
         while (all_in_frame(g, t) && i + count < p->main.items && p->main.item[i + count].call && p->main.item[i + count].function == t->function &&
@@ -300,12 +350,11 @@ static void print_sequence(codegen *g, strbuf *to)
         if (!from)
             from = arena_printf(g->arena, "m->constants.%s",
                                 strchr(codegen_weight(g, &p->main, 0, p->graph->result[i].value, LAYOUT_PLAIN, 0, "result"), '>') + 1);
-        strbuf_printf(&body, "        if (i == %d && out->%s) memcpy(out->%s, %s, %lld * sizeof(%s));\n", i, name[i], name[i], from,
-                      (long long)x->elements, codegen_c_type(x->value->type.elem));
+        print_copy(g, &body, i, name[i], from, x);
     }
     strbuf_add(&body, "    }\n    team_barrier(w);\n}\n\n");
-    static const char *const parameters[] = { "m", "frame", "scratch", "in", "out" };
-    print_unused(to, body.text, parameters, 5);
+    static const char *const parameters[] = { "m", "frame", "scratch", "images", "in", "out" };
+    print_unused(to, body.text, parameters, 6);
     strbuf_addn(to, body.text, body.length);
 }
 

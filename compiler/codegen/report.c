@@ -57,8 +57,9 @@ void codegen_report(codegen *g, strbuf *to)
     const plan *p = g->plan;
     strbuf_printf(to, "{\n  \"name\": \"%s\",\n  \"kernels\": \"%s\",\n", g->options->name, codegen_kernels_name[g->options->kernels]);
     strbuf_printf(to, "  \"frame_bytes\": %lld, \"frame_lower_bound\": %lld,\n"
-                      "  \"scratch_bytes\": %lld, \"scratch_lower_bound\": %lld,\n", (long long)p->frame_bytes, (long long)p->frame_bound,
-                  (long long)p->scratch_bytes, (long long)p->scratch_bound);
+                      "  \"scratch_bytes\": %lld, \"scratch_lower_bound\": %lld,\n"
+                      "  \"images_together\": %d,\n", (long long)p->frame_bytes, (long long)p->frame_bound,
+                  (long long)p->scratch_bytes, (long long)p->scratch_bound, p->together);
     strbuf_printf(to, "  \"flop\": %.0f, \"matrix_kernel_flop\": %.0f, \"linear_flop\": %.0f, \"linear_matrix_kernel_flop\": %.0f,\n", p->flop,
                   p->gemm_flop, p->linear_flop, g->options->kernels == KERNELS_PORTABLE ? 0.0 : p->linear_gemm_flop);
     strbuf_add(to, "  \"frame\": [\n");

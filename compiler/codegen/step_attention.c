@@ -66,7 +66,7 @@ void codegen_attention(codegen *g, strbuf *to, const step_site *at)
     }
     if (probabilities)
         strbuf_printf(&arguments, "%s, ", of_image(g, codegen_output(g, at, 1, false), plan_value_of(at->scope, n->output[1]), s.batch));
-    strbuf_printf(&arguments, "%s, (float *)(scratch + %lld), %s, %s", codegen_output(g, at, 0, true), (long long)at->step->scratch,
+    strbuf_printf(&arguments, "%s, %s, %s, %s", codegen_output(g, at, 0, true), codegen_scratch(g, at->phase, at->step->scratch),
                   s.batch == 1 ? "row" : "0", s.batch == 1 ? "rows" : arena_printf(a, "%lld", (long long)s.queries));
     strbuf_printf(&body, "static void $(%s)\n{\n"
                          "    const attention_code products = { code + %d, code + %d, ", parameters.text, scores->gemm, values->gemm);

@@ -49,7 +49,8 @@ const char *codegen_operand(codegen *g, const char *pointer, const plan_value *x
     const int rank = x->value->type.rank;
     const int64_t columns = rank ? x->shape[rank - 1] : 1, rows = columns ? x->elements / columns : 0;
     const int64_t width = out->value->type.rank ? out->shape[out->value->type.rank - 1] : 1;
-    return arena_printf(g->arena, "{ %s, %lld, %d }", pointer, (long long)(rows > 1 ? columns : 0), columns == width && width > 1);
+    const bool images = g->plan->together > 1 && !g->each && x->space != SPACE_CONSTANT;   /* one row of each */
+    return arena_printf(g->arena, "{ %s, %lld, %d }", pointer, (long long)(rows > 1 || images ? columns : 0), columns == width && width > 1);
 }
 
 /* Parameters "const float *e1, …", operand rows "{ e1, 768, 1 }, …" and arguments of the extra inputs from the first-th on. */
@@ -152,6 +153,6 @@ void codegen_mlp(codegen *g, strbuf *to, const step_site *at)
     strbuf_add(&body, "}\n");
     const char *wish = arena_printf(a, "mlp_%d_%d_%d%s%s", up->k, up->n, down->n, suffix(a, activation), suffix(a, e));
     codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text),
-                 arena_printf(a, "%s(float *)(scratch + %lld), %s, %s", arguments.text, (long long)at->step->scratch, codegen_output(g, at, 0, true),
+                 arena_printf(a, "%s%s, %s, %s", arguments.text, codegen_scratch(g, at->phase, at->step->scratch), codegen_output(g, at, 0, true),
                               codegen_rows(g, at, true)));
 }

@@ -32,7 +32,7 @@ void codegen_norm(codegen *g, strbuf *to, const step_site *at)
     }
     strbuf_printf(&parameters, "%s *y, int64_t rows", type);
     const int64_t each = at->step->rows / at->phase->rows;
-    strbuf_printf(&arguments, "%s, %s", codegen_output(g, at, 0, true), each == 1 ? "rows" : arena_printf(a, "rows * %lld", (long long)each));
+    strbuf_printf(&arguments, "%s, %s", codegen_output(g, at, 0, true), codegen_times_rows(g, at, each));
     const char *gamma = codegen_input_value(at, 1) ? "gamma" : "NULL", *beta = codegen_input_value(at, 2) ? "beta" : "NULL";
     const double epsilon = ir_number(n, KEY_EPSILON, 0);
     const long long distance = row_distance(x, size);

@@ -29,7 +29,13 @@ const char *codegen_rows(codegen *g, const step_site *at, bool natural)
     const int rank = out->value->type.rank;
     const int64_t last = rank ? out->shape[rank - 1] : 1;
     const int64_t all = natural ? (last ? out->elements / last : 0) : at->step->rows, each = all / at->phase->rows;
-    return each == 1 ? "rows" : arena_printf(g->arena, "rows * %lld", (long long)each);
+    return codegen_times_rows(g, at, each);
+}
+
+const char *codegen_times_rows(codegen *g, const step_site *at, int64_t each)
+{
+    const char *rows = at->phase->joint && !g->each ? "all_rows" : "rows";
+    return each == 1 ? rows : arena_printf(g->arena, "%s * %lld", rows, (long long)each);
 }
 
 /* Origins come escaped from the frontend; only the end of a comment must not appear in them. */
@@ -45,8 +51,8 @@ static const char *origins(codegen *g, const ir_node *n)
 
 void codegen_call(codegen *g, strbuf *to, const step_site *at, const char *instance, const char *arguments)
 {
-    const char *line = arena_printf(g->arena, "        %s%sk->%s(%s);", at->step->once ? "if (row == 0) " : "", "", instance, arguments);
-    strbuf_printf(to, "%s", line);
+    const char *once = at->step->once ? "if (row == 0) " : "", *each = at->phase->joint && g->each ? "for (int64_t i = 0; i < images; i++) " : "";
+    strbuf_printf(to, "        %s%sk->%s(%s);", once, each, instance, arguments);
     if (at->step->node->origins) strbuf_printf(to, "   /* %s */", origins(g, at->step->node));
     strbuf_add(to, "\n");
     codegen_count_work(g, instance, at->scope, at->index, at->step->node);
@@ -82,9 +88,34 @@ void codegen_list(strbuf *to, const char *name, const int64_t *value, int count)
     strbuf_add(to, count ? " }" : " 0 }");
 }
 
+/* Is x, read or written by rows, one array of rows over all images that run together? */
+static bool joins_images(const codegen *g, const step_site *at, const plan_value *x)
+{
+    const bool own = x->base->space != SPACE_ARGUMENT || at->scope->is_function || plan_is_batched(g->plan, x->base->value);
+    return own && plan_is_whole(x);
+}
+
+/* Does the step's kernel take rows and nothing else, so that it may take those of several images at once? Constants must be the same for all rows. */
+static bool spans_images(const codegen *g, const step_site *at)
+{
+    const ir_node *n = at->step->node;
+    const plan_value *out = codegen_output_value(at);
+    const int weights = n->op == IR_LINEAR || n->op == IR_NORM ? 3 : n->op == IR_MLP ? 5 : 0;
+    if (!weights || at->step->once || !joins_images(g, at, out)) return false;
+    const int64_t columns = out->shape[out->value->type.rank - 1];
+    for (int i = 0; i < n->inputs; i++) {
+        const plan_value *x = codegen_input_value(at, i);
+        if (!x || (x->space == SPACE_CONSTANT && (i < weights || x->elements == 1 || (x->elements == columns && x->shape[x->value->type.rank - 1] == columns))))
+            continue;
+        if (x->space == SPACE_CONSTANT || (i && i < weights) || !at->step->aligned[i] || !joins_images(g, at, x)) return false;
+    }
+    return true;
+}
+
 void codegen_step(codegen *g, strbuf *to, const plan_scope *s, int scope, const plan_phase *f, const plan_step *t)
 {
     const step_site at = { s, scope, f, t };
+    g->each = g->plan->together > 1 && !(f->joint && spans_images(g, &at));
     switch (t->node->op) {
     case IR_LINEAR: codegen_linear(g, to, &at); return;
     case IR_MLP: codegen_mlp(g, to, &at); return;

@@ -5,6 +5,7 @@ enum {
     TILE_ROWS = 33,      /* tallest tile of a linear layer: a multiple of the 3 rows that AVX2 kernels hold in registers; 50 or 99 are no faster */
     QUERY_ROWS = 66,     /* of attention, whose kernels read as many keys for fewer sums: 8 per cent faster than 33 */
     BLOCK = 32,          /* output features a block of weights: on AVX2 (Zen 3) 92 % of peak where 64 gives 74 */
+    TALL_ROWS = 24,      /* such tiles are as fast as taller ones, within 1 % */
     KEY_BLOCK = 32,      /* keys a block of scores, for the same reason; keys are padded to a multiple */
     VALUE_KEYS = 192,    /* keys whose values are summed at a time: so many stay near the core; 4 per cent faster with 577 keys, 16 with 1,370 */
     PART = 256,          /* products in one float sum; an output is the sum of such sums: half the error of one long sum, as fast */
@@ -19,8 +20,9 @@ static void mark_heights(bool *occurs, int64_t rows, int tile)
     occurs[rows / tiles] = occurs[(rows + tiles - 1) / tiles] = true;
 }
 
-/* The heights that occur in any panel: of a number of neighbouring tiles of the phase that as even a cut as can be may give. */
-static plan_tiles cut_tiles(plan *p, const plan_phase *f, int64_t scale, int tile)
+/* The heights that occur in any panel: of a number of neighbouring tiles of the phase that as even a cut as can be may give, or of the whole of up to
+ * `together` images. */
+static plan_tiles cut_tiles(plan *p, const plan_phase *f, int64_t scale, int tile, int together)
 {
     bool *const occurs = arena_array(p->arena, (size_t)tile + 1, sizeof *occurs);
     for (int64_t panels = f->panels, before = 0; panels <= f->tiles; panels++) {
@@ -32,6 +34,7 @@ static plan_tiles cut_tiles(plan *p, const plan_phase *f, int64_t scale, int til
         }
         before = few;
     }
+    for (int64_t images = 2; images <= together; images++) mark_heights(occurs, images * f->rows * scale, tile);
     plan_tiles t = { .tile = tile, .low = 1, .gemm = -1, .gemm_add = -1 };
     int high = tile;
     while (!occurs[t.low]) t.low++;
@@ -137,7 +140,7 @@ static void attention_kernels(plan *p, plan_step *t, const plan_phase *f, int ti
     const int heads = (int)q->shape[2], d = (int)q->shape[3], keys = (int)v->shape[1], groups = (int)v->shape[2], e = (int)v->shape[3];
     const int ldk = transposed ? (int)k->shape[3] : (int)plan_round_up(keys, KEY_BLOCK);
     const int64_t scale = q->shape[0] == 1 ? 1 : q->shape[1];
-    t->tiles[0] = t->tiles[1] = cut_tiles(p, f, scale, tile);
+    t->tiles[0] = t->tiles[1] = cut_tiles(p, f, scale, tile, 1);
     score_kernels(p, &t->tiles[0], ldk, d, row_stride(q, heads * d));
     value_kernels(p, &t->tiles[1], e, keys, row_stride(v, groups * e), ldk, heads * e);
     const int rows = t->tiles[0].low + t->tiles[0].heights - 1;
@@ -154,10 +157,12 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
     const int64_t natural = n->op == IR_LINEAR || n->op == IR_MLP
                                 ? plan_value_of(s, n->output[0])->elements / last_size(plan_value_of(s, n->output[0])) : t->rows;
     const int64_t scale = natural / f->rows;
+    const int own = (int)((natural + tile - 1) / tile), even = own ? (int)((natural + own - 1) / own) : tile;
+    const int height = f->joint && even >= TALL_ROWS && even < tile ? even : tile;   /* several images' tiles are then as one image's */
     if (n->op == IR_LINEAR) {
         const plan_value *x = plan_value_of(s, n->input[0]);
         const int k = last_size(x), out = last_size(plan_value_of(s, n->output[0]));
-        t->tiles[0] = cut_tiles(p, f, scale, tile);
+        t->tiles[0] = cut_tiles(p, f, scale, height, f->joint ? p->together : 1);
         set_shape(&t->tiles[0], out, k, row_stride(x, k), out);
         t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], k, true);
     } else if (n->op == IR_MLP) {
@@ -165,7 +170,7 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
         const int k = last_size(x), hidden = last_size(up), out = last_size(plan_value_of(s, n->output[0]));
         const int activated = (int)plan_value_of(s, n->input[3])->shape[0];
         const int chunk = activated == hidden ? hidden_chunk(hidden) : hidden;
-        t->tiles[0] = t->tiles[1] = cut_tiles(p, f, scale, tile);
+        t->tiles[0] = t->tiles[1] = cut_tiles(p, f, scale, height, f->joint ? p->together : 1);
         t->tiles[0].chunk = t->tiles[1].chunk = chunk;
         set_shape(&t->tiles[0], hidden, k, row_stride(x, k), chunk);
         set_shape(&t->tiles[1], out, activated, chunk, out);

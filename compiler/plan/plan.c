@@ -71,11 +71,10 @@ plan *plan_make(arena *a, const ir_graph *g, const plan_options *o, diag *d)
     for (int i = 0; i < g->functions; i++) plan_place_values(p, &p->function[i]);
     plan_place_values(p, &p->main);
     plan_make_phases(p, &p->main, o);
+    for (int i = 0; i < g->functions; i++) plan_make_phases(p, &p->function[i], o);
+    plan_join_images(p, o);
     plan_choose_kernels(p, &p->main, o);
-    for (int i = 0; i < g->functions; i++) {
-        plan_make_phases(p, &p->function[i], o);
-        plan_choose_kernels(p, &p->function[i], o);
-    }
+    for (int i = 0; i < g->functions; i++) plan_choose_kernels(p, &p->function[i], o);
     for (int i = 0; i < g->functions; i++)
         if (!plan_check_steps(&p->function[i], d)) return NULL;
     if (!plan_check_steps(&p->main, d)) return NULL;

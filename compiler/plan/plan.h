@@ -5,7 +5,9 @@
  * tiles; a few neighbouring tiles are a panel, which a thread claims (the more threads, the fewer tiles a panel); its *steps* run one after another
  * on a panel, reading only rows of that panel of what the phase itself makes. Between phases stands a barrier.
  * A value lives in one place: a graph's parameter or result (the caller's pointer), the frame (one an image in flight), or the scratch (one a thread:
- * values that live within one phase, a panel of rows at a time). */
+ * values that live within one phase, a panel of rows at a time).
+ * Where an image has few rows, a worker may run several images of the batch together, each step for all of them before the next, so that weights are
+ * read once for all. Then every value stands once for each image, image after image, and addresses are multiplied by the images. */
 #ifndef VITCC_PLAN_PLAN_H
 #define VITCC_PLAN_PLAN_H
 
@@ -80,6 +82,7 @@ typedef struct plan_phase {
     plan_step **step;
     int64_t scratch_bytes, scratch_bound;
     bool all_once;                   /* no step runs by panel */
+    bool joint;                      /* images that run together are one panel; else they run the phase one after another */
 } plan_phase;
 
 typedef struct plan_item { plan_phase *phase; const ir_node *call; int function; } plan_item;   /* one of phase and call is NULL */
@@ -117,6 +120,7 @@ typedef struct plan {
     const ir_graph *graph;
     int64_t *symbol;                 /* every run-time symbol's value while planning: 1 */
     int batch_symbol;                /* -1: a static model */
+    int together;                    /* images that a worker runs at a time, at most */
     plan_scope main;
     int functions;
     plan_scope *function;            /* as graph->function */
@@ -130,7 +134,7 @@ typedef struct plan {
     double linear_flop, linear_gemm_flop;
 } plan;
 
-typedef struct plan_options { int panel_rows; /* 0: the default */ int tile_rows; } plan_options;
+typedef struct plan_options { int panel_rows, tile_rows, panel_images; } plan_options;   /* 0: chosen */
 
 /* Plans a verified graph. Errors (a graph that mixes images, a function that cannot be planned by itself) are reported to d; NULL then. */
 plan *plan_make(arena *a, const ir_graph *g, const plan_options *o, diag *d);
@@ -144,6 +148,10 @@ int64_t plan_round_up(int64_t n, int64_t to);
 int64_t plan_dim(const plan *p, dim d);                                    /* with N = 1 */
 /* First row of panel i, if the phase is cut into f->panels of them; i = panels: the row after the last. */
 int64_t plan_panel_row(const plan_phase *f, int i);
+/* Does this input of the main graph hold the batch? Then each image has its own part of it. */
+bool plan_is_batched(const plan *p, const ir_value *v);
+/* Is v the whole of its storage, without gaps, so that those of several images are one array of rows? */
+bool plan_is_whole(const plan_value *x);
 /* The field through which scope s reads constant v in this layout; added if it is new. index: 0 main, 1 + f function f. */
 int plan_field_of(plan *p, int index, const ir_value *v, plan_layout layout, int block, const char *name);
 

@@ -26,6 +26,9 @@ bool plan_is_panel_of_base(const plan_value *x);
 /* phases.c: steps into phases, phases into panels. */
 void plan_make_phases(plan *p, plan_scope *s, const plan_options *o);
 
+/* together.c: how many images a worker runs at a time, and which phases then have all of them in one panel. */
+void plan_join_images(plan *p, const plan_options *o);
+
 /* kernels.c: tiles and matrix kernels of every step, and its own scratch. */
 void plan_choose_kernels(plan *p, plan_scope *s, const plan_options *o);
 

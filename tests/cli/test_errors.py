@@ -179,6 +179,7 @@ USAGE = [
     (["compile", M, *O, "--kernels", "magic"], "--kernels is jit, aot or portable, not magic"),
     (["compile", M, *O, "--panel-rows", "0"], "--panel-rows wants a number from 1 to 65536, not 0"),
     (["compile", M, *O, "--tile-rows", "70000"], "--tile-rows wants a number from 1 to 65536, not 70000"),
+    (["compile", M, *O, "--panel-images", "two"], "--panel-images wants a number from 1 to 65536, not two"),
     (["compile", M, *O, "--no-pass", "none"], "--no-pass: there is no pass none"),
     (["check", M, "--dump-after", "none"], "--dump-after: there is no pass none"),
     (["compile", M, *O, *["--no-pass", "dce"] * 65], "too many --no-pass"),

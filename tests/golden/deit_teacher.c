@@ -56,12 +56,12 @@ struct deit_teacher_model {
 struct deit_teacher_session {
     const deit_teacher_model *model;
     team team;
-    int64_t max_batch;
-    unsigned char *frame, *scratch;   /* one of each a thread */
+    int64_t max_batch, group;         /* images in a run, and that a thread runs at a time, at most */
+    unsigned char *frame, *scratch;   /* of each thread, for `group` images each */
     void *owned;                      /* freed when the session stops */
     _Atomic int busy;
     /* of the running call */
-    int64_t batch, alone;             /* images in all; those that a thread does by itself */
+    int64_t batch, alone, groups;     /* images in all; those that a thread does by itself, a group at a time */
     _Atomic int64_t next;
     deit_teacher_inputs in;
     deit_teacher_outputs out;
@@ -230,8 +230,9 @@ static void phase_7(worker *w, const struct deit_teacher_model *m, const struct 
 }
 
 /* One image. frame: 11264 bytes that the image's values share; scratch: 9216 bytes of this worker. */
-static void run_image(worker *w, const struct deit_teacher_model *m, unsigned char *frame, unsigned char *scratch, const deit_teacher_inputs *in, const deit_teacher_outputs *out)
+static void run_images(worker *w, const struct deit_teacher_model *m, unsigned char *frame, unsigned char *scratch, int64_t images, const deit_teacher_inputs *in, const deit_teacher_outputs *out)
 {
+    (void)images;
     phase_1(w, m, &m->constants, frame, scratch, in);
     phase_2(w, m, &m->constants, frame, scratch, in);
     phase_3(w, m, &m->constants, frame, scratch, in);
@@ -362,6 +363,7 @@ enum {
     SCRATCH_BYTES = 12288,
     SECTIONS = 29,
     GEMMS = 36,
-    FIXED_BATCH = 1   /* 0: any */
+    FIXED_BATCH = 1,   /* 0: any */
+    TOGETHER = 1   /* images that a thread runs at a time, at most */
 };
 #include "runtime/interface.h"

@@ -57,12 +57,12 @@ struct digits_model {
 struct digits_session {
     const digits_model *model;
     team team;
-    int64_t max_batch;
-    unsigned char *frame, *scratch;   /* one of each a thread */
+    int64_t max_batch, group;         /* images in a run, and that a thread runs at a time, at most */
+    unsigned char *frame, *scratch;   /* of each thread, for `group` images each */
     void *owned;                      /* freed when the session stops */
     _Atomic int busy;
     /* of the running call */
-    int64_t batch, alone;             /* images in all; those that a thread does by itself */
+    int64_t batch, alone, groups;     /* images in all; those that a thread does by itself, a group at a time */
     _Atomic int64_t next;
     digits_inputs in;
     digits_outputs out;
@@ -211,8 +211,9 @@ static void phase_7(worker *w, const struct digits_model *m, const struct consta
 }
 
 /* One image. frame: 16128 bytes that the image's values share; scratch: 13056 bytes of this worker. */
-static void run_image(worker *w, const struct digits_model *m, unsigned char *frame, unsigned char *scratch, const digits_inputs *in, const digits_outputs *out)
+static void run_images(worker *w, const struct digits_model *m, unsigned char *frame, unsigned char *scratch, int64_t images, const digits_inputs *in, const digits_outputs *out)
 {
+    (void)images;
     phase_1(w, m, &m->constants, frame, scratch, in);
     static const size_t encoder_block_at[2][2] = {   /* where each call reads, then writes: bytes in the frame */
         { 6144, 6144 },
@@ -347,6 +348,7 @@ enum {
     SCRATCH_BYTES = 16384,
     SECTIONS = 35,
     GEMMS = 36,
-    FIXED_BATCH = 0   /* 0: any */
+    FIXED_BATCH = 0,   /* 0: any */
+    TOGETHER = 1   /* images that a thread runs at a time, at most */
 };
 #include "runtime/interface.h"

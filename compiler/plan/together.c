@@ -1,0 +1,89 @@
+/* Images of a batch that a worker runs together. A panel reads all weights; where an image has too few rows to fill one, several images share it. */
+#include "plan_private.h"
+
+enum {
+    ROWS = 200,                /* of all images of a panel: as many as one image's largest panel has (phases.c) */
+    IMAGES = 8,                /* at most: each has its own frame */
+    WEIGHTS = 4 << 20          /* bytes; fewer stay near the core from one image to the next */
+};
+
+bool plan_is_batched(const plan *p, const ir_value *v)
+{
+    return p->batch_symbol >= 0 && v->type.rank && dim_mentions(v->type.dim[0], p->batch_symbol);
+}
+
+bool plan_is_whole(const plan_value *x)
+{
+    return !x->offset && x->elements == x->base->elements && x->row_elements == x->row_stride;
+}
+
+/* What a function is given and gives must be whole values, each image with its own. */
+static bool calls_are_whole(const plan *p)
+{
+    const plan_scope *s = &p->main;
+    for (int i = 0; i < s->items; i++) {
+        const ir_node *n = s->item[i].call;
+        for (int j = 0; n && j < n->inputs + n->outputs; j++) {
+            const plan_value *x = plan_value_of(s, j < n->inputs ? n->input[j] : n->output[j - n->inputs]);
+            if (x->space == SPACE_CONSTANT) continue;
+            if (!plan_is_whole(x) || (x->base->space == SPACE_ARGUMENT && !plan_is_batched(p, x->base->value))) return false;
+        }
+    }
+    return true;
+}
+
+typedef struct joint_work { int64_t rows, weights; } joint_work;   /* most rows of a linear layer or MLP, elements of all their weights */
+
+static void add_step(joint_work *w, const plan_step *t, int64_t times)
+{
+    const bool mlp = t->node->op == IR_MLP;
+    if (!mlp && t->node->op != IR_LINEAR) return;
+    const plan_value *out = plan_value_of(t->scope, t->node->output[0]);
+    const int64_t rows = out->elements / out->shape[out->value->type.rank - 1];
+    if (rows > w->rows) w->rows = rows;
+    w->weights += times * plan_value_of(t->scope, t->node->input[1])->elements;
+    if (mlp) w->weights += times * plan_value_of(t->scope, t->node->input[3])->elements;
+}
+
+/* Marks the phases that may hold several images in a panel: those of few rows, which one worker runs as one panel. */
+static void mark_phases(plan_scope *s, int64_t rows, joint_work *w, int64_t times)
+{
+    for (int i = 0; i < s->items; i++) {
+        plan_phase *f = s->item[i].phase;
+        if (!f || f->panels > 1) continue;
+        joint_work own = { 0, 0 };
+        for (int j = 0; j < f->steps; j++) add_step(&own, f->step[j], times);
+        f->joint = own.rows <= rows;
+        if (!f->joint) continue;
+        w->weights += own.weights;
+        if (own.rows > w->rows) w->rows = own.rows;
+    }
+}
+
+static void separate_phases(plan_scope *s)
+{
+    for (int i = 0; i < s->items; i++)
+        if (s->item[i].phase) s->item[i].phase->joint = false;
+}
+
+static int64_t calls_of(const plan *p, int function)
+{
+    int64_t n = 0;
+    for (int i = 0; i < p->main.items; i++) n += p->main.item[i].call && p->main.item[i].function == function;
+    return n;
+}
+
+void plan_join_images(plan *p, const plan_options *o)
+{
+    p->together = 1;
+    if (p->batch_symbol < 0 || !calls_are_whole(p)) return;
+    joint_work all = { 0, 0 };
+    const int64_t most = o->panel_images ? INT64_MAX : ROWS / 2;
+    mark_phases(&p->main, most, &all, 1);
+    for (int i = 0; i < p->functions; i++) mark_phases(&p->function[i], most, &all, calls_of(p, i));
+    if (o->panel_images) p->together = o->panel_images;
+    else if (all.weights * 4 > WEIGHTS) p->together = ROWS / (int)all.rows < IMAGES ? ROWS / (int)all.rows : IMAGES;
+    if (p->together > 1) return;
+    separate_phases(&p->main);
+    for (int i = 0; i < p->functions; i++) separate_phases(&p->function[i]);
+}
