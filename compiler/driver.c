@@ -108,6 +108,7 @@ static status prepare(driver *d)
     if (s == STATUS_OK && !widen_halves(d->graph, d->diag)) s = STATUS_TYPE;
     if (s == STATUS_OK) s = run_passes(d);
     if (s == STATUS_OK && !lower_types(d->graph, &c)) s = STATUS_CODEGEN;
+    if (s == STATUS_OK && !lower_few_rows(d->graph, &c, PLAN_FEW_ROWS, PLAN_MANY_WEIGHTS)) s = STATUS_CODEGEN;
     if (s == STATUS_OK && !ir_verify(d->graph, d->diag)) s = STATUS_VERIFY;
     if (s != STATUS_OK && !diag_errors(d->diag)) diag_error(d->diag, s, NULL, "element types");
     return s == STATUS_OK ? s : diag_first(d->diag);

@@ -44,14 +44,21 @@ TEMPLATE void linear_block_f32(gemm_code *const *code, const float *x, int ldx, 
     }
 }
 
-TEMPLATE void linear_f32(gemm_code *const *code, const float *x, int ldx, const float *w, float *y, int ldy, int rows, size_t first_row, int n,
-                         int k, int part, int bn, int tile, int low, epilogue_f32 *epilogue, const void *operands)
+/* The outputs from `from` on (a multiple of bn) to end - 1. */
+TEMPLATE void linear_columns_f32(gemm_code *const *code, const float *x, int ldx, const float *w, float *y, int ldy, int rows, size_t first_row,
+                                 int from, int end, int n, int k, int part, int bn, int tile, int low, epilogue_f32 *epilogue, const void *operands)
 {
-    for (int column = 0; column < n; column += bn) {
+    for (int column = from; column < end; column += bn) {
         const int width = n - column < bn ? n - column : bn;
         linear_block_f32(code, x, ldx, w + (ptrdiff_t)column * k, y + column, ldy, rows, first_row, k, part, width, width != bn, tile, low, k <= part,
                          0, column, epilogue, operands);
     }
+}
+
+TEMPLATE void linear_f32(gemm_code *const *code, const float *x, int ldx, const float *w, float *y, int ldy, int rows, size_t first_row, int n,
+                         int k, int part, int bn, int tile, int low, epilogue_f32 *epilogue, const void *operands)
+{
+    linear_columns_f32(code, x, ldx, w, y, ldy, rows, first_row, 0, n, n, k, part, bn, tile, low, epilogue, operands);
 }
 
 #endif

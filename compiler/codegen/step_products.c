@@ -67,6 +67,15 @@ static void collect_extras(codegen *g, const step_site *at, int first, strbuf *p
     }
 }
 
+/* "1, row, rows": all rows, and which blocks of columns. */
+static const char *column_rows(codegen *g, const step_site *at)
+{
+    const plan_value *out = codegen_output_value(at);
+    const long long rows = out->elements / out->shape[out->value->type.rank - 1];
+    const char *all = at->phase->joint && !g->each ? arena_printf(g->arena, "%lld * images", rows) : arena_printf(g->arena, "%lld", rows);
+    return arena_printf(g->arena, "%s, row, rows", all);
+}
+
 void codegen_linear(codegen *g, strbuf *to, const step_site *at)
 {
     arena *a = g->arena;
@@ -76,24 +85,27 @@ void codegen_linear(codegen *g, strbuf *to, const step_site *at)
     const bool bias = n->inputs > 2 && n->input[2];
     strbuf parameters = strbuf_in(a), operands = strbuf_in(a), arguments = strbuf_in(a), body = strbuf_in(a);
     strbuf_printf(&parameters, "gemm_code *const *code, const float *x, const float *w, %s", bias ? "const float *bias, " : "");
-    strbuf_printf(&arguments, "m->code, %s, %s, ", codegen_input(g, at, 0, true),
+    const bool columns = at->step->columns;
+    strbuf_printf(&arguments, "m->code, %s, %s, ", codegen_input(g, at, 0, !columns),
                   codegen_weight(g, at->scope, at->index, n->input[1], LAYOUT_PACKED, t->width, "w"));
     if (bias) {
         strbuf_printf(&arguments, "%s, ", codegen_weight(g, at->scope, at->index, n->input[2], LAYOUT_PLAIN, 0, "b"));
         strbuf_add(&operands, "{ bias, 0, 1 }");
     }
     collect_extras(g, at, 3, &parameters, &operands, &arguments);
-    strbuf_add(&parameters, "float *y, int64_t rows");
+    strbuf_printf(&parameters, "float *y, int64_t rows%s", columns ? ", int64_t first, int64_t blocks" : "");
     print_epilogue(g, &body, "out", e, bias, n->inputs > 3 ? n->inputs - 3 : 0);
     strbuf_printf(&body, "static void $(%s)\n{\n", parameters.text);
     if (operands.length) strbuf_printf(&body, "    const operand_f32 operands[] = { %s };\n", operands.text);
-    strbuf_printf(&body, "    linear_f32(code + %d, x, %d, w, y, %d, (int)rows, 0, %d, %d, %d, %d, %d, %d, %s, %s);\n"
+    const char *range = columns ? arena_printf(a, "(int)first * %d, (int)(first + blocks) * %d < %d ? (int)(first + blocks) * %d : %d, ", t->width, t->width,
+                                               t->n, t->width, t->n) : "";
+    strbuf_printf(&body, "    %s(code + %d, x, %d, w, y, %d, (int)rows, 0, %s%d, %d, %d, %d, %d, %d, %s, %s);\n"
                          "}\n",
-                  t->gemm, t->ldx, t->ldy, t->n, t->k, t->part, t->width, t->tile, t->low, e || bias ? "$_out_tile" : "tile_as_is_f32",
+                  columns ? "linear_columns_f32" : "linear_f32", t->gemm, t->ldx, t->ldy, range, t->n, t->k, t->part, t->width, t->tile, t->low, e || bias ? "$_out_tile" : "tile_as_is_f32",
                   operands.length ? "operands" : "NULL");
-    const char *wish = arena_printf(a, "linear_%d_to_%d%s", t->k, t->n, suffix(a, e));
+    const char *wish = arena_printf(a, "linear_%d_to_%d%s%s", t->k, t->n, suffix(a, e), columns ? "_columns" : "");
     codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text),
-                 arena_printf(a, "%s%s, %s", arguments.text, codegen_output(g, at, 0, true), codegen_rows(g, at, true)));
+                 arena_printf(a, "%s%s, %s", arguments.text, codegen_output(g, at, 0, !columns), columns ? column_rows(g, at) : codegen_rows(g, at, true)));
 }
 
 /* Defines $_up_value and $_up_tile of a gated MLP: in0 is the first half with its bias, in1 the second, which operand 0 points at. */

@@ -107,7 +107,7 @@ static bool spans_images(const codegen *g, const step_site *at)
         const plan_value *x = codegen_input_value(at, i);
         if (!x || (x->space == SPACE_CONSTANT && (i < weights || x->elements == 1 || (x->elements == columns && x->shape[x->value->type.rank - 1] == columns))))
             continue;
-        if (x->space == SPACE_CONSTANT || (i && i < weights) || !at->step->aligned[i] || !joins_images(g, at, x)) return false;
+        if (x->space == SPACE_CONSTANT || (i && i < weights) || (!at->step->aligned[i] && !at->step->columns) || !joins_images(g, at, x)) return false;
     }
     return true;
 }

@@ -4,7 +4,6 @@
 enum {
     TILE_ROWS = 33,      /* tallest tile of a linear layer: a multiple of the 3 rows that AVX2 kernels hold in registers; 50 or 99 are no faster */
     QUERY_ROWS = 66,     /* of attention, whose kernels read as many keys for fewer sums: 8 per cent faster than 33 */
-    BLOCK = 32,          /* output features a block of weights: on AVX2 (Zen 3) 92 % of peak where 64 gives 74 */
     TALL_ROWS = 24,      /* such tiles are as fast as taller ones, within 1 % */
     KEY_BLOCK = 32,      /* keys a block of scores, for the same reason; keys are padded to a multiple */
     VALUE_KEYS = 192,    /* keys whose values are summed at a time: so many stay near the core; 4 per cent faster with 577 keys, 16 with 1,370 */
@@ -18,6 +17,17 @@ static void mark_heights(bool *occurs, int64_t rows, int tile)
 {
     const int64_t tiles = (rows + tile - 1) / tile;
     occurs[rows / tiles] = occurs[(rows + tiles - 1) / tiles] = true;
+}
+
+static plan_tiles tiles_of(const bool *occurs, int tile)
+{
+    plan_tiles t = { .tile = tile, .low = 1, .gemm = -1, .gemm_add = -1 };
+    int high = tile;
+    while (!occurs[t.low]) t.low++;
+    while (!occurs[high]) high--;
+    t.heights = high - t.low + 1;
+    t.occurs = occurs + t.low;
+    return t;
 }
 
 /* The heights that occur in any panel: of a number of neighbouring tiles of the phase that as even a cut as can be may give, or of the whole of up to
@@ -35,13 +45,15 @@ static plan_tiles cut_tiles(plan *p, const plan_phase *f, int64_t scale, int til
         before = few;
     }
     for (int64_t images = 2; images <= together; images++) mark_heights(occurs, images * f->rows * scale, tile);
-    plan_tiles t = { .tile = tile, .low = 1, .gemm = -1, .gemm_add = -1 };
-    int high = tile;
-    while (!occurs[t.low]) t.low++;
-    while (!occurs[high]) high--;
-    t.heights = high - t.low + 1;
-    t.occurs = occurs + t.low;
-    return t;
+    return tiles_of(occurs, tile);
+}
+
+/* The heights of all rows of up to `together` images, each of which has `rows`. */
+static plan_tiles cut_whole(plan *p, int64_t rows, int tile, int together)
+{
+    bool *const occurs = arena_array(p->arena, (size_t)tile + 1, sizeof *occurs);
+    for (int images = 1; images <= together; images++) mark_heights(occurs, images * rows, tile);
+    return tiles_of(occurs, tile);
 }
 
 static bool same_gemm(const plan_gemm *a, const plan_gemm *b)
@@ -82,7 +94,7 @@ static int linear_kernels(plan *p, plan_tiles *t, int depth, bool direct)
 
 static void set_shape(plan_tiles *t, int n, int k, int ldx, int ldy)
 {
-    t->width = n < BLOCK ? n : BLOCK;
+    t->width = n < PLAN_BLOCK ? n : PLAN_BLOCK;
     t->n = n, t->k = k, t->ldx = ldx, t->ldy = ldy;
 }
 
@@ -118,7 +130,7 @@ static void value_kernels(plan *p, plan_tiles *t, int e, int keys, int ldv, int 
 static int hidden_chunk(int hidden)
 {
     for (int parts = (hidden + HIDDEN - 1) / HIDDEN; hidden / parts >= HIDDEN / 3; parts++)
-        if (hidden % (parts * BLOCK) == 0) return hidden / parts;
+        if (hidden % (parts * PLAN_BLOCK) == 0) return hidden / parts;
     return hidden;
 }
 
@@ -162,7 +174,8 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
     if (n->op == IR_LINEAR) {
         const plan_value *x = plan_value_of(s, n->input[0]);
         const int k = last_size(x), out = last_size(plan_value_of(s, n->output[0]));
-        t->tiles[0] = cut_tiles(p, f, scale, height, f->joint ? p->together : 1);
+        const int together = f->joint ? p->together : 1;
+        t->tiles[0] = t->columns ? cut_whole(p, natural, tile, together) : cut_tiles(p, f, scale, height, together);
         set_shape(&t->tiles[0], out, k, row_stride(x, k), out);
         t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], k, true);
     } else if (n->op == IR_MLP) {

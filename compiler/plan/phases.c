@@ -2,11 +2,14 @@
  * starts a new one. */
 #include "plan_private.h"
 
+#include <limits.h>
+
 enum {
     /* No panel has more: each reads all weights once. On Zen 3 an MLP runs at 87 % of peak with 197 rows, 83 with 99, 77 with 50. */
     PANEL_ROWS = 200,
     TILE_ROWS = 33,    /* about so many in the smallest panel: balanced for two, three and six threads */
     SHARED_ROWS = 16,  /* a phase of fewer rows cannot be shared out well: a step of many rows had better not join it… */
+    TILE_BLOCKS = 2,   /* blocks of output features in the smallest panel, where threads share those */
     FEW_ROWS = 48      /* …but one of so few is not worth a barrier */
 };
 
@@ -20,6 +23,7 @@ static bool has_work(const plan_scope *s, const ir_node *n)
 /* Do the step's rows fall into the phase's? Attentions and transpositions of keys count their rows one by one. */
 static bool rows_suit(const plan_phase *f, const plan_step *t)
 {
+    if (t->columns != f->step[0]->columns) return false;
     if (t->rows == f->rows) return true;
     if (t->unit || t->scattered || t->node->op == IR_ATTENTION || t->rows % f->rows) return false;
     return f->rows >= SHARED_ROWS || t->rows <= FEW_ROWS;
@@ -95,6 +99,7 @@ static void cut_panels(plan_phase *f, int height, int tile)
 {
     bool unit = false;
     int64_t scale = 1;
+    if (f->step[0]->columns) height = INT_MAX, tile = TILE_BLOCKS;
     for (int i = 0; i < f->steps; i++) {
         const plan_step *t = f->step[i];
         unit |= t->unit;
@@ -131,7 +136,7 @@ void plan_make_phases(plan *p, plan_scope *s, const plan_options *o)
         t->node = n;
         t->scope = s;
         t->aligned = arena_array(p->arena, (size_t)n->inputs + 1, sizeof *t->aligned);
-        plan_describe_step(t);
+        plan_describe_step(t, o);
         if (!f || !joins(s, f, t, s->items - 1)) {
             f = arena_alloc(p->arena, sizeof *f);
             add_item(p->arena, s, (plan_item){ .phase = f, .function = -1 });

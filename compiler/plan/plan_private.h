@@ -19,7 +19,7 @@ bool plan_is_constant_parameter(const plan *p, const ir_graph *function, int i);
 void plan_place_values(plan *p, plan_scope *s);
 
 /* steps.c: what a node reads and writes by rows. */
-void plan_describe_step(plan_step *s);
+void plan_describe_step(plan_step *s, const plan_options *o);
 /* Is value x, read or written by rows, a panel of its base for every panel of a phase? */
 bool plan_is_panel_of_base(const plan_value *x);
 

@@ -98,7 +98,17 @@ bool plan_is_panel_of_base(const plan_value *x)
     return runs * x->row_stride == x->base->elements && x->offset + x->row_elements <= x->row_stride;
 }
 
-void plan_describe_step(plan_step *s)
+/* Few rows and many weights: threads share the columns of the result. */
+static void share_columns(plan_step *s, const plan_value *out, int64_t many)
+{
+    const int64_t width = out->shape[out->value->type.rank - 1];
+    if (s->unit || s->rows > PLAN_FEW_ROWS || width <= PLAN_BLOCK || value(s, 1)->elements < many) return;
+    s->columns = s->scattered = true;
+    s->rows = (width + PLAN_BLOCK - 1) / PLAN_BLOCK;
+    for (int i = 0; i < s->node->inputs; i++) s->aligned[i] = false;
+}
+
+void plan_describe_step(plan_step *s, const plan_options *o)
 {
     const ir_node *n = s->node;
     const plan_value *out = plan_value_of(s->scope, n->output[0]);
@@ -111,6 +121,7 @@ void plan_describe_step(plan_step *s)
     case IR_LINEAR:
         describe_operands(s, 3, out);
         s->aligned[0] = true;
+        share_columns(s, out, o->many_weights ? o->many_weights : PLAN_MANY_WEIGHTS);
         break;
     case IR_MLP:
         describe_operands(s, 5, out);

@@ -46,17 +46,16 @@ static void add_step(joint_work *w, const plan_step *t, int64_t times)
 }
 
 /* Marks the phases that may hold several images in a panel: those of few rows, which one worker runs as one panel. */
-static void mark_phases(plan_scope *s, int64_t rows, joint_work *w, int64_t times)
+static void mark_phases(plan_scope *s, int64_t rows, joint_work *w, joint_work *apart, int64_t times)
 {
     for (int i = 0; i < s->items; i++) {
         plan_phase *f = s->item[i].phase;
-        if (!f || f->panels > 1) continue;
         joint_work own = { 0, 0 };
-        for (int j = 0; j < f->steps; j++) add_step(&own, f->step[j], times);
-        f->joint = own.rows <= rows;
-        if (!f->joint) continue;
-        w->weights += own.weights;
-        if (own.rows > w->rows) w->rows = own.rows;
+        for (int j = 0; f && j < f->steps; j++) add_step(&own, f->step[j], times);
+        if (f) f->joint = f->panels == 1 && own.rows <= rows;
+        joint_work *to = f && f->joint ? w : apart;
+        to->weights += own.weights;
+        if (own.rows > to->rows) to->rows = own.rows;
     }
 }
 
@@ -77,12 +76,12 @@ void plan_join_images(plan *p, const plan_options *o)
 {
     p->together = 1;
     if (p->batch_symbol < 0 || !calls_are_whole(p)) return;
-    joint_work all = { 0, 0 };
+    joint_work all = { 0, 0 }, apart = { 0, 0 };
     const int64_t most = o->panel_images ? INT64_MAX : ROWS / 2;
-    mark_phases(&p->main, most, &all, 1);
-    for (int i = 0; i < p->functions; i++) mark_phases(&p->function[i], most, &all, calls_of(p, i));
+    mark_phases(&p->main, most, &all, &apart, 1);
+    for (int i = 0; i < p->functions; i++) mark_phases(&p->function[i], most, &all, &apart, calls_of(p, i));
     if (o->panel_images) p->together = o->panel_images;
-    else if (all.weights * 4 > WEIGHTS) p->together = ROWS / (int)all.rows < IMAGES ? ROWS / (int)all.rows : IMAGES;
+    else if (all.weights * 4 > WEIGHTS && all.weights > apart.weights) p->together = ROWS / (int)all.rows < IMAGES ? ROWS / (int)all.rows : IMAGES;
     if (p->together > 1) return;
     separate_phases(&p->main);
     for (int i = 0; i < p->functions; i++) separate_phases(&p->function[i]);

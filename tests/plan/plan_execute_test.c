@@ -208,7 +208,7 @@ static void plans_compute_what_graphs_mean(void **state)
         arena *a = arena_new();
         diag *d = diag_new(a, "random");
         ir_graph *g = random_make(a, d, 90000 + (uint64_t)seed, 4 + seed % 19, seed % 3 == 0 ? 0 : seed % 5 == 0 ? 2 : seed % 7 == 0 ? 3 : 1);
-        const plan_options o = { .panel_rows = 3 + seed % 14, .tile_rows = 1 + seed % 9 };
+        const plan_options o = { .panel_rows = 3 + seed % 14, .tile_rows = 1 + seed % 9, .many_weights = seed % 3 == 0 };
         plan *p = g ? plan_make(a, g, &o, d) : NULL;
         if (!p) {
             diag_print(d, stderr);

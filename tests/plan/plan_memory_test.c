@@ -157,7 +157,7 @@ static void no_two_live_values_overlap(void **state)
         arena *a = arena_new();
         diag *d = diag_new(a, "random");
         ir_graph *g = random_make(a, d, (uint64_t)seed, 4 + seed % 23, seed % 3 == 0 ? 0 : seed % 5 == 0 ? 2 : seed % 7 == 0 ? 3 : seed % 2);
-        const plan_options o = { .panel_rows = 3 + seed % 14, .tile_rows = 1 + seed % 9 };
+        const plan_options o = { .panel_rows = 3 + seed % 14, .tile_rows = 1 + seed % 9, .many_weights = seed % 3 == 0 };
         plan *p = g ? plan_make(a, g, &o, d) : NULL;
         if (!p) {
             diag_print(d, stderr);

@@ -132,6 +132,10 @@ static inline bool walk_writes(const plan_phase *f, const plan_step *t, int o, i
         }
         return false;
     }
+    if (t->columns) {
+        const int64_t block = e % x->shape[x->value->type.rank - 1] / PLAN_BLOCK;
+        return block >= plan_panel_row(f, panel) && block < plan_panel_row(f, panel + 1);
+    }
     if (!t->scattered && o == 0) return e >= walk_from(f, x->elements, panel) && e < walk_from(f, x->elements, panel + 1);
     const int64_t first = plan_panel_row(f, panel), end = plan_panel_row(f, panel + 1);
     const int64_t image = e / (x->elements / x->shape[0]);

@@ -1,0 +1,41 @@
+"""Layers of few rows and many weights: threads share their output features, and every number of threads gives the same bits."""
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from conftest import VITCC, run, session
+from library import Library, link
+
+BATCH = 5
+
+
+def mlp(path, rows, width, hidden):
+    """x + W2 gelu(W1 x + b1) + b2."""
+    rng = np.random.default_rng(rows)
+    stored = {"w1": (width, hidden), "b1": (hidden,), "w2": (hidden, width), "b2": (width,)}
+    weights = [numpy_helper.from_array((rng.standard_normal(s) / np.sqrt(s[0])).astype(np.float32), n) for n, s in stored.items()]
+    nodes = [("MatMul", "x w1", "u"), ("Add", "u b1", "v"), ("Gelu", "v", "h"), ("MatMul", "h w2", "d"), ("Add", "d b2", "e"), ("Add", "e x", "y")]
+    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, ["N", rows, width]) for n in "xy")
+    graph = helper.make_graph([helper.make_node(op, i.split(), [o]) for op, i, o in nodes], "mlp", [x], [y], weights)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9), path)
+
+
+@pytest.mark.parametrize("rows,width,hidden,shared", [(1, 256, 1024, True), (3, 260, 1030, True), (8, 512, 512, True), (9, 256, 1024, False),
+                                                      (1, 128, 512, False)])
+def test_same_bits_on_all_threads(rows, width, hidden, shared, tmp_path):
+    model, out = tmp_path / "model.onnx", tmp_path / "out"
+    mlp(model, rows, width, hidden)
+    run(VITCC, "compile", model, "-o", out, "--name", "model", "-q", "--kernels", "jit" if rows == 1 else "portable")
+    code = (out / "model.c").read_text()
+    assert code.count("_columns(") == 2 * shared
+    loaded = Library(link(out, rows, rows == 1), BATCH)
+    for batch in range(1, BATCH + 1):
+        x = np.random.default_rng(batch).standard_normal((batch, rows, width), np.float32)
+        got = [np.full_like(x, np.nan) for _ in range(3)]
+        for which in range(3):
+            loaded.run(which, [x], [got[which]])
+            np.testing.assert_array_equal(got[which], got[0])
+        theirs = session(model).run(None, {"x": x})[0]
+        assert np.abs(got[0] - theirs).max() <= 2e-6 * np.abs(theirs).max()
+    loaded.close()
