@@ -22,5 +22,6 @@ torch --small "$ROOT/build/fresh"
 "$ROOT/.venv-export/bin/python" "$ROOT/models/export.py" --families "$ROOT/build/fresh" 2>>"$ROOT/build/export.log" || failed=1
 optimum "$ROOT/build/fresh"
 torch --full "$ROOT/build/full" --missing
+torch --full-families "$ROOT/build/full" --missing
 [ $failed -eq 0 ] || echo "some exports failed; see above and build/export.log" >&2
 exit $failed
