@@ -1,8 +1,9 @@
-"""Writes the models of rows.py and families.py as PyTorch's two exporters give them, each with an input and the outputs of ONNX Runtime.
+"""Writes the models of rows.py, families.py and families_full.py as PyTorch's two exporters give them, each with an input and the outputs of ONNX Runtime.
 
     OMP_NUM_THREADS=1 python models/export.py --small OUT [names] [--only GLOB] [--variants GLOB]
     python models/export.py --families OUT [names] [--only GLOB] [--variants GLOB]
     python models/export.py --full OUT [names] [--missing] [--truth]
+    python models/export.py --full-families OUT [names] [--missing] [--truth]
     python models/export.py --list
 
 A variant is "dynamo" (torch.onnx.export with dynamo=True) or "script" (dynamo=False), then in this order "_batch" for a
@@ -24,6 +25,7 @@ import torch
 
 import export_weights
 import families
+import families_full
 import onnx_files
 import rows
 
@@ -128,6 +130,7 @@ def parse():
     kind.add_argument("--small", type=pathlib.Path, metavar="OUT", help="write the small models")
     kind.add_argument("--families", type=pathlib.Path, metavar="OUT", help="write the small models of other families")
     kind.add_argument("--full", type=pathlib.Path, metavar="OUT", help="write the full-size models")
+    kind.add_argument("--full-families", type=pathlib.Path, metavar="OUT", help="write those of other families")
     kind.add_argument("--list", action="store_true", help="print rows and variants")
     parser.add_argument("names", nargs="*", help="rows; all where none is named")
     parser.add_argument("--only", default="*", metavar="GLOB", help="rows by pattern")
@@ -140,16 +143,17 @@ def parse():
 def main():
     arguments = parse()
     if arguments.list:
-        for title, table in ("small", rows.SMALL), ("families", families.FAMILIES), ("full", rows.FULL):
+        for title, table in ("small", rows.SMALL), ("families", families.FAMILIES), ("full", rows.FULL + families_full.FULL_FAMILIES):
             for row in table:
                 print(f"{title:8}  {row.name:22} {row.model}: {row.variants}")
         return
     torch.set_grad_enabled(False)
     logging.disable(logging.WARNING)
     failed = 0
-    table = rows.SMALL if arguments.small else families.FAMILIES if arguments.families else rows.FULL
+    tables = (arguments.small, rows.SMALL), (arguments.families, families.FAMILIES), (arguments.full, rows.FULL), (arguments.full_families, families_full.FULL_FAMILIES)
+    target, table = next((folder, table) for folder, table in tables if folder)
     for row, variant in chosen(table, arguments):
-        folder = (arguments.small or arguments.families or arguments.full) / f"{row.name}-{variant}"
+        folder = target / f"{row.name}-{variant}"
         if arguments.missing and made(folder):
             continue
         try:

@@ -57,10 +57,11 @@ static void bind(inputs *in, const char *param, dim value)
 
 /* ---- one dimension ---- */
 
+/* NULL without a name, which "?" and "-1" are not: exporters write them for every size that they do not know. */
 static const char *param_of(const Onnx__TensorShapeProto__Dimension *d)
 {
     const bool named = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && d->dim_param && *d->dim_param;
-    return named ? d->dim_param : NULL;
+    return named && strcmp(d->dim_param, "?") && strcmp(d->dim_param, "-1") ? d->dim_param : NULL;
 }
 
 static bool fixed(const Onnx__TensorShapeProto__Dimension *d)

@@ -91,6 +91,14 @@ def test_foreign_folders_are_left_alone(tmp_path):
     assert (tmp_path / "out/thesis.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize("word", ["?", "-1"])
+def test_a_size_that_is_not_known_has_no_name(word, tmp_path):
+    """Two axes that the file calls so may differ; two that it calls by one name may not."""
+    for name, status in (word, 0), ("K", 1):
+        onnx.save(model([helper.make_node("Neg", ["x"], ["y"])], shape=(1, name, name)), tmp_path / "m.onnx")
+        run(VITCC, "check", tmp_path / "m.onnx", "--shape", "1,2,3", status=status)
+
+
 @pytest.mark.parametrize("shape", ["pixel_values=N,3,32", "other=N,3,32,32", "N,3,64,64", "pixel_values=N,3,-1,32"])
 def test_shapes_that_do_not_fit(shape, tmp_path):
     done = subprocess.run([VITCC, "compile", DIGITS, "-o", tmp_path / "out", "--shape", shape], capture_output=True, text=True)
