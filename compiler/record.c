@@ -46,9 +46,9 @@ const char *record_text(arena *a, const driver_options *o, const char *name, dig
     const char **bind = arena_array(a, (size_t)o->binds + 1, sizeof *bind);
     for (int i = 0; i < o->binds; i++) bind[i] = absolute_binding(a, o->bind[i]);
     const char *sum = arena_printf(a, "%016" PRIx64 "%016" PRIx64, model.high, model.low);
-    json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:s, s:b, s:i, s:i}",
+    json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s?, s:o, s:o, s:o, s:s, s:b, s:i, s:i}",
         "note", note, "version", VITCC_VERSION, "model", path, "digest", sum, "name", name, "config", config,
-        "shape", list(o->shapes, o->shape), "bind", list(o->binds, bind), "no_pass", list(o->no_passes, o->no_pass), "kernels", codegen_kernels_name[o->kernels],
+        "input_type", o->input_type, "shape", list(o->shapes, o->shape), "bind", list(o->binds, bind), "no_pass", list(o->no_passes, o->no_pass), "kernels", codegen_kernels_name[o->kernels],
         "embed_weights", o->embed_weights, "panel_rows", o->panel_rows, "tile_rows", o->tile_rows);
     if (!j) j = json_pack("{s:s}", "note", note);
     char *text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
@@ -74,10 +74,10 @@ static bool take_list(arena *a, const json_t *j, int *count, const char ***text)
 static bool take(arena *a, json_t *j, driver_options *o, digest *model)
 {
     const char *path, *sum, *name, *kernels;
-    json_t *config, *shape, *bind, *no_pass;
+    json_t *config, *input_type, *shape, *bind, *no_pass;
     int embed, kind = 0;
-    if (json_unpack(j, "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:b, s:i, s:i}",
-            "model", &path, "digest", &sum, "name", &name, "config", &config, "shape", &shape, "bind", &bind, "no_pass", &no_pass,
+    if (json_unpack(j, "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:i, s:i}",
+            "model", &path, "digest", &sum, "name", &name, "config", &config, "input_type", &input_type, "shape", &shape, "bind", &bind, "no_pass", &no_pass,
             "kernels", &kernels, "embed_weights", &embed, "panel_rows", &o->panel_rows, "tile_rows", &o->tile_rows))
         return false;
     while (kind < KERNELS_KINDS && strcmp(kernels, codegen_kernels_name[kind])) kind++;
@@ -87,6 +87,7 @@ static bool take(arena *a, json_t *j, driver_options *o, digest *model)
     o->model = arena_strdup(a, path);
     o->name = arena_strdup(a, name);
     o->config = json_is_string(config) ? arena_strdup(a, json_string_value(config)) : NULL;
+    o->input_type = json_is_string(input_type) ? arena_strdup(a, json_string_value(input_type)) : NULL;
     o->kernels = (codegen_kernels)kind;
     o->embed_weights = embed;
     return take_list(a, shape, &o->shapes, &o->shape) && take_list(a, bind, &o->binds, &o->bind) && take_list(a, no_pass, &o->no_passes, &o->no_pass);

@@ -21,6 +21,7 @@ typedef struct program_preprocess {
     double rescale;
     int channels;                                  /* 3, or 1: grey */
     float mean[4], std[4];
+    int pixels;                                    /* 1: the model takes [height, width, channels] of uint8, and does the last two steps itself */
 } program_preprocess;
 
 /* All functions return NULL, or what went wrong. */

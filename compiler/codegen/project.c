@@ -34,6 +34,7 @@ static void print_preprocess(codegen *g, strbuf *to)
         for (int i = 0; i < 4; i++) strbuf_printf(to, "%s%s", i ? ", " : " ", codegen_float(g->arena, (k ? p->std : p->mean)[i]));
         strbuf_add(to, " },\n");
     }
+    if (p->pixels) strbuf_add(to, "    .pixels = 1,\n");
     strbuf_add(to, "};\n\n");
 }
 
