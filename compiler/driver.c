@@ -159,13 +159,16 @@ static status write_code(driver *d, plan *p)
     o.model = d->model.digest;
     codegen_result result = { 0 };
     output folder;
-    const char *record = record_text(d->arena, d->options, o.name, d->model.digest);
-    if ((s = output_begin(&folder, d->arena, d->options->out, record, d->diag)) != STATUS_OK) return s;
+    if ((s = output_begin(&folder, d->arena, d->options->out, d->diag)) != STATUS_OK) return s;
     o.folder = folder.temporary;
     s = codegen_write(p, &o, &result, d->diag);
     if (s == STATUS_OK) s = write_selftest(d, p, folder.temporary);
-    if (s == STATUS_OK) s = output_commit(&folder, d->diag);
-    else output_abandon(&folder);
+    if (s == STATUS_OK) {
+        const char *record = record_text(d->arena, d->options, o.name, d->model.digest, output_list(&folder));
+        s = output_commit(&folder, record, record_files(d->arena, folder.folder), d->diag);
+    } else {
+        output_abandon(&folder);
+    }
     if (s == STATUS_OK && !d->options->quiet) summary_print(d->options, &d->model, &d->report, p, &result, o.name, now() - d->started);
     return s;
 }
