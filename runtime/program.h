@@ -45,6 +45,9 @@ typedef struct program_model {
     const char *(*trace)(void *session, const char *folder);   /* NULL: not built with tracing */
 } program_model;
 
+/* What the linker puts in place of parts of libraries that the program does not use: see CMakeLists.txt. Says so and aborts. */
+void program_unused(void) __attribute__((noreturn));
+
 /* Returns the exit status: 0, 1 (something failed), 2 (the command line is not understood). */
 int program_main(const program_model *m, int argc, char **argv);
 
