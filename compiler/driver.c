@@ -16,6 +16,7 @@
 #include "output.h"
 #include "passes/lower.h"
 #include "passes/passes.h"
+#include "pixels.h"
 #include "plan/plan.h"
 #include "record.h"
 #include "summary.h"
@@ -27,6 +28,7 @@ typedef struct driver {
     diag *diag;
     frontend_model model;
     ir_graph *graph;
+    codegen_options code;
     pass_report report;
     double started;
 } driver;
@@ -60,6 +62,17 @@ static void dump(const driver *d, const char *stage)
     printf("# after %s\n%s", stage, text.text);
 }
 
+static status configure(driver *d)
+{
+    return config_read(d->arena, d->options->config, d->options->model, &d->code, d->diag);
+}
+
+static status take_pixels(driver *d)
+{
+    const status s = configure(d);
+    return s == STATUS_OK ? pixels_take(d->graph, d->options->input_type, &d->code.preprocess, d->diag) : s;
+}
+
 static status load(driver *d)
 {
     frontend_binding *binding;
@@ -73,6 +86,8 @@ static status load(driver *d)
     const digest *wanted = d->options->digest;
     if (wanted && !digest_equal(*wanted, d->model.digest)) return diag_error(d->diag, STATUS_MODEL, NULL, "its content has changed");
     d->graph = d->model.graph;
+    if (d->options->input_type) s = take_pixels(d);
+    if (s != STATUS_OK) return s;
     if (!ir_verify(d->graph, d->diag)) return STATUS_VERIFY;
     dump(d, "load");
     return STATUS_OK;
@@ -136,19 +151,25 @@ static status write_selftest(driver *d, const plan *p, const char *folder)
 
 static status write_code(driver *d, plan *p)
 {
-    codegen_options o = { .name = model_name(d), .kernels = d->options->kernels, .embed_weights = d->options->embed_weights,
-                          .model = d->model.digest };
-    codegen_result result = { 0 };
-    status s = config_read(d->arena, d->options->config, d->options->model, &o, d->diag);
+    status s = d->options->input_type ? STATUS_OK : configure(d);
     if (s != STATUS_OK) return s;
+    codegen_options o = d->code;
+    o.name = model_name(d);
+    o.kernels = d->options->kernels;
+    o.embed_weights = d->options->embed_weights;
+    o.model = d->model.digest;
+    codegen_result result = { 0 };
     output folder;
-    const char *record = record_text(d->arena, d->options, o.name, d->model.digest);
-    if ((s = output_begin(&folder, d->arena, d->options->out, record, d->diag)) != STATUS_OK) return s;
+    if ((s = output_begin(&folder, d->arena, d->options->out, d->diag)) != STATUS_OK) return s;
     o.folder = folder.temporary;
     s = codegen_write(p, &o, &result, d->diag);
     if (s == STATUS_OK) s = write_selftest(d, p, folder.temporary);
-    if (s == STATUS_OK) s = output_commit(&folder, d->diag);
-    else output_abandon(&folder);
+    if (s == STATUS_OK) {
+        const char *record = record_text(d->arena, d->options, o.name, d->model.digest, output_list(&folder));
+        s = output_commit(&folder, record, record_files(d->arena, folder.folder), d->diag);
+    } else {
+        output_abandon(&folder);
+    }
     if (s == STATUS_OK && !d->options->quiet) summary_print(d->options, &d->model, &d->report, p, &result, o.name, now() - d->started);
     return s;
 }

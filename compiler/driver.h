@@ -16,6 +16,7 @@ typedef struct driver_options {
     const char **shape;
     int binds;
     const char **bind;                  /* "input=file.npy" */
+    const char *input_type;             /* "[input=]uint8": that input takes raw pixels; NULL: as the file has it */
     int no_passes;
     const char **no_pass;               /* "all": every pass */
     const char *dump_after;             /* a pass's name, "load" or "all"; NULL: none */

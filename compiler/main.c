@@ -21,6 +21,8 @@ static const char help[] =
     "  -o, --output FOLDER      where to write; made if missing, replaced if vitcc wrote it\n"
     "      --name NAME          prefix of every symbol and file (default: from the model's file name)\n"
     "      --shape [NAME=]D,…   bind an input's dimensions: a number fixes one, a word is decided at run time\n"
+    "      --input-type [NAME=]uint8   the image input takes raw pixels, [batch, height, width, channels] of 0 to 255;\n"
+    "                           mean and std of preprocessor_config.json go into the model\n"
     "      --bind NAME=FILE     make an input a constant, from .npy; what follows from it is computed now\n"
     "      --config FOLDER      where config.json and preprocessor_config.json are (default: beside the model)\n"
     "      --kernels KIND       jit: libxsmm makes the matrix kernels when the model opens (default);\n"
@@ -77,7 +79,7 @@ static bool positive(const char *text, int *out)
     return true;
 }
 
-enum { NAME = 256, SHAPE, CONFIG, KERNELS, EMBED, PANEL, TILE, PANEL_IMAGES, NO_PASS, DUMP, VALIDATE, INPUT, TYPED, THREADS, BATCH, BIND };
+enum { NAME = 256, SHAPE, CONFIG, KERNELS, EMBED, PANEL, TILE, PANEL_IMAGES, NO_PASS, DUMP, VALIDATE, INPUT, TYPED, THREADS, BATCH, BIND, INPUT_TYPE };
 
 static const struct option long_options[] = {
     { "output", required_argument, NULL, 'o' }, { "name", required_argument, NULL, NAME }, { "shape", required_argument, NULL, SHAPE },
@@ -86,7 +88,7 @@ static const struct option long_options[] = {
     { "no-pass", required_argument, NULL, NO_PASS },
     { "dump-after", required_argument, NULL, DUMP }, { "validate", no_argument, NULL, VALIDATE }, { "input", required_argument, NULL, INPUT },
     { "typed", no_argument, NULL, TYPED }, { "threads", required_argument, NULL, THREADS }, { "batch", required_argument, NULL, BATCH },
-    { "bind", required_argument, NULL, BIND },
+    { "bind", required_argument, NULL, BIND }, { "input-type", required_argument, NULL, INPUT_TYPE },
     { "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
 };
 
@@ -98,6 +100,13 @@ static bool take_kernels(const char *value, codegen_kernels *kernels)
         return true;
     }
     return false;
+}
+
+/* "[NAME=]uint8" */
+static bool is_uint8(const char *value)
+{
+    const char *equals = strrchr(value, '=');
+    return !strcmp(equals ? equals + 1 : value, "uint8");
 }
 
 /* One option; 0: fine, else the exit status. */
@@ -120,6 +129,9 @@ static int take_option(command_line *c, int option, const char *value)
         if (o->binds == LIST_MAX) return usage("too many --bind", "");
         c->bind[o->binds++] = value;
         return 0;
+    case INPUT_TYPE:
+        o->input_type = value;
+        return is_uint8(value) ? 0 : usage("--input-type is uint8 or NAME=uint8, not", value);
     case INPUT:
         if (c->inputs == LIST_MAX) return usage("too many --input", "");
         c->input[c->inputs++] = value;

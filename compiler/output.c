@@ -44,7 +44,7 @@ static status check_target(output *o, diag *d)
     return diag_error(d, STATUS_EXISTS, NULL, "%s", o->folder);
 }
 
-status output_begin(output *o, arena *a, const char *folder, const char *record, diag *d)
+status output_begin(output *o, arena *a, const char *folder, diag *d)
 {
     size_t length = strlen(folder);
     while (length > 1 && folder[length - 1] == '/') length--;
@@ -55,10 +55,79 @@ status output_begin(output *o, arena *a, const char *folder, const char *record,
     if (!mkdtemp(temporary)) return fail(d, folder);
     o->temporary = temporary;
     chmod(temporary, 0755);
-    FILE *f = fopen(arena_printf(a, "%s/%s", temporary, marker), "w");
-    if (!f) return fail(d, temporary);
+    return STATUS_OK;
+}
+
+/* ---- lists of files ---- */
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Adds the files below `folder`; prefix: what their names begin with. */
+static void add_files(arena *a, const char *folder, const char *prefix, output_files *files)
+{
+    int count;
+    const char **name = names_in(a, folder, &count);
+    for (int i = 0; i < count; i++) {
+        const char *path = arena_printf(a, "%s/%s", folder, name[i]), *own = arena_printf(a, "%s%s", prefix, name[i]);
+        struct stat st;
+        if (lstat(path, &st)) continue;
+        if (S_ISDIR(st.st_mode)) {
+            add_files(a, path, arena_printf(a, "%s/", own), files);
+            continue;
+        }
+        files->name = arena_grow(a, files->name, (size_t)files->count, sizeof *files->name);
+        files->name[files->count++] = own;
+    }
+}
+
+output_files output_list(const output *o)
+{
+    output_files files = { 0 };
+    add_files(o->arena, o->temporary, "", &files);
+    if (files.count) qsort(files.name, (size_t)files.count, sizeof *files.name, compare);
+    return files;
+}
+
+/* One part of a name that vitcc gives: nothing that leads out of the folder. */
+static bool is_plain(const char *part, size_t length)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+    return length && *part != '.' && strspn(part, allowed) >= length;
+}
+
+/* Removes a file that an older compilation wrote, and its folder if that is empty then. Links and what is not a plain file stay. */
+static void remove_old(const output *o, const char *name)
+{
+    const char *slash = strchr(name, '/'), *base = slash ? slash + 1 : name;
+    const char *path = arena_printf(o->arena, "%s/%s", o->folder, name), *in = NULL;
+    struct stat st;
+    if (!is_plain(base, strlen(base)) || (slash && !is_plain(name, (size_t)(slash - name)))) return;
+    if (slash) {
+        in = arena_printf(o->arena, "%s/%.*s", o->folder, (int)(slash - name), name);
+        if (lstat(in, &st) || !S_ISDIR(st.st_mode)) return;
+    }
+    if (!lstat(path, &st) && S_ISREG(st.st_mode)) unlink(path);
+    if (in) rmdir(in);
+}
+
+static void remove_others(const output *o, output_files before, output_files now)
+{
+    for (int i = 0; i < before.count; i++)
+        if (!now.count || !bsearch(&before.name[i], now.name, (size_t)now.count, sizeof *now.name, compare)) remove_old(o, before.name[i]);
+}
+
+/* ---- commit ---- */
+
+static status write_record(const output *o, const char *record, diag *d)
+{
+    const char *path = arena_printf(o->arena, "%s/%s", o->temporary, marker);
+    FILE *f = fopen(path, "w");
+    if (!f) return fail(d, path);
     const bool written = fputs(record, f) >= 0;
-    return fclose(f) || !written ? fail(d, temporary) : STATUS_OK;
+    return fclose(f) || !written ? fail(d, path) : STATUS_OK;
 }
 
 /* Moves every file of `from` into `to`, folder by folder. */
@@ -76,12 +145,15 @@ static bool move_all(arena *a, const char *from, const char *to)
     return rmdir(from) == 0;
 }
 
-status output_commit(output *o, diag *d)
+status output_commit(output *o, const char *record, output_files before, diag *d)
 {
-    if (!rename(o->temporary, o->folder)) return STATUS_OK;
-    if (move_all(o->arena, o->temporary, o->folder)) return STATUS_OK;
-    const status s = fail(d, o->folder);
-    output_abandon(o);
+    const output_files now = output_list(o);
+    status s = write_record(o, record, d);
+    if (s == STATUS_OK && rename(o->temporary, o->folder)) {
+        if (move_all(o->arena, o->temporary, o->folder)) remove_others(o, before, now);
+        else s = fail(d, o->folder);
+    }
+    if (s != STATUS_OK) output_abandon(o);
     return s;
 }
 

@@ -40,16 +40,17 @@ static const char *absolute_binding(arena *a, const char *text)
     return equals ? arena_printf(a, "%.*s%s", (int)(equals + 1 - text), text, absolute(a, equals + 1)) : text;
 }
 
-const char *record_text(arena *a, const driver_options *o, const char *name, digest model)
+const char *record_text(arena *a, const driver_options *o, const char *name, digest model, output_files files)
 {
     const char *path = absolute(a, o->model), *config = o->config ? absolute(a, arena_printf(a, "%s/.", o->config)) : NULL;
     const char **bind = arena_array(a, (size_t)o->binds + 1, sizeof *bind);
     for (int i = 0; i < o->binds; i++) bind[i] = absolute_binding(a, o->bind[i]);
     const char *sum = arena_printf(a, "%016" PRIx64 "%016" PRIx64, model.high, model.low);
-    json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:s, s:b, s:i, s:i, s:i}",
+    json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s?, s:o, s:o, s:o, s:s, s:b, s:i, s:i, s:i, s:o}",
         "note", note, "version", VITCC_VERSION, "model", path, "digest", sum, "name", name, "config", config,
-        "shape", list(o->shapes, o->shape), "bind", list(o->binds, bind), "no_pass", list(o->no_passes, o->no_pass), "kernels", codegen_kernels_name[o->kernels],
-        "embed_weights", o->embed_weights, "panel_rows", o->panel_rows, "tile_rows", o->tile_rows, "panel_images", o->panel_images);
+        "input_type", o->input_type, "shape", list(o->shapes, o->shape), "bind", list(o->binds, bind), "no_pass", list(o->no_passes, o->no_pass), "kernels", codegen_kernels_name[o->kernels],
+        "embed_weights", o->embed_weights, "panel_rows", o->panel_rows, "tile_rows", o->tile_rows,
+        "panel_images", o->panel_images, "files", list(files.count, files.name));
     if (!j) j = json_pack("{s:s}", "note", note);
     char *text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
     json_decref(j);
@@ -74,11 +75,12 @@ static bool take_list(arena *a, const json_t *j, int *count, const char ***text)
 static bool take(arena *a, json_t *j, driver_options *o, digest *model)
 {
     const char *path, *sum, *name, *kernels;
-    json_t *config, *shape, *bind, *no_pass;
+    json_t *config, *input_type, *shape, *bind, *no_pass;
     int embed, kind = 0;
-    if (json_unpack(j, "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:b, s:i, s:i, s:i}",
-            "model", &path, "digest", &sum, "name", &name, "config", &config, "shape", &shape, "bind", &bind, "no_pass", &no_pass,
-            "kernels", &kernels, "embed_weights", &embed, "panel_rows", &o->panel_rows, "tile_rows", &o->tile_rows, "panel_images", &o->panel_images))
+    if (json_unpack(j, "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:i, s:i, s:i}",
+            "model", &path, "digest", &sum, "name", &name, "config", &config, "input_type", &input_type, "shape", &shape, "bind", &bind, "no_pass", &no_pass,
+            "kernels", &kernels, "embed_weights", &embed, "panel_rows", &o->panel_rows, "tile_rows", &o->tile_rows,
+            "panel_images", &o->panel_images))
         return false;
     while (kind < KERNELS_KINDS && strcmp(kernels, codegen_kernels_name[kind])) kind++;
     if (kind == KERNELS_KINDS || !*name || sscanf(sum, "%16" SCNx64 "%16" SCNx64, &model->high, &model->low) != 2) return false;
@@ -89,9 +91,19 @@ static bool take(arena *a, json_t *j, driver_options *o, digest *model)
     o->model = arena_strdup(a, path);
     o->name = arena_strdup(a, name);
     o->config = json_is_string(config) ? arena_strdup(a, json_string_value(config)) : NULL;
+    o->input_type = json_is_string(input_type) ? arena_strdup(a, json_string_value(input_type)) : NULL;
     o->kernels = (codegen_kernels)kind;
     o->embed_weights = embed;
     return take_list(a, shape, &o->shapes, &o->shape) && take_list(a, bind, &o->binds, &o->bind) && take_list(a, no_pass, &o->no_passes, &o->no_pass);
+}
+
+output_files record_files(arena *a, const char *folder)
+{
+    output_files files = { 0 };
+    json_t *j = json_load_file(arena_printf(a, "%s/.vitcc", folder), JSON_REJECT_DUPLICATES, NULL);
+    if (!take_list(a, json_object_get(j, "files"), &files.count, &files.name)) files.count = 0;
+    json_decref(j);
+    return files;
 }
 
 status record_read(arena *a, const char *folder, driver_options *o, digest *model, diag *d)

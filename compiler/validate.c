@@ -21,7 +21,7 @@ static uint64_t next_random(uint64_t *seed)
     return *seed >> 33;
 }
 
-/* Floats uniform in ±2, integers 0 to 3, in double-mode storage. */
+/* Floats uniform in ±2, bytes 0 to 255, other integers 0 to 3, in double-mode storage. */
 static bool random_tensor(const ir_graph *g, const ir_type *t, uint64_t seed, int64_t images, eval_tensor *out)
 {
     int64_t batch[64];
@@ -40,7 +40,7 @@ static bool random_tensor(const ir_graph *g, const ir_type *t, uint64_t seed, in
         if (t->elem == ELEM_F16) ((double *)out->data)[i] = (double)eval_from_f16(eval_to_f16(number));
         else if (t->elem == ELEM_BF16) ((double *)out->data)[i] = (double)eval_from_bf16(eval_to_bf16(number));
         else if (elem_is_float(t->elem)) ((double *)out->data)[i] = number;
-        else ((unsigned char *)out->data)[(size_t)i * size] = (unsigned char)(t->elem == ELEM_BOOL ? r & 1 : r & 3);
+        else ((unsigned char *)out->data)[(size_t)i * size] = (unsigned char)(r & (t->elem == ELEM_BOOL ? 1 : t->elem == ELEM_U8 ? 255 : 3));
     }
     return true;
 }

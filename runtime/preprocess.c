@@ -116,13 +116,14 @@ static void to_floats(const program_preprocess *p, const pixels *x, float *out)
     }
 }
 
-const char *preprocess_picture(const program_preprocess *p, const image *picture, float *out)
+const char *preprocess_picture(const program_preprocess *p, const image *picture, void *out)
 {
     pixels x = {0};
     const char *wrong = from_picture(p, picture, &x);
     if (wrong == NULL && p->do_resize) wrong = resize(p, &x);
     if (wrong == NULL && p->do_center_crop) wrong = center_crop(p, &x);
-    if (wrong == NULL) to_floats(p, &x, out);
+    if (wrong == NULL && p->pixels) memcpy(out, x.data, (size_t)x.width * (size_t)x.height * (size_t)x.channels);
+    else if (wrong == NULL) to_floats(p, &x, out);
     free(x.data);
     return wrong;
 }

@@ -7,7 +7,8 @@
 
 /* The size that a picture of width x height has afterwards. */
 void preprocess_size(const program_preprocess *p, int width, int height, int *out_width, int *out_height);
-/* out: [channels, height, width] of the size above, which must be the one expected by the caller. NULL, or what is wrong. */
-const char *preprocess_picture(const program_preprocess *p, const image *picture, float *out);
+/* out: floats [channels, height, width], or bytes [height, width, channels] (p->pixels), of the size above, which must be the one expected by the
+ * caller. NULL, or what is wrong. */
+const char *preprocess_picture(const program_preprocess *p, const image *picture, void *out);
 
 #endif

@@ -136,6 +136,12 @@ static int parse_and_work(program *p, int argc, char **argv)
     return work(p, argv[0]);
 }
 
+void program_unused(void)
+{
+    fputs("a part of a library was called that this program was linked without\n", stderr);
+    abort();
+}
+
 int program_main(const program_model *m, int argc, char **argv)
 {
     program p = {.m = m};

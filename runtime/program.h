@@ -21,6 +21,7 @@ typedef struct program_preprocess {
     double rescale;
     int channels;                                  /* 3, or 1: grey */
     float mean[4], std[4];
+    int pixels;                                    /* 1: the model takes [height, width, channels] of uint8, and does the last two steps itself */
 } program_preprocess;
 
 /* All functions return NULL, or what went wrong. */
@@ -43,6 +44,9 @@ typedef struct program_model {
     struct profile_row *(*profile)(void *model, int *rows);    /* from now on clocks every kernel; NULL: cannot */
     const char *(*trace)(void *session, const char *folder);   /* NULL: not built with tracing */
 } program_model;
+
+/* What the linker puts in place of parts of libraries that the program does not use: see CMakeLists.txt. Says so and aborts. */
+void program_unused(void) __attribute__((noreturn));
 
 /* Returns the exit status: 0, 1 (something failed), 2 (the command line is not understood). */
 int program_main(const program_model *m, int argc, char **argv);

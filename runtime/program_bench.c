@@ -15,8 +15,8 @@ static uint64_t next_random(uint64_t *state)
     return *state * UINT64_C(0x2545F4914F6CDD1D);
 }
 
-/* Floats from -1 to 1; anything else is 0 or 1, which suits flags, masks and token numbers. */
-static void fill_random(const program_tensor *t, int64_t batch, void *data)
+/* Floats from -1 to 1, bytes of pixels from 0 to 255; anything else is 0 or 1, which suits flags, masks and token numbers. */
+static void fill_random(const program_tensor *t, bool pixels, int64_t batch, void *data)
 {
     uint64_t state = 1;
     const int64_t elements = program_elements(t, batch);
@@ -30,6 +30,7 @@ static void fill_random(const program_tensor *t, int64_t batch, void *data)
             memcpy(at, &(uint16_t){(uint16_t)(0x3800 | (bits >> 48 & 0x83ff))}, 2);   /* 0.5 to 1, either sign */
         else if (t->type[1] == 'V' && t->size == 2)
             memcpy(at, &(uint16_t){(uint16_t)(0x3f00 | (bits >> 48 & 0x807f))}, 2);   /* the same as bfloat16 */
+        else if (pixels) memcpy(at, &(uint8_t){(uint8_t)(bits >> 56)}, 1);
         else memcpy(at, &(uint64_t){bits >> 63}, t->size < 8 ? t->size : 8);
     }
 }
@@ -39,7 +40,11 @@ static bool prepare(program *p, int64_t *batch)
     if (p->options.inputs > 0) return program_given_inputs(p, batch);
     *batch = p->m->batch > 0 ? p->m->batch : p->options.batch > 0 ? p->options.batch : 1;
     if (!program_start(p, *batch)) return false;
-    for (int i = 0; i < p->m->inputs; i++) fill_random(&p->m->input[i], *batch, p->input[i]);
+    for (int i = 0; i < p->m->inputs; i++) {
+        const program_tensor *t = &p->m->input[i];
+        const bool pixels = p->m->preprocess != NULL && p->m->preprocess->pixels && t->rank == 4 && t->size == 1 && t->type[1] == 'u';
+        fill_random(t, pixels, *batch, p->input[i]);
+    }
     return true;
 }
 

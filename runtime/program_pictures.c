@@ -8,24 +8,26 @@
 #include "preprocess.h"
 #include "program_private.h"
 
-/* Index of the input that takes pictures: the one of shape [N, C, H, W]. */
+/* Index of the input that takes pictures: the one of shape [N, C, H, W]; of pixels, [N, H, W, C]. */
 static int picture_input(program *p)
 {
     const program_model *m = p->m;
+    const bool pixels = m->preprocess->pixels;
     int found = -1;
-    for (int i = 0; i < m->inputs; i++)
-        if (m->input[i].rank == 4 && program_is_float(&m->input[i])) found = found < 0 ? i : found;
+    for (int i = 0; i < m->inputs && found < 0; i++)
+        if (m->input[i].rank == 4 && (pixels ? m->input[i].type[1] == 'u' : program_is_float(&m->input[i]))) found = i;
     if (found < 0) program_wrong(p, "the model has no input of four axes and a float type, as pictures need");
     else if (m->inputs > 1) program_wrong(p, "the model has %d inputs; give them with --input", m->inputs);
     return m->inputs == 1 ? found : -1;
 }
 
-/* Image `slot` of the batch from a picture that is prepared as float32. NULL, or what is wrong. */
+/* Image `slot` of the batch from a picture that is prepared as float32 or as bytes. NULL, or what is wrong. */
 static const char *put_picture(program *p, const image *picture, int input, int64_t slot)
 {
     const program_tensor *t = &p->m->input[input];
     const int64_t elements = t->shape[1] * t->shape[2] * t->shape[3];
-    if (t->size == 4) return preprocess_picture(p->m->preprocess, picture, (float *)p->input[input] + slot * elements);
+    if (t->size == 4 || p->m->preprocess->pixels)
+        return preprocess_picture(p->m->preprocess, picture, (char *)p->input[input] + slot * elements * (int64_t)t->size);
     float *prepared = malloc((size_t)elements * sizeof *prepared);
     if (prepared == NULL) return "memory ran out";
     const char *wrong = preprocess_picture(p->m->preprocess, picture, prepared);
@@ -37,16 +39,17 @@ static const char *put_picture(program *p, const image *picture, int input, int6
 /* Fills image `slot` of the batch. */
 static bool load_picture(program *p, const char *path, int input, int64_t slot)
 {
-    const int64_t *shape = p->m->input[input].shape;   /* [N, C, H, W] */
+    const bool pixels = p->m->preprocess->pixels;
+    const int64_t *shape = p->m->input[input].shape, high = shape[pixels ? 1 : 2], wide = shape[pixels ? 2 : 3], channels = shape[pixels ? 3 : 1];
     image picture;
     if (!image_read(path, &picture, p->message, sizeof p->message)) return false;
     int width, height;
     preprocess_size(p->m->preprocess, picture.width, picture.height, &width, &height);
     const char *wrong = NULL;
     bool done = true;
-    if (width != shape[3] || height != shape[2] || p->m->preprocess->channels != shape[1]) {
+    if (width != wide || height != high || p->m->preprocess->channels != channels) {
         done = program_wrong(p, "%s: prepared it has %d x %d pixels and %d channels, but the model takes %" PRId64 " x %" PRId64 " and %" PRId64,
-                             path, width, height, p->m->preprocess->channels, shape[3], shape[2], shape[1]);
+                             path, width, height, p->m->preprocess->channels, wide, high, channels);
     } else {
         wrong = put_picture(p, &picture, input, slot);
         if (wrong != NULL) done = program_wrong(p, "%s: %s", path, wrong);

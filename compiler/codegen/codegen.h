@@ -17,6 +17,8 @@ typedef struct codegen_preprocess {
     int resample;                        /* Pillow's: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic */
     double rescale, mean[4], std[4];
     int channels;
+    bool pixels;                         /* the model takes bytes, [N, H, W, C], and rescales and normalises them itself */
+    int input;                           /* then: which input that is */
 } codegen_preprocess;
 
 typedef struct codegen_options {

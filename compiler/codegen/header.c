@@ -63,8 +63,12 @@ const char **codegen_port_names(arena *a, const ir_port *port, int count)
     return name;
 }
 
+/* What the input of raw pixels takes. */
+static const char pixels_note[] = ": raw pixels, [batch, height, width, channels] of 0 to 255; mean and std are inside";
+
 static void print_ports(codegen *g, strbuf *to, const ir_port *port, int count, bool constant)
 {
+    const codegen_preprocess *p = &g->options->preprocess;
     const char **name = codegen_port_names(g->arena, port, count);
     if (!count) strbuf_add(to, "    char none;   /* there are none */\n");
     for (int i = 0; i < count; i++) {
@@ -77,7 +81,7 @@ static void print_ports(codegen *g, strbuf *to, const ir_port *port, int count, 
             if (batch && n == 1) strbuf_printf(to, "%sbatch", j ? "," : "");
             else strbuf_printf(to, "%s%lld%s", j ? "," : "", (long long)n, batch ? "*batch" : "");
         }
-        strbuf_add(to, "] */\n");
+        strbuf_printf(to, "]%s */\n", constant && p->pixels && i == p->input ? pixels_note : "");
     }
 }
 

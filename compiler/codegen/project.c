@@ -34,6 +34,7 @@ static void print_preprocess(codegen *g, strbuf *to)
         for (int i = 0; i < 4; i++) strbuf_printf(to, "%s%s", i ? ", " : " ", codegen_float(g->arena, (k ? p->std : p->mean)[i]));
         strbuf_add(to, " },\n");
     }
+    if (p->pixels) strbuf_add(to, "    .pixels = 1,\n");
     strbuf_add(to, "};\n\n");
 }
 
@@ -193,6 +194,16 @@ static const char cmake_program[] =
     "target_compile_options($ PRIVATE -O2)\n"
     "target_link_libraries($ PRIVATE $_static -lm)\n"
     "target_link_options($ PRIVATE -Wl,--gc-sections)\n"
+    "# A third of the program would be parts of libraries that it never calls, but that others of their functions name: what libxsmm generates besides\n"
+    "# dense products, and the tables by which libjpeg encodes. Those names lead to a function that stops, and the parts stay out.\n"
+    "set(unused jsimd_huff_encode_one_block_sse2 jconst_huff_encode_one_block)\n"
+    "@jit foreach(kind getrf matcopy mateltwise pgemm spgemm_csc_soa spgemm_csr_reg spgemm_csr_soa transpose trmm trsm)\n"
+    "@jit   list(APPEND unused libxsmm_generator_${kind}_kernel)\n"
+    "@jit endforeach()\n"
+    "@jit list(APPEND unused libxsmm_generator_packed_gemm_ac_rm libxsmm_generator_packed_gemm_bc_rm)\n"
+    "foreach(name ${unused})\n"
+    "  target_link_options($ PRIVATE -Wl,--defsym=${name}=program_unused)\n"
+    "endforeach()\n"
     "if(^_TRACE)\n"
     "  target_compile_definitions($ PRIVATE ^_TRACE)\n"
     "endif()\n"

@@ -8,6 +8,7 @@
 bool algebra_scale(ir_graph *g, pass_context *c);       /* constant factors of a linear's or mlp's result into its weights */
 bool algebra_norm(ir_graph *g, pass_context *c);        /* gamma and beta of a norm into the linears that read it */
 bool algebra_attention(ir_graph *g, pass_context *c);   /* the key bias goes, the value bias into the output projection */
+bool algebra_pixels(ir_graph *g, pass_context *c);      /* mean and std of raw pixels into the patch embedding */
 bool algebra_table(ir_graph *g, pass_context *c);       /* class token, position table and patch bias into one table */
 
 /* Where a linear or mlp node has its weights [K, n] and bias [n]; the extras of its epilogue start at `extras`. */

@@ -160,3 +160,36 @@ def test_compiling_again_replaces(tmp_path):
     run(VITCC, "compile", DIGITS, "-o", tmp_path / "out", "-q")
     assert (tmp_path / "out/digits.c").read_text() != "changed"
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def files_in(folder):
+    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+
+
+def test_another_name_leaves_no_old_files(tmp_path):
+    """Exactly what vitcc wrote before goes; what others put there stays."""
+    for out, name, kernels in (("out", "one", "aot"), ("out", "two", "jit"), ("fresh", "two", "jit")):
+        run(VITCC, "compile", DIGITS, "-o", tmp_path / out, "-q", "--name", name, "--kernels", kernels)
+        if name == "one":
+            assert {"one_gemm.S", "runtime/aot.h", "LICENSE.libxsmm"} <= files_in(tmp_path / "out")
+            for mine in ("one_mine.c", "runtime/mine.h", "selftest/mine"):
+                (tmp_path / "out" / mine).write_text("mine")
+    assert files_in(tmp_path / "out") == files_in(tmp_path / "fresh") | {"one_mine.c", "runtime/mine.h", "selftest/mine"}
+    written = json.loads((tmp_path / "out/.vitcc").read_text())["files"]
+    assert set(written) | {".vitcc"} == files_in(tmp_path / "fresh") and written == sorted(written)
+
+
+def test_a_record_removes_nothing_elsewhere(tmp_path):
+    """Names in .vitcc that vitcc does not give, and links, are left alone."""
+    run(VITCC, "compile", DIGITS, "-o", tmp_path / "out", "-q")
+    kept = [tmp_path / name for name in ("above", "out/linked", "elsewhere/file", "out/.hidden", "out/a/b/deep")]
+    for path in kept:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    (tmp_path / "out/link").symlink_to("linked")
+    (tmp_path / "out/folder").symlink_to(tmp_path / "elsewhere")
+    record = json.loads((tmp_path / "out/.vitcc").read_text())
+    record["files"] += ["../above", str(tmp_path / "above"), "link", "folder/file", "runtime/../../above", ".hidden", "a/b/deep", "", "/", "runtime/", "runtime"]
+    (tmp_path / "out/.vitcc").write_text(json.dumps(record))
+    run(VITCC, "compile", DIGITS, "-o", tmp_path / "out", "-q")
+    assert all(path.read_text() == "mine" for path in kept) and (tmp_path / "out/link").is_symlink() and (tmp_path / "out/runtime/team.h").exists()

@@ -201,8 +201,8 @@ def test_usage(arguments, particulars, folder):
 
 
 def test_every_code_is_provoked():
-    """Codes 100 to 105 by the tests above, by their names here; 106 to 109 by test_tune.py; the graph's and the file's by CASES and SHAPES."""
-    tests = "".join((ROOT / "tests/cli" / name).read_text() for name in ("test_errors.py", "test_tune.py"))
+    """Codes 100 to 105 by the tests above, by their names here; 106 to 109 by test_tune.py; 312 by test_input_type.py; the graph's and the file's by CASES and SHAPES."""
+    tests = "".join((ROOT / "tests/cli" / name).read_text() for name in ("test_errors.py", "test_tune.py", "test_input_type.py"))
     printed = " ".join(text for _, *lines in CASES.values() for text in lines) + " ".join(text for _, _, text in SHAPES.values())
     provoked = {int(n) for n in re.findall(r"error E(\d+)", printed)} | {int(n) for n in re.findall(r"\bline\((\d+)", tests)}
     assert sorted(provoked | set(NOT_FROM_OUTSIDE)) == sorted(set(STATUS) - {0})

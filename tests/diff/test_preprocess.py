@@ -21,7 +21,8 @@ SOURCES = ("resize.c", "preprocess.c", "image.c", "image_jpeg.c", "image_png.c")
 class CSteps(ctypes.Structure):
     _fields_ = ([(name, ctypes.c_int) for name in ("do_resize", "height", "width", "shortest_edge", "resample", "do_center_crop", "crop_height",
                                                    "crop_width", "do_rescale", "do_normalize")]
-                + [("rescale", ctypes.c_double), ("channels", ctypes.c_int), ("mean", ctypes.c_float * 4), ("std", ctypes.c_float * 4)])
+                + [("rescale", ctypes.c_double), ("channels", ctypes.c_int), ("mean", ctypes.c_float * 4), ("std", ctypes.c_float * 4),
+                   ("pixels", ctypes.c_int)])
 
     def __init__(self, steps):
         values = dataclasses.asdict(steps)
