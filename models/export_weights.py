@@ -67,8 +67,9 @@ def tensor(kind, shape, vocabulary):
         words[:, -1] = vocabulary - 1
         return words
     ones = torch.ones(*shape, dtype=torch.long)
-    if kind == "mask":  # the last text is two words shorter, which is seen in a text of two or more
-        ones[-1, -2:] = 0
+    if kind == "mask":  # a text alone is two words shorter than it might be; of more, the second is, the third is four words shorter, and so on
+        for i, text in enumerate(ones):
+            text[text.numel() - 2 * (i % 3 if len(ones) > 1 else 1):] = 0
     return ones
 
 

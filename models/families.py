@@ -72,7 +72,7 @@ FAMILIES = [
     Row("vivit", "VivitForVideoClassification", dict(VIT, num_frames=4, tubelet_size=[2, 8, 8], **FIVE), "dynamo", inputs=video(4)),
     Row("timesformer", "TimesformerForVideoClassification", dict(VIT, num_frames=4, **FIVE), "dynamo", inputs=video(4)),
     # windows and pyramids
-    Row("swin", "SwinForImageClassification", dict(SWIN, **FIVE), "dynamo script"),
+    Row("swin", "SwinForImageClassification", dict(SWIN, **FIVE), "dynamo script dynamo_batch script_batch"),
     Row("swin_padded", "SwinModel", SWIN, "dynamo", BOTH_OUTPUTS, inputs=pixels(28, 36)),
     Row("swinv2", "Swinv2ForImageClassification", dict(SWIN, **FIVE), "dynamo script"),
     Row("hiera", "HieraForImageClassification", dict(embed_dim=16, image_size=[64, 64], depths=[1, 1, 1, 1], num_heads=[1, 2, 4, 8], **FIVE), "dynamo"),
@@ -124,7 +124,7 @@ FAMILIES = [
         model_type="vitpose_backbone", hidden_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=[64, 48], patch_size=[16, 16], mlp_ratio=2,
         out_indices=[2])), "dynamo", "heatmaps", inputs=pixels(64, 48)),
     # texts and decoders
-    Row("bert", "BertModel", TEXT, "dynamo script", BOTH_OUTPUTS, inputs=text()),
+    Row("bert", "BertModel", TEXT, "dynamo script dynamo_batch script_batch", BOTH_OUTPUTS, inputs=text()),
     Row("gpt2", "GPT2LMHeadModel", GPT2, "dynamo script", inputs=text(1), call=NO_CACHE),
     Row("gpt2_step", "GPT2LMHeadModel", GPT2, "dynamo", "logits cache", inputs=(*CACHED, *past(2, (1, 2, 5, 16)))),
     Row("llama_step", "LlamaForCausalLM", dict(TEXT, num_key_value_heads=1), "dynamo", "logits cache", inputs=(*CACHED, *past(2, (1, 1, 5, 16)))),

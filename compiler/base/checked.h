@@ -13,6 +13,14 @@ static inline bool checked_add(int64_t a, int64_t b, int64_t *out)
     return true;
 }
 
+static inline bool checked_sub(int64_t a, int64_t b, int64_t *out)
+{
+    int64_t r;
+    if (__builtin_sub_overflow(a, b, &r)) return false;
+    *out = r;
+    return true;
+}
+
 static inline bool checked_mul(int64_t a, int64_t b, int64_t *out)
 {
     int64_t r;

@@ -1,4 +1,6 @@
-/* Steps that put elements elsewhere, whatever their type: moves that are copies, concat, gather, pad. */
+/* Steps that put elements elsewhere, whatever their type: moves that are copies, concat, gather, topk, pick, pad. */
+#include <string.h>
+
 #include "codegen_private.h"
 #include "codegen_steps.h"
 
@@ -74,6 +76,31 @@ void codegen_gather(codegen *g, strbuf *to, const step_site *at)
                                     codegen_element(g->arena, index->value->type.elem), (long long)codegen_product(x, 0, axis),
                                     (long long)x->shape[axis], (long long)index->elements, (long long)codegen_product(x, axis + 1, x->value->type.rank));
     codegen_whole(g, to, at, "gather", body);
+}
+
+void codegen_topk(codegen *g, strbuf *to, const step_site *at)
+{
+    const plan_value *x = codegen_input_value(at, 0);
+    const int last = x->value->type.rank - 1;
+    const bool largest = !strcmp(ir_name(at->step->node, KEY_KIND, ""), "largest");
+    const char *body = arena_printf(g->arena, "    top_k_places(%s, %s, x0, y, %lld, %lld, %lld);\n", codegen_element(g->arena, x->value->type.elem),
+                                    largest ? "true" : "false", (long long)codegen_product(x, 0, last), (long long)x->shape[last],
+                                    (long long)ir_int(at->step->node, KEY_COUNT, 0));
+    codegen_whole(g, to, at, "top_k", body);
+}
+
+void codegen_pick(codegen *g, strbuf *to, const step_site *at)
+{
+    const plan_value *x = codegen_input_value(at, 0), *index = codegen_input_value(at, 1);
+    const int last = x->value->type.rank - 1;
+    if (!x->shape[last]) {
+        codegen_refuse(g, at->step->node, "picking from an axis without elements");
+        return;
+    }
+    const char *body = arena_printf(g->arena, "    pick_elements(x0, %s, x1, y, %lld, %lld, %lld, sizeof *y);\n",
+                                    codegen_element(g->arena, index->value->type.elem), (long long)codegen_product(x, 0, last), (long long)x->shape[last],
+                                    (long long)index->shape[last]);
+    codegen_whole(g, to, at, "pick", body);
 }
 
 void codegen_pad(codegen *g, strbuf *to, const step_site *at)

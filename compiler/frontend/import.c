@@ -89,29 +89,41 @@ static void define_node(importer *im, import_node *n, int index)
 
 /* ---- what branches read from around them ---- */
 
-static void capture_name(importer *im, import_node *n, const char *name)
+/* The names that a branch defines, and the branches around it: they hide those of the graph. */
+static void define_names(importer *branch, const Onnx__GraphProto *g)
 {
-    import_value *v = name && *name ? import_value_named(im, name, false) : NULL;
+    for (size_t i = 0; i < g->n_input; i++) import_own_value(branch, load_text(g->input[i]->name))->defined = true;
+    for (size_t i = 0; i < g->n_initializer; i++) import_own_value(branch, load_text(g->initializer[i]->name))->defined = true;
+    for (size_t i = 0; i < g->n_node; i++)
+        for (size_t k = 0; k < g->node[i]->n_output; k++) import_own_value(branch, load_text(g->node[i]->output[k]))->defined = true;
+}
+
+static void capture_name(importer *im, import_node *n, importer *branch, const char *name)
+{
+    if (!name || !*name || import_value_named(branch, name, false)) return;
+    import_value *v = import_value_named(im, name, false);
     if (!v || !v->defined) return;
     n->capture = arena_grow(im->arena, n->capture, (size_t)n->captures, sizeof(import_value *));
     n->capture[n->captures++] = v;
 }
 
-static void capture_graph(importer *im, import_node *n, const Onnx__GraphProto *g)
+static void capture_graph(importer *im, import_node *n, const Onnx__GraphProto *g, importer *around)
 {
-    for (size_t i = 0; i < g->n_output; i++) capture_name(im, n, g->output[i]->name);
+    importer branch = { .arena = im->arena, .outer = around };
+    define_names(&branch, g);
+    for (size_t i = 0; i < g->n_output; i++) capture_name(im, n, &branch, g->output[i]->name);
     for (size_t i = 0; i < g->n_node; i++) {
         const Onnx__NodeProto *p = g->node[i];
-        for (size_t k = 0; k < p->n_input; k++) capture_name(im, n, p->input[k]);
+        for (size_t k = 0; k < p->n_input; k++) capture_name(im, n, &branch, p->input[k]);
         for (size_t k = 0; k < p->n_attribute; k++)
-            if (p->attribute[k]->g) capture_graph(im, n, p->attribute[k]->g);
+            if (p->attribute[k]->g) capture_graph(im, n, p->attribute[k]->g, &branch);
     }
 }
 
 static void capture(importer *im, import_node *n)
 {
     for (size_t k = 0; k < n->proto->n_attribute; k++)
-        if (n->proto->attribute[k]->g) capture_graph(im, n, n->proto->attribute[k]->g);
+        if (n->proto->attribute[k]->g) capture_graph(im, n, n->proto->attribute[k]->g, NULL);
 }
 
 /* ---- order ---- */

@@ -1,5 +1,5 @@
 /* What the importers of operators share. A value of the file is a tensor of the graph, or its contents (shape arithmetic: whole numbers over the
- * run-time symbols, evaluated while importing), or both. */
+ * run-time symbols, evaluated while importing), or both; or indices that only a move is made of (import_affine.h). */
 #ifndef VITCC_FRONTEND_IMPORT_H
 #define VITCC_FRONTEND_IMPORT_H
 
@@ -8,12 +8,15 @@
 
 enum { CONTENTS_MAX = 4096, FOLD_MAX = 65536 };
 
+typedef struct import_affine import_affine;
+
 typedef struct import_value {
     const char *name;                       /* as in the file; hostile */
     bool known, failed;                     /* type is set; or whoever makes it has reported an error */
     ir_type type;
     ir_value *tensor;                       /* NULL: only contents, so far */
     const dim *content;                     /* row-major; NULL: not known, or not yet read from the constant */
+    const import_affine *affine;            /* import_affine.h; NULL: none */
     const Onnx__TensorProto *initializer;   /* NULL: none; read when first needed */
     int producer;                           /* index of the node; -1: input, initializer or nothing */
     bool defined, read;                     /* produced by something; read by a live node or the graph's outputs */

@@ -13,6 +13,25 @@ ir_value *compose_gather(importer *im, const import_node *n, ir_value *x, ir_val
     return import_end(im, node);
 }
 
+ir_value *compose_top_k(importer *im, const import_node *n, ir_value *x, int64_t k, bool largest)
+{
+    if (!x) return NULL;
+    ir_node *node = import_begin(im, n, IR_TOPK);
+    ir_input(node, x);
+    ir_set_name(node, KEY_KIND, largest ? "largest" : "least");
+    ir_set_int(node, KEY_COUNT, k);
+    return import_end(im, node);
+}
+
+ir_value *compose_pick(importer *im, const import_node *n, ir_value *x, ir_value *indices)
+{
+    if (!x || !indices) return NULL;
+    ir_node *node = import_begin(im, n, IR_PICK);
+    ir_input(node, x);
+    ir_input(node, indices);
+    return import_end(im, node);
+}
+
 ir_value *compose_slice(importer *im, const import_node *n, ir_value *x, int axis, int64_t start, int64_t step, dim count)
 {
     move m;

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "import.h"
+#include "import_affine.h"
 
 /* ---- Constant ---- */
 
@@ -99,6 +99,7 @@ bool import_range(importer *im, import_node *n)
     if (!elem_is_float(e) && e != ELEM_I64 && e != ELEM_I32 && e != ELEM_I16) return import_fail(im, n, STATUS_TYPE, 0, "%s", elem_name(e));
     for (int i = 0; i < 3; i++) {
         if (import_type(n, i)->elem != e) return import_fail(im, n, STATUS_TYPE, i, "not the type of input 0");
+        if (!import_scalar(im, n, i, &bound[i]) && import_affine_range(im, n)) return true;
         if (!import_scalar(im, n, i, &bound[i])) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, i, "a range's bounds must be known");
         if (!elem_is_float(e) && fabs(bound[i]) > exact) return import_fail(im, n, STATUS_SHAPE, i, "out of range");
     }

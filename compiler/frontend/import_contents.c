@@ -1,7 +1,7 @@
 /* Element-wise operators over contents: dimensions in, dimensions out. What comparisons decide, they decide for every value of the symbols. */
 #include <string.h>
 
-#include "import.h"
+#include "import_affine.h"
 
 /* A comparison that holds for all values of the symbols, or for none; false: undecided. */
 static bool compare(const dim_symbols *s, expr_op op, dim x, dim y, dim *out)
@@ -132,7 +132,7 @@ static int64_t broadcast_index(const ir_type *t, const ir_type *to, int64_t inde
     return result;
 }
 
-bool import_fold_contents(importer *im, import_node *n, expr_op op)
+static bool fold_each(importer *im, import_node *n, expr_op op)
 {
     enum { OPERANDS = 3 };
     const dim *content[OPERANDS];
@@ -149,4 +149,9 @@ bool import_fold_contents(importer *im, import_node *n, expr_op op)
         if (!apply(im->symbols, op, x, &out[e]) || !fits(type.elem, out[e])) return false;
     }
     return import_put_contents(im, n, 0, &type, out);
+}
+
+bool import_fold_contents(importer *im, import_node *n, expr_op op)
+{
+    return fold_each(im, n, op) || import_affine_map(im, n, op);
 }

@@ -1,5 +1,5 @@
-/* GatherElements and the Scatters by indices of the run, composed. All elements (or slices) of the data are numbered; a scatter looks, for each of
- * them, which updates name it: a table of places by updates, so their numbers are bounded. */
+/* GatherElements picks along the last axis. The Scatters by indices of the run are composed: all elements (or slices) of the data are numbered, and for
+ * each of them a scatter looks which updates name it: a table of places by updates, so their numbers are bounded. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -57,10 +57,15 @@ static bool read_axis(importer *im, import_node *n, int *axis)
 bool import_gather_elements(importer *im, import_node *n)
 {
     int axis;
-    int64_t elements;
-    if (!read_axis(im, n, &axis) || !known_shape(im, n, 0, NULL, &elements)) return false;
-    ir_value *x = import_reshape(im, n, import_tensor(im, n, 0), (const dim[]){ dim_of(elements) }, 1);
-    return import_put(im, n, 0, compose_gather(im, n, x, numbers_of_elements(im, n, axis), 0));
+    if (!read_axis(im, n, &axis)) return false;
+    ir_value *x = import_tensor(im, n, 0), *index = import_tensor(im, n, 1);
+    for (int i = 0; i < import_type(n, 0)->rank && x && index; i++) {   /* rows that no index names are left out */
+        const dim d = index->type.dim[i];
+        if (i == axis || dim_equal(d, x->type.dim[i])) continue;
+        if (dim_compare(im->symbols, d, x->type.dim[i]) > 0) return import_fail(im, n, STATUS_SHAPE, 1, "more indices than elements on axis %d", i);
+        x = compose_slice(im, n, x, i, 0, 1, d);
+    }
+    return import_put(im, n, 0, compose_exchange(im, n, compose_pick(im, n, compose_exchange(im, n, x, axis), compose_exchange(im, n, index, axis)), axis));
 }
 
 /* ---- scatters ---- */

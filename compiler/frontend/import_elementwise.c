@@ -1,7 +1,7 @@
 /* Element-wise operators: each becomes a `map`, or is evaluated over contents. */
 #include <string.h>
 
-#include "import.h"
+#include "import_affine.h"
 
 /* ---- types ---- */
 
@@ -324,7 +324,7 @@ static bool cast_contents(importer *im, import_node *n, elem to)
 static bool cast(importer *im, import_node *n, elem to)
 {
     if (import_type(n, 0)->elem == to) return import_put_same(im, n, 0, 0);
-    return cast_contents(im, n, to) || import_put(im, n, 0, import_convert(im, n, import_tensor(im, n, 0), to));
+    return cast_contents(im, n, to) || import_affine_cast(im, n, to) || import_put(im, n, 0, import_convert(im, n, import_tensor(im, n, 0), to));
 }
 
 bool import_cast(importer *im, import_node *n)

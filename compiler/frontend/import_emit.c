@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "../ir/eval.h"
-#include "import.h"
+#include "import_affine.h"
 
 bool import_fail(importer *im, const import_node *n, status code, int i, const char *format, ...)
 {
@@ -167,6 +167,7 @@ void import_put_value(import_node *n, int k, const import_value *v)
     if (!out) return;
     out->tensor = v->tensor;
     out->content = v->content;
+    out->affine = v->affine;
 }
 
 bool import_put_same(importer *im, import_node *n, int k, int i)
@@ -188,6 +189,7 @@ bool import_put_move(importer *im, import_node *n, int k, int i, const move *m, 
 {
     int64_t count, elements;
     const ir_type *from = import_type(n, i);
+    if (import_affine_move(im, n, k, i, m, to) && !n->in[i]->tensor && !n->in[i]->content) return true;
     const dim *content = import_contents(im, n->in[i], &count);
     if (!content || !ir_dims_constant(to, NULL, &elements) || elements > CONTENTS_MAX) {
         ir_value *x = import_tensor(im, n, i);

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "import_affine.h"
 #include "import_compose.h"
 
 typedef struct gather_nd {
@@ -82,6 +83,7 @@ bool import_gather_nd(importer *im, import_node *n)
 {
     const ir_type *x = import_type(n, 0), *indices = import_type(n, 1);
     gather_nd g;
+    if (n->in[1]->affine) return import_affine_gather_nd(im, n);
     if (!read_shapes(im, n, &g)) return false;
     dim joined[IR_RANK_MAX + 1], result[IR_RANK_MAX];
     const int indexed = g.batch + g.depth;

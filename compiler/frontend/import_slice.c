@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "import.h"
+#include "import_affine.h"
 
 /* ---- Slice ---- */
 
@@ -200,7 +200,7 @@ bool import_concat(importer *im, import_node *n)
     }
     if (!import_attribute(n, "axis")) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "axis is missing");
     if (!import_axis(im, n, import_int(im, n, "axis", 0), import_type(n, 0)->rank, &axis)) return false;
-    if (concat_contents(im, n)) return true;
+    if (concat_contents(im, n) || import_affine_concat(im, n, axis)) return true;
     ir_node *node = import_begin(im, n, IR_CONCAT);
     for (int i = 0; i < n->inputs; i++) {
         if (is_empty(import_type(n, i)) && (parts || i < n->inputs - 1)) continue;

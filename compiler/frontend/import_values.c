@@ -71,6 +71,10 @@ static const char *symbol_source(importer *im, dim d)
 ir_value *import_tensor_of(importer *im, import_value *v, const diag_place *place)
 {
     if (v->tensor) return v->tensor;
+    if (!v->content) {
+        diag_error(im->diag, STATUS_SHAPE_UNKNOWN, place, "it counts along a dimension that only a run knows, and is needed as a tensor; --shape fixes it");
+        return NULL;
+    }
     dim symbolic = dim_of(0);
     v->tensor = constant_of(im, v, &symbolic);
     if (v->tensor) v->tensor->name = v->name;

@@ -1,7 +1,8 @@
 /* Requires: fuse_gelu went before. A linear without epilogue whose input is computed element-wise from one linear without epilogue (or from the two
  * halves of one, or from two linears of one x with results of one type: gated) and numbers alone; nothing in between is read elsewhere or is a
  * result.
- * Leaves: it as one mlp, and element-wise nodes behind linears and mlps as their epilogues (fuse_epilogues). */
+ * Leaves: it as one mlp, what scaled and shifted the columns of the linear before the activation in its weights (absorb_affine), and element-wise
+ * nodes behind linears and mlps as their epilogues (fuse_epilogues). */
 #include "match.h"
 
 #include <string.h>
@@ -94,6 +95,12 @@ static void swap_leaves(mlp_match *m)
     m->leaf[1] = first;
 }
 
+static bool comes_from_linear(const ir_value *v)
+{
+    const ir_node *slice = ir_producer(v, IR_MOVE);
+    return ir_producer(slice ? slice->input[0] : v, IR_LINEAR) != NULL;
+}
+
 static const char *find_gated(mlp_match *m)
 {
     if (half_of(m->leaf[0], 1)) swap_leaves(m);
@@ -111,6 +118,19 @@ static const char *find_gated(mlp_match *m)
     return alike ? NULL : "the gate's linear differs from the gated one's in shape";
 }
 
+/* Of what a linear's input is computed from, the linears take what scales and shifts their columns (a batch norm before the activation). */
+static bool absorb_into_leaves(ir_node *down, pass_context *c)
+{
+    mlp_match m = {.down = down};
+    ir_value *hidden = down->input[0];
+    if (!is_plain(down) || !is_nonlinear(hidden, MATCH_INPUTS) || !find_leaves(hidden, &m, MATCH_INPUTS)) return true;
+    for (int i = 0; i < m.leaves; i++) {
+        ir_node *up = ir_producer(m.leaf[i], IR_LINEAR);
+        if (up && !absorb_affine(up, c)) return false;
+    }
+    return true;
+}
+
 /* NULL: m holds an mlp. Else why not; "" where none is meant. */
 static const char *find_mlp(arena *a, ir_node *down, mlp_match *m)
 {
@@ -126,7 +146,7 @@ static const char *find_mlp(arena *a, ir_node *down, mlp_match *m)
     } else {
         m->ups = 1;
     }
-    if (problem) return m->ups || m->up[0] ? problem : "";
+    if (problem) return m->ups || (comes_from_linear(m->leaf[0]) && comes_from_linear(m->leaf[1])) ? problem : "";
     if (!match_compose(a, hidden, m->leaf, m->leaves, &m->cone) || m->cone.constants) return "the activation has operands that are no scalars";
     if (!ir_type_equal(t, &hidden->type)) return "the activation changes the type";
     if (!ir_only_use(hidden, down) || !match_closed(&m->cone, hidden, m->leaf, m->leaves)) return "the hidden values are read elsewhere";
@@ -288,6 +308,7 @@ bool pass_fuse_mlp(ir_graph *g, pass_context *c)
     for (int i = 0; i < count; i++) {
         mlp_match m;
         if (match_dead(linear[i])) continue;
+        if (!absorb_into_leaves(linear[i], c)) return false;
         const char *problem = find_mlp(c->arena, linear[i], &m);
         if (problem && !*problem) continue;
         c->report->found[FUSION_MLP]++;

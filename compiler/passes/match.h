@@ -73,6 +73,8 @@ void match_cover(ir_node *n, const match_cone *cone);    /* origins of all of th
 bool simplify_maps(ir_graph *g, pass_context *c, bool *changed);
 bool simplify_moves(ir_graph *g, pass_context *c, bool *changed);
 bool patchify(ir_graph *g, pass_context *c, bool *changed);
+/* The linear with factors and terms by column behind it in its weights and bias, perhaps a new node; NULL: an error was reported. */
+ir_node *absorb_affine(ir_node *linear, pass_context *c);
 /* Element-wise readers of linear and mlp nodes become their epilogues. */
 bool fuse_epilogues(ir_graph *g, pass_context *c);
 

@@ -132,6 +132,11 @@ static bool along_inner_axes(const ir_node *n, int input, int axis)
     return axis > 0;
 }
 
+static bool along_last(const ir_node *n, int input, int axis)
+{
+    return axis == n->input[input]->type.rank - 1;
+}
+
 /* The axis that a product sums over: of an image's rows or columns it makes rows or columns. */
 static bool along_sum(const ir_node *n, int input, int axis)
 {
@@ -234,6 +239,8 @@ static bool check_node(batch_state *b, const ir_node *n)
     case IR_ATTENTION: return check_attention(b, n);
     case IR_REDUCE: return check_reduce(b, n);
     case IR_GATHER: return check_gather(b, n);
+    case IR_TOPK: return check_aligned(b, n, 1, along_last);
+    case IR_PICK: return check_aligned(b, n, 2, along_last);
     case IR_MOVE: return check_move(b, n);
     case IR_CALL: return check_call(b, n);
     default: return refuse(b, n, "may mix images");

@@ -1,4 +1,4 @@
-"""TopK on what order treats specially: zeros of either sign, infinities, equal values; evaluator and program give ONNX Runtime's bits."""
+"""TopK on what order treats specially: zeros of either sign, infinities, equal values, long rows; evaluator and program give ONNX Runtime's bits."""
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -29,3 +29,31 @@ def test_zeros_keep_their_sign(tmp_path):
         for answer in (truth, got):
             np.testing.assert_array_equal(answer[name], reference[name], err_msg=name)
             np.testing.assert_array_equal(np.signbit(answer[name]), np.signbit(reference[name]), err_msg=name)
+
+
+def long_rows(path):
+    """The 300 first of 8,400 elements a row, as detectors choose their queries, for any batch; and elements of a row by places that depend on it."""
+    nodes = [helper.make_node("TopK", ["x", "k"], ["values", "places"]), helper.make_node("TopK", ["x", "k"], ["least", "least_places"], largest=0),
+             helper.make_node("GatherElements", ["x", "places"], ["again"], axis=1), helper.make_node("Unsqueeze", ["x", "two"], ["column"]),
+             helper.make_node("Unsqueeze", ["places", "two"], ["rows"]), helper.make_node("GatherElements", ["column", "rows"], ["picked"], axis=1)]
+    names = ["values", "places", "least", "least_places", "again", "picked"]
+    outputs = [helper.make_tensor_value_info(n, TensorProto.INT64 if n.endswith("places") else TensorProto.FLOAT, None) for n in names]
+    constants = [numpy_helper.from_array(np.array([300]), "k"), numpy_helper.from_array(np.array([2]), "two")]
+    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 8400])], outputs, constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9), path)
+    return names
+
+
+def test_long_rows_of_a_batch(tmp_path):
+    """Many elements are equal, some infinite."""
+    path, rng = tmp_path / "m.onnx", np.random.default_rng(7)
+    names = long_rows(path)
+    program = build(path, tmp_path)
+    for batch in 1, 2, 3:
+        x = rng.integers(-1000, 1000, (batch, 8400)).astype(np.float32)
+        x[:, 5::1111] = np.inf
+        inputs = {"x": x}
+        reference = dict(zip(names, session(path).run(names, inputs)))
+        for answer in evaluate(path, tmp_path, inputs, names), run_program(program, tmp_path, inputs, names, "--threads", "2"):
+            for name in names:
+                np.testing.assert_array_equal(answer[name], reference[name], err_msg=name)

@@ -90,6 +90,33 @@ static void test_gated_linears(void **state)
     pass_test_free(t);
 }
 
+/* A batch norm between the linear and the activation: its factors and terms by column are in the weights and the bias. */
+static void test_absorbs_affine_maps(void **state)
+{
+    (void)state;
+    static const struct { const char *up, *first, *second; bool biased; } cases[] = {
+        {"%b1", "map(%u, %r) {expr = mul(in0, in1)}", "map(%s, %r) {expr = add(in0, in1)}", true},
+        {"_", "map(%r, %u) {expr = mul(in0, in1)}", "map(%r, %s) {expr = add(in0, in1)}", true},
+        {"_", "map(%u, %r) {expr = div(in0, in1)}", "map(%s, %r) {expr = sub(in0, in1)}", true},
+        {"%b1", "map(%u, %r) {expr = div(in0, in1)}", "map(%s, %r) {expr = mul(in0, in1)}", true},
+        {"_", "map(%u, %r) {expr = div(in0, in1)}", "map(%s, %r) {expr = mul(in0, in1)}", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        arena *a = arena_new();
+        pass_test *t = pass_test_within(arena_printf(a, "%s  %%u: f32[2,3,8] = linear(%%x, %%w1, %s)\n"
+                                                        "  %%r: f32[1,8] = const {bytes = [1, -2, 3, 0.5, -0.25, 1.5, 2, -3]}\n"
+                                                        "  %%s: f32[2,3,8] = %s\n  %%n: f32[2,3,8] = %s\n"
+                                                        "  %%a: f32[2,3,8] = map(%%n) {expr = relu(in0)}\n%s  return \"y\" %%d, \"b\" %%b1\n}\n",
+                                                     HEAD, cases[i].up, cases[i].first, cases[i].second, DOWN), "fuse_mlp dce", 1e-6);
+        assert_int_equal(t->report.fused[FUSION_MLP], 1);
+        assert_int_equal(t->report.misses, 0);
+        assert_int_equal(pass_test_count(t, IR_MAP), 0);
+        assert_int_equal(pass_test_find(t, IR_MLP)->input[2] != NULL, cases[i].biased);
+        pass_test_free(t);
+        arena_free(a);
+    }
+}
+
 /* ---- what stays ---- */
 
 static void test_near_misses(void **state)
@@ -100,8 +127,12 @@ static void test_near_misses(void **state)
         {HEAD UP GELU DOWN "  return \"y\" %d, \"u\" %u\n}\n", "the hidden values are read elsewhere"},
         {HEAD UP "  %r: f32[2,3,8] = map(%u) {expr = exp(in0)}\n"
                  "  %a: f32[2,3,8] = map(%r) {expr = relu(in0)}\n" DOWN "  return \"y\" %d, \"r\" %r\n}\n", "the hidden values are read elsewhere"},
-        {HEAD UP "  %c: f32[2,3,8] = map(%u, %b1) {expr = mul(in0, in1)}\n"
+        {HEAD UP "  %c: f32[2,3,8] = map(%u) {expr = relu(in0)}\n"
+                 "  %a: f32[2,3,8] = map(%c, %b1) {expr = mul(in0, in1)}\n" DOWN "  return \"y\" %d\n}\n", "the activation has operands that are no scalars"},
+        {HEAD UP "  %c: f32[2,3,8] = map(%b1, %u) {expr = div(in0, in1)}\n"
                  "  %a: f32[2,3,8] = map(%c) {expr = relu(in0)}\n" DOWN "  return \"y\" %d\n}\n", "the activation has operands that are no scalars"},
+        {HEAD UP "  %c: f32[2,3,8] = map(%u, %b1) {expr = add(in0, in1)}\n"
+                 "  %a: f32[2,3,8] = map(%c) {expr = relu(in0)}\n" DOWN "  return \"y\" %d, \"u\" %u\n}\n", "the activation has operands that are no scalars"},
         {HEAD UP "  %v: f32[2,3,8] = linear(%z, %w1, %b1)\n"
                  "  %a: f32[2,3,8] = map(%u, %v) {expr = mul(in0, in1)}\n" DOWN "  return \"y\" %d, \"v\" %v, \"u\" %u\n}\n",
          "the gate and the gated are linears of different values"},
@@ -124,6 +155,8 @@ static void test_not_meant(void **state)
     static const char *const text[] = {
         HEAD "  %n: f32[2,3,4] = norm(%x) {kind = layer, axis = 2, epsilon = 1e-06}\n  %g: f32[2,3,4] = map(%n) {expr = gelu(in0)}\n"
              "  %d: f32[2,3,8] = linear(%g, %w1, _)\n  return \"y\" %d, \"a\" %b1, \"b\" %w2, \"c\" %b2\n}\n",
+        HEAD UP "  %n: f32[2,3,1] = reduce(%u) {kind = l2, axes = [2], keep = 1}\n  %a: f32[2,3,8] = map(%u, %n) {expr = div(in0, max(in1, 1e-12))}\n"
+             DOWN "  return \"y\" %d\n}\n",      /* a row divided by its length is no gated mlp */
         HEAD UP "  %d: f32[2,3,4] = linear(%u, %w2, %b2)\n  return \"y\" %d\n}\n",
         HEAD UP "  %a: f32[2,3,8] = map(%u, %b1) {expr = mul(in0, in1)}\n" DOWN "  return \"y\" %d\n}\n",      /* a scale is no activation */
     };
@@ -204,7 +237,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain), cmocka_unit_test(test_without_biases), cmocka_unit_test(test_residual), cmocka_unit_test(test_gated_halves),
-        cmocka_unit_test(test_gated_linears), cmocka_unit_test(test_near_misses), cmocka_unit_test(test_not_meant), cmocka_unit_test(test_epilogues),
+        cmocka_unit_test(test_gated_linears), cmocka_unit_test(test_absorbs_affine_maps),
+        cmocka_unit_test(test_near_misses), cmocka_unit_test(test_not_meant), cmocka_unit_test(test_epilogues),
         cmocka_unit_test(test_epilogue_chain), cmocka_unit_test(test_no_epilogue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

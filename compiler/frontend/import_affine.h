@@ -1,0 +1,19 @@
+/* Indices that are affine in their own place. An import_value has them beside its tensor, or instead of one. */
+#ifndef VITCC_FRONTEND_IMPORT_AFFINE_H
+#define VITCC_FRONTEND_IMPORT_AFFINE_H
+
+#include "import.h"
+
+/* Each returns false where it does not apply, with nothing reported. */
+bool import_affine_range(importer *im, import_node *n);
+bool import_affine_map(importer *im, import_node *n, expr_op op);
+bool import_affine_cast(importer *im, import_node *n, elem to);
+bool import_affine_concat(importer *im, import_node *n, int axis);
+/* Output k's, from input i's; its tensor, if it has one, is put beside it. */
+bool import_affine_move(importer *im, import_node *n, int k, int i, const move *m, const ir_type *to);
+
+/* Gather and GatherND where input 1 is affine; false: reported. */
+bool import_affine_gather(importer *im, import_node *n, int axis);
+bool import_affine_gather_nd(importer *im, import_node *n);
+
+#endif

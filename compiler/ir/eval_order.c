@@ -1,0 +1,71 @@
+/* Order along the last axis: the first elements of each row, and elements picked by their places. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "eval_private.h"
+
+/* An element and its place; a float, an integer, or the bits of a u64. */
+typedef struct ranked { double number; int64_t integer, place; bool is_u64, is_least; } ranked;
+
+static int sign_of(const ranked *a, const ranked *b)
+{
+    if (a->number != a->number || b->number != b->number) return (a->number != a->number) - (b->number != b->number);
+    if (a->number != b->number) return a->number < b->number ? -1 : 1;
+    if (a->is_u64) return ((uint64_t)a->integer > (uint64_t)b->integer) - ((uint64_t)a->integer < (uint64_t)b->integer);
+    return (a->integer > b->integer) - (a->integer < b->integer);
+}
+
+static int compare(const void *left, const void *right)
+{
+    const ranked *a = left, *b = right;
+    const int sign = a->is_least ? sign_of(a, b) : sign_of(b, a);
+    return sign ? sign : (a->place > b->place) - (a->place < b->place);
+}
+
+status eval_topk(const eval_context *c, const ir_node *n, const eval_value *const *in, eval_value *out)
+{
+    const eval_value *x = in[0];
+    const int64_t count = ir_int(n, KEY_COUNT, 0), size = x->rank ? x->shape[x->rank - 1] : 0;
+    const bool least = !strcmp(ir_name(n, KEY_KIND, ""), "least"), is_float = elem_is_float(x->stored);
+    if (count < 1 || count > size || out->elements % count || out->elements / count != x->elements / size) {
+        return eval_fail(c, n, 0, STATUS_SHAPE, "the output is of another shape");
+    }
+    ranked *row = eval_allocate(size, sizeof *row);
+    if (!row) return eval_out_of_memory(c, n);
+    for (int64_t r = 0; r < x->elements / size; r++) {
+        for (int64_t i = 0; i < size; i++) {
+            row[i] = (ranked){ .place = i, .is_u64 = x->stored == ELEM_U64, .is_least = least };
+            if (is_float) eval_load_floats(x->stored, x->data, r * size + i, 1, 1, &row[i].number);
+            else eval_load_integers(x->stored, x->data, r * size + i, 1, 1, &row[i].integer);
+        }
+        qsort(row, (size_t)size, sizeof *row, compare);
+        for (int64_t i = 0; i < count; i++) eval_store_integers(out->stored, out->owned, r * count + i, 1, &row[i].place);
+    }
+    free(row);
+    return STATUS_OK;
+}
+
+status eval_pick(const eval_context *c, const ir_node *n, const eval_value *const *in, eval_value *out)
+{
+    const eval_value *x = in[0], *indices = in[1];
+    const int64_t size = x->rank ? x->shape[x->rank - 1] : 0, count = indices->rank ? indices->shape[indices->rank - 1] : 0;
+    if (out->elements != indices->elements || (size && count && x->elements / size != indices->elements / count)) {
+        return eval_fail(c, n, 1, STATUS_SHAPE, "the output is of another shape");
+    }
+    for (int64_t i = 0; i < indices->elements; i++) {
+        int64_t index, whole;
+        double number;
+        eval_load_integers(indices->stored, indices->data, i, 1, 1, &index);
+        if (index < -size || index >= size)
+            return eval_fail(c, n, 1, STATUS_SHAPE, "index %lld is outside of %lld", (long long)index, (long long)size);
+        const int64_t from = i / count * size + (index < 0 ? index + size : index);
+        if (elem_is_float(out->stored)) {
+            eval_load_floats(x->stored, x->data, from, 1, 1, &number);
+            eval_store_floats(out->stored, out->owned, i, 1, &number);
+        } else {
+            eval_load_integers(x->stored, x->data, from, 1, 1, &whole);
+            eval_store_integers(out->stored, out->owned, i, 1, &whole);
+        }
+    }
+    return STATUS_OK;
+}

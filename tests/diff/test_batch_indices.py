@@ -1,0 +1,64 @@
+"""Indices that count along the run-time batch: gathering by them is a move, right for every batch; what is none is refused where it is needed."""
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from conftest import VITCC, evaluate, run, session
+from library import Library, link
+
+WIDTH = 6
+COUNT = [("Shape", ["x"], ["n"], dict(start=0, end=1)), ("Squeeze", ["n"], ["n0"], {}), ("Range", ["zero", "n0", "one"], ["count"], {})]
+FLAT = [("Mul", ["count", "width"], ["first"], {}), ("Unsqueeze", ["first", "last_axis"], ["rows"], {}), ("Reshape", ["x", "flat"], ["xs"], {})]
+PAIR = [("Unsqueeze", ["count", "last_axis"], ["c"], {}), ("Concat", ["n", "four"], ["shape"], dict(axis=0)), ("Expand", ["c", "shape"], ["left"], {}),
+        ("Expand", ["evens", "shape"], ["right"], {}), ("Unsqueeze", ["left", "last_axis"], ["l"], {}), ("Unsqueeze", ["right", "last_axis"], ["r"], {})]
+RIGHT = {
+    "every element": FLAT + [("Add", ["rows", "all"], ["i"], {}), ("Gather", ["xs", "i"], ["y"], {})],
+    "every second, from 1": FLAT + [("Add", ["rows", "odds"], ["i"], {}), ("Gather", ["xs", "i"], ["y"], {})],
+    "backwards": FLAT + [("Sub", ["rows", "all_below"], ["i"], {}), ("Gather", ["xs", "i"], ["y"], {})],
+    "flattened": FLAT + [("Add", ["rows", "all"], ["ij"], {}), ("Reshape", ["ij", "flat"], ["i"], {}), ("Gather", ["xs", "i"], ["z"], {}), ("Reshape", ["z", "square"], ["y"], {})],
+    "pairs": PAIR + [("Concat", ["l", "r"], ["i"], dict(axis=-1)), ("GatherND", ["x", "i"], ["y"], {})],
+    "shape alone": [("Max", ["count", "one"], ["m"], {}), ("Shape", ["m"], ["s"], {}), ("Concat", ["s", "six"], ["shape"], dict(axis=0)), ("Reshape", ["x", "shape"], ["y"], {})],
+}
+WRONG = {
+    "numbers are needed": ("E306", [("Cast", ["count"], ["f"], dict(to=1)), ("Unsqueeze", ["f", "last_axis"], ["g"], {}), ("Mul", ["x", "g"], ["y"], {})]),
+    "beyond the end": ("E306", FLAT + [("Add", ["rows", "all_above"], ["i"], {}), ("Gather", ["xs", "i"], ["y"], {})]),
+    "images overlap": ("E311", FLAT + [("Unsqueeze", ["count", "last_axis"], ["c"], {}), ("Add", ["c", "all"], ["i"], {}), ("Gather", ["xs", "i"], ["y"], {})]),
+    "a diagonal": ("E306", PAIR + [("Concat", ["l", "l"], ["i"], dict(axis=-1)), ("GatherND", ["x", "i"], ["y"], {})]),
+}
+CONSTANTS = dict(zero=0, one=1, width=WIDTH, last_axis=[-1], flat=[-1], square=[-1, WIDTH], six=[WIDTH], four=[3], all=[range(WIDTH)], odds=[[1, 3, 5]], evens=[[0, 2, 4]],
+                 all_below=[[-5, -4, -3, -2, -1, 0]], all_above=[[1, 2, 3, 4, 5, 6]])
+
+
+def save(path, nodes):
+    """The model of these nodes: x [N, 6] in, y out."""
+    used = {i for n in COUNT + nodes for i in n[1]}
+    constants = [numpy_helper.from_array(np.array(v, np.int64), k) for k, v in CONSTANTS.items() if k in used]
+    made = [helper.make_node(op, inputs, outputs, **attributes) for op, inputs, outputs, attributes in COUNT + nodes]
+    graph = helper.make_graph(made, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", WIDTH])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)], constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9), path)
+
+
+@pytest.mark.parametrize("case", RIGHT)
+def test_gathered(case, tmp_path):
+    """Evaluator and program give ONNX Runtime's bits for batches of 1, 2 and 3."""
+    path = tmp_path / "m.onnx"
+    save(path, RIGHT[case])
+    run(VITCC, "compile", path, "-o", tmp_path / "out", "--name", "model", "-q", "--kernels", "portable")
+    library = Library(link(tmp_path / "out", 0, False), 3)
+    for batch in 1, 2, 3:
+        inputs = {"x": np.random.default_rng(batch).standard_normal((batch, WIDTH)).astype(np.float32)}
+        want = session(path).run(None, inputs)[0]
+        np.testing.assert_array_equal(evaluate(path, tmp_path, inputs, ["y"])["y"], want)
+        got = np.full_like(want, 77)
+        library.run(batch, [inputs["x"]], [got])
+        np.testing.assert_array_equal(got, want)
+    library.close()
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_refused(case, tmp_path):
+    code, nodes = WRONG[case]
+    save(tmp_path / "m.onnx", nodes)
+    assert f"error {code}:" in run(VITCC, "compile", tmp_path / "m.onnx", "-o", tmp_path / "out", status=1).stderr
