@@ -332,6 +332,16 @@ def test_odd_inputs_and_outputs(tmp_path):
     compare(each(["float32", "int64", "float64"], make), tmp_path)
 
 
+def test_inputs_without_elements(tmp_path):
+    """Reductions, moves and joins of an input that has an axis of size 0."""
+    def make(g, t):
+        x, y = g.input("x", values(t, 2, 0, 4)), g.input("y", values(t, 2, 3, 4, seed=1))
+        axes, shape = g.constant("axes", np.array([1])), g.constant("shape", np.array([4, 2, 0]))
+        made = [g.node("ReduceSum", x, axes), g.node("ReduceProd", x, axes, keepdims=0), g.node("Reshape", x, shape, allowzero=1), g.node("Trilu", x)]
+        return [(m, t) for m in [*made, g.node("Concat", x, y, axis=1), g.node("Transpose", x, perm=[2, 0, 1])]]
+    compare(each(["float32", "int64", "float64"], make), tmp_path)
+
+
 def test_nothing_to_compute(tmp_path):
     """Inputs become outputs and constants stay; and a model without inputs."""
     def make(g, t):
