@@ -191,7 +191,7 @@ CASES = {
     "two unknown operators": (lambda: model([NODE("Frob", ["x"], ["t"], "first"), NODE("Frob", ["t"], ["u"], "again"), NODE("Nicate", ["u"], ["y"], "second\x1b[2J")]),
         line(300, "node 0 'first' (Frob)", "Frob of opset 20 (2 nodes)"),
         line(300, "node 2 'second\\x1b[2J' (Nicate)", "Nicate of opset 20")),
-    "sizes by a condition of the run": (lambda: changed(choice(), lambda m: m.graph.node[0].attribute[1].CopyFrom(helper.make_attribute("else_branch", branch("Shape")))),
+    "sizes by a condition of the run": (lambda: changed(choice(), lambda m: m.graph.node[0].attribute[0].CopyFrom(helper.make_attribute("else_branch", branch("Shape")))),
         line(306, "node 0 'choose' (If) input 0 bool[]", "by a condition of the run output 0 is f32[1,4] or i64[2]")),
     "an output that is not there": (lambda: model([NODE("Dropout", ["x"], ["t", "y"], "n")]),
         line(300, "node 0 'n' (Dropout)", "its output 1 is read")),
