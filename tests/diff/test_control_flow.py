@@ -32,7 +32,7 @@ def decay():
 BOXES, SCORES = (FLOAT, (2, 9, 4)), (FLOAT, (2, 3, 9))
 INPUTS = {"c": (TensorProto.BOOL, (1,)), "x": (FLOAT, (2, 3, 4)), "boxes": BOXES, "scores": SCORES}
 OUTPUTS = {"y": FLOAT, "last": FLOAT, "states": FLOAT, "differences": FLOAT, "left": TensorProto.INT64}
-CONSTANTS = {"start": np.ones((2, 4), np.float32), "half": np.float32(0.5), "most": np.array([4]), "overlap": np.array([0.3], np.float32), "least": np.array([0.6], np.float32)}
+CONSTANTS = {"start": np.ones((2, 4), np.float32), "half": np.float32(0.5), "most": np.array([4]), "overlap": np.array([0.3], np.float32), "least": np.array([0.8], np.float32)}
 
 
 def nodes():
