@@ -61,33 +61,40 @@ ir_value *windows_conv(importer *im, const import_node *n, ir_value *x, ir_value
 }
 
 /* The window is the weights', and the attribute, where it is there, agrees. */
-static bool read_kernel(importer *im, import_node *n, windows *w)
+static bool read_kernel(importer *im, import_node *n, int weights, windows *w)
 {
-    const ir_type *x = import_type(n, 0), *weight = import_type(n, 1);
+    const ir_type *x = import_type(n, 0), *weight = import_type(n, weights);
     int64_t declared[IR_RANK_MAX];
     if (x->rank < 3 || weight->rank != x->rank) {
-        return import_fail(im, n, STATUS_SHAPE, 1, "weights and input need the same number of axes, three or more");
+        return import_fail(im, n, STATUS_SHAPE, weights, "weights and input need the same number of axes, three or more");
     }
     w->axes = x->rank - 2;
     for (int i = 0; i < w->axes; i++) {
         if (!dim_is_constant(weight->dim[i + 2], &w->kernel[i]) || w->kernel[i] < 1 || w->kernel[i] > 1 << 24) {
-            return import_fail(im, n, STATUS_SHAPE, 1, "weights of no window");
+            return import_fail(im, n, STATUS_SHAPE, weights, "weights of no window");
         }
     }
     if (!windows_list(im, n, "kernel_shape", w->axes, 1, 1, declared)) return false;
     const bool same = !import_attribute(n, "kernel_shape") || !memcmp(declared, w->kernel, (size_t)w->axes * sizeof *declared);
-    return same || import_fail(im, n, STATUS_SHAPE, 1, "kernel_shape is not the weights' shape");
+    return same || import_fail(im, n, STATUS_SHAPE, weights, "kernel_shape is not the weights' shape");
+}
+
+bool windows_read_conv(importer *im, import_node *n, int weights, windows *w, int64_t *group)
+{
+    int64_t features;
+    *group = import_int(im, n, "group", 1);
+    if (!read_kernel(im, n, weights, w) || !windows_read(im, n, w)) return false;
+    if (*group < 1 || !dim_is_constant(import_type(n, weights)->dim[0], &features) || features % *group) {
+        return import_fail(im, n, STATUS_ATTRIBUTE, weights, "group = %" PRId64, *group);
+    }
+    return true;
 }
 
 bool import_conv(importer *im, import_node *n)
 {
     windows w = { 0 };
-    const int64_t group = import_int(im, n, "group", 1);
-    int64_t features;
-    if (!import_check_floats(im, n) || !read_kernel(im, n, &w) || !windows_read(im, n, &w)) return false;
-    if (group < 1 || !dim_is_constant(import_type(n, 1)->dim[0], &features) || features % group) {
-        return import_fail(im, n, STATUS_ATTRIBUTE, 1, "group = %" PRId64, group);
-    }
+    int64_t group;
+    if (!import_check_floats(im, n) || !windows_read_conv(im, n, 1, &w, &group)) return false;
     if (import_has(n, 2) && (import_type(n, 2)->rank != 1 || !dim_equal(import_type(n, 2)->dim[0], import_type(n, 1)->dim[0]))) {
         return import_fail(im, n, STATUS_SHAPE, 2, "the bias does not fit the weights");
     }

@@ -1,8 +1,8 @@
-/* Einsum of one or two operands: transposes, a product over merged axes, and back. */
+/* Einsum of one or two operands: diagonals, transposes, a product over merged axes, and back. */
 #include <ctype.h>
 #include <string.h>
 
-#include "import.h"
+#include "import_compose.h"
 #include "import_product.h"
 
 /* Axes are known by labels: letters by their code, an ellipsis' axes from ELLIPSIS on, the last being the last. */
@@ -14,18 +14,24 @@ typedef struct equation {
     term operand[2], result;
     dim size[LABELS];
     int seen[LABELS];          /* in how many operands */
+    int times[LABELS];         /* and how often in all */
 } equation;
+
+static bool has(const term *t, int label)
+{
+    for (int i = 0; i < t->rank; i++)
+        if (t->label[i] == label) return true;
+    return false;
+}
 
 static bool add_label(term *t, int label)
 {
     if (t->rank == IR_RANK_MAX) return false;
-    for (int i = 0; i < t->rank; i++)
-        if (t->label[i] == label) return false;   /* a diagonal */
     t->label[t->rank++] = label;
     return true;
 }
 
-/* One term up to `end`; an ellipsis stands for `covered` axes. */
+/* One term up to `end`; an ellipsis stands for `covered` axes. A label may stand in it twice, for a diagonal. */
 static bool read_term(const char *at, const char *end, int covered, term *t)
 {
     *t = (term){ 0 };
@@ -57,8 +63,10 @@ static bool read_operand(const char *at, const char *end, const ir_type *type, e
     if (covered < 0 || !read_term(at, end, covered, t) || t->rank != type->rank) return false;
     for (int i = 0; i < t->rank; i++) {
         const int label = t->label[i];
-        if (q->seen[label] && !dim_equal(q->size[label], type->dim[i])) return false;
-        q->seen[label]++;
+        bool again = false;
+        for (int j = 0; j < i; j++) again |= t->label[j] == label;
+        if (q->times[label]++ && !dim_equal(q->size[label], type->dim[i])) return false;
+        q->seen[label] += !again;
         q->size[label] = type->dim[i];
     }
     return true;
@@ -70,7 +78,7 @@ static bool implicit_result(equation *q)
     for (int label = ELLIPSIS; label < LABELS; label++)
         if (q->seen[label] && !add_label(&q->result, label)) return false;
     for (int label = 0; label < ELLIPSIS; label++)
-        if (q->seen[label] == 1 && !add_label(&q->result, label)) return false;
+        if (q->times[label] == 1 && !add_label(&q->result, label)) return false;
     return true;
 }
 
@@ -89,16 +97,12 @@ static bool read_equation(const char *text, const import_node *n, equation *q)
     int covered = 0;
     for (int label = ELLIPSIS; label < LABELS; label++) covered += q->seen[label] > 0;
     if (!read_term(arrow + 2, text + strlen(text), covered, &q->result)) return false;
-    for (int i = 0; i < q->result.rank; i++)
+    for (int i = 0; i < q->result.rank; i++) {
         if (!q->seen[q->result.label[i]]) return false;
+        for (int j = 0; j < i; j++)
+            if (q->result.label[j] == q->result.label[i]) return false;
+    }
     return true;
-}
-
-static bool has(const term *t, int label)
-{
-    for (int i = 0; i < t->rank; i++)
-        if (t->label[i] == label) return true;
-    return false;
 }
 
 /* x with its axes in the order of `wanted`, which has the same labels. */
@@ -109,6 +113,42 @@ static ir_value *arrange(importer *im, const import_node *n, ir_value *x, const 
         for (int j = 0; j < own->rank; j++)
             if (own->label[j] == wanted->label[i]) permutation[i] = j;
     return import_transpose(im, n, x, permutation);
+}
+
+/* x of labels t, axes i < j the same: their diagonal, put last. */
+static ir_value *diagonal(importer *im, const import_node *n, ir_value *x, term *t, int i, int j)
+{
+    int permutation[IR_RANK_MAX], rank = 0;
+    dim shape[IR_RANK_MAX];
+    int64_t size;
+    term rest = { 0 };
+    if (!dim_is_constant(x->type.dim[i], &size) || size > INT32_MAX) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, -1, "the diagonal's length"), NULL;
+    for (int a = 0; a < t->rank; a++) {
+        if (a == i || a == j) continue;
+        shape[rank] = x->type.dim[a];
+        permutation[rank++] = a;
+        add_label(&rest, t->label[a]);
+    }
+    permutation[rank] = i;
+    permutation[rank + 1] = j;
+    shape[rank] = dim_of(size * size);
+    add_label(&rest, t->label[i]);
+    *t = rest;
+    ir_value *flat = import_reshape(im, n, import_transpose(im, n, x, permutation), shape, rank + 1);
+    return compose_slice(im, n, flat, rank, 0, size + 1, dim_of(size));
+}
+
+/* Of labels that stand twice in operand k the diagonals. */
+static ir_value *take_diagonals(importer *im, const import_node *n, ir_value *x, term *t)
+{
+    for (int j = 1; x && j < t->rank; j++)
+        for (int i = 0; i < j; i++) {
+            if (t->label[i] != t->label[j]) continue;
+            x = diagonal(im, n, x, t, i, j);
+            j = 0;
+            break;
+        }
+    return x;
 }
 
 /* Sums over the labels of operand k that occur nowhere else. */
@@ -208,6 +248,6 @@ bool import_einsum(importer *im, import_node *n)
     if (!import_check_floats(im, n)) return false;
     if (!read_equation(text, n, q)) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "equation = '%.100s' on these inputs", text);
     for (int i = 0; i < n->inputs; i++)
-        if (!(x[i] = sum_lone(im, n, import_tensor(im, n, i), q, i))) return false;
+        if (!(x[i] = sum_lone(im, n, take_diagonals(im, n, import_tensor(im, n, i), &q->operand[i]), q, i))) return false;
     return import_put(im, n, 0, n->inputs == 1 ? arrange(im, n, x[0], &q->operand[0], &q->result) : product(im, n, x, q));
 }

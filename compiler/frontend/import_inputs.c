@@ -66,7 +66,7 @@ static const char *param_of(const Onnx__TensorShapeProto__Dimension *d)
 
 static bool fixed(const Onnx__TensorShapeProto__Dimension *d)
 {
-    return d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && d->dim_value > 0;
+    return d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && d->dim_value >= 0;
 }
 
 /* The file's own word on a dimension that --shape leaves alone. False: it has none; nothing is reported. */
@@ -109,7 +109,7 @@ static bool given_dim(inputs *in, const Onnx__ValueInfoProto *v, int axis, const
     const long long number = strtoll(text, &end, 10);
     const char *param = param_of(d);
     const bool is_number = end != text && !*end;
-    if (is_number && (number < 1 || number > INT32_MAX)) return fail(in, STATUS_BIND, v, arena_printf(a, "axis %d cannot be %.30s", axis, text));
+    if (is_number && (number < (fixed(d) ? 0 : 1) || number > INT32_MAX)) return fail(in, STATUS_BIND, v, arena_printf(a, "axis %d cannot be %.30s", axis, text));
     if (!is_number && !((*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') || *text == '_')) {
         return fail(in, STATUS_BIND, v, arena_printf(a, "'%.60s' is neither a number nor a word", text));
     }

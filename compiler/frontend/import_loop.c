@@ -2,11 +2,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "import_compose.h"
+#include "import_body.h"
 
 typedef struct loop { const Onnx__GraphProto *body; int carried, scanned; import_value **state; ir_value ***part; int rounds; } loop;
-
-enum { ROUNDS_MAX = 4096 };
 
 static bool read_loop(importer *im, import_node *n, loop *l)
 {
@@ -50,24 +48,19 @@ static bool decided(importer *im, import_value *v, bool *on)
 /* One round: its state and scanned parts, and whether another follows. */
 static bool run_round(importer *im, import_node *n, loop *l, bool *on)
 {
-    if (!import_may_inline(im, n, l->body->n_node)) return false;
-    importer *inner = import_inner(im, n, l->body, true);
-    if (!import_bind_name(inner, n, load_text(l->body->input[0]->name), known_number(im, ELEM_I64, l->rounds))) return false;
-    if (!import_bind_name(inner, n, load_text(l->body->input[1]->name), known_number(im, ELEM_BOOL, 1))) return false;
-    for (int i = 0; i < l->carried; i++)
-        if (!import_bind_name(inner, n, load_text(l->body->input[i + 2]->name), l->state[i])) return false;
-    if (!import_branch(inner)) return false;
-    import_value *next = import_value_named(inner, load_text(l->body->output[0]->name), true);
-    if (!next->known) return false;
+    import_value **in = arena_array(im->arena, (size_t)l->carried + 2, sizeof *in);
+    in[0] = known_number(im, ELEM_I64, l->rounds);
+    in[1] = known_number(im, ELEM_BOOL, 1);
+    for (int i = 0; i < l->carried; i++) in[i + 2] = l->state[i];
+    importer *inner = body_import(im, n, l->body, in);
+    import_value *next = inner ? body_output(inner, 0) : NULL;
+    if (!next) return false;
     if (!decided(im, next, on)) return import_fail(im, n, STATUS_OPERATOR, -1, "a Loop whose end only a run knows");
     for (int i = 0; i < l->carried; i++)
-        if (!(l->state[i] = import_value_named(inner, load_text(l->body->output[i + 1]->name), true))->known) return false;
+        if (!(l->state[i] = body_output(inner, i + 1))) return false;
     for (int i = 0; i < l->scanned; i++) {
-        import_value *v = import_value_named(inner, load_text(l->body->output[i + 1 + l->carried]->name), true);
-        const diag_place place = { .node = n->place, .input = -1 };
-        ir_value *x = v->known ? import_tensor_of(im, v, &place) : NULL;
         l->part[i] = arena_grow(im->arena, l->part[i], (size_t)l->rounds, sizeof *l->part[i]);
-        if (!(l->part[i][l->rounds] = compose_unsqueeze(im, n, x, 0))) return false;
+        if (!(l->part[i][l->rounds] = body_part(inner, n, i + 1 + l->carried))) return false;
     }
     l->rounds++;
     return true;

@@ -105,14 +105,39 @@ bool import_group_normalization(importer *im, import_node *n)
     return import_put(im, n, 0, scale_and_shift(im, n, v, per_channel(im, n, 1, t), per_channel(im, n, 2, t)));
 }
 
+/* old * momentum + batch * (1 - momentum), of a statistic [C] and the batch's own [1, C, 1, …]. */
+static bool put_running(importer *im, import_node *n, int k, ir_value *batch, double momentum)
+{
+    if (!import_is_wanted(n, k)) return true;
+    ir_value *old = compose_with_number(im, n, EXPR_MUL, import_tensor(im, n, k + 2), momentum);
+    ir_value *now = old ? import_reshape(im, n, compose_with_number(im, n, EXPR_MUL, batch, 1 - momentum), old->type.dim, 1) : NULL;
+    return import_put(im, n, k, import_map2(im, n, EXPR_ADD, old, now));
+}
+
+/* In training mode: the mean and variance of the batch itself, [1, C, 1, …], and what the running ones become. */
+static bool batch_statistics(importer *im, import_node *n, ir_value *x, ir_value **mean, ir_value **variance)
+{
+    int64_t axes[IR_RANK_MAX];
+    int count = 0;
+    const double momentum = import_float(im, n, "momentum", 0.9);
+    for (int i = 0; i < x->type.rank; i++)
+        if (i != 1) axes[count++] = i;
+    *mean = compose_reduce(im, n, x, "mean", axes, count, true);
+    ir_value *centred = import_map2(im, n, EXPR_SUB, x, *mean);
+    *variance = compose_reduce(im, n, import_map2(im, n, EXPR_MUL, centred, centred), "mean", axes, count, true);
+    return *variance && put_running(im, n, 1, *mean, momentum) && put_running(im, n, 2, *variance, momentum);
+}
+
 /* y = x * s + (b - mean * s), s = scale / sqrt(variance + epsilon). */
 bool import_batch_normalization(importer *im, import_node *n)
 {
     const ir_type *t = import_type(n, 0);
-    if (!import_check_floats(im, n) || !import_flag(im, n, "training_mode", 0) || !import_flag(im, n, "spatial", 1)) return false;
+    const bool training = im->opset >= 14 && import_int(im, n, "training_mode", 0) != 0;
+    if (!import_check_floats(im, n) || !import_flag(im, n, "spatial", 1)) return false;
     ir_value *p[5] = { import_tensor(im, n, 0) };
     for (int i = 1; i < 5; i++)
         if (!(p[i] = per_channel(im, n, i, t))) return false;
+    if (!p[0] || (training && !batch_statistics(im, n, p[0], &p[3], &p[4]))) return false;
     ir_value *shifted = import_map2(im, n, EXPR_ADD, p[4], import_number(im, t->elem, import_float(im, n, "epsilon", 1e-5)));
     ir_value *deviation = shifted ? import_map1(im, n, EXPR_SQRT, shifted) : NULL;
     ir_value *scale = import_map2(im, n, EXPR_DIV, p[1], deviation);

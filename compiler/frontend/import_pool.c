@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "import_compose.h"
 #include "import_product.h"
 #include "windows.h"
 
@@ -100,43 +101,115 @@ bool import_average_pool(importer *im, import_node *n)
 
 /* ---- maximum ---- */
 
-static ir_value *padded(importer *im, const import_node *n, ir_value *x, const pool *p)
+static ir_value *padded(importer *im, const import_node *n, ir_value *x, const pool *p, double fill)
 {
     int64_t pads[2 * IR_RANK_MAX] = { 0 };
-    bool any = false;
     const int rank = p->w.axes + 2;
     for (int i = 0; i < p->w.axes; i++) {
         pads[i + 2] = p->w.pads[i];
         pads[i + 2 + rank] = p->w.pads[i + p->w.axes];
-        any |= pads[i + 2] || pads[i + 2 + rank];
     }
-    if (!x || !any) return x;
-    ir_node *node = import_begin(im, n, IR_PAD);
-    ir_input(node, x);
-    const elem e = x->type.elem;
-    ir_input(node, import_number(im, e, elem_is_float(e) ? -HUGE_VAL : e == ELEM_I8 ? INT8_MIN : 0));   /* the least there is */
-    ir_set_ints(node, KEY_PADS, pads, 2 * rank);
-    return import_end(im, node);
+    return compose_pad(im, n, x, pads, fill);
+}
+
+/* The least there is. */
+static double least(elem e)
+{
+    return elem_is_float(e) ? -HUGE_VAL : e == ELEM_I8 ? INT8_MIN : 0;
+}
+
+/* Each place of the windows along spatial axis i, as slices. False: reported. */
+static bool taps(importer *im, const import_node *n, ir_value *x, const pool *p, int i, ir_value **part)
+{
+    const windows *w = &p->w;
+    for (int k = 0; k < (int)w->kernel[i]; k++)
+        if (!(part[k] = compose_slice(im, n, x, i + 2, k * w->dilations[i], w->strides[i], dim_of(p->count[i])))) return false;
+    return true;
 }
 
 /* The largest of each window along spatial axis i. */
 static ir_value *largest(importer *im, const import_node *n, ir_value *x, const pool *p, int i)
 {
-    const windows *w = &p->w;
-    ir_value **part = arena_array(im->arena, (size_t)w->kernel[i], sizeof *part);
+    const int kernel = (int)p->w.kernel[i];
+    ir_value **part = arena_array(im->arena, (size_t)kernel, sizeof *part);
     expr_builder b = expr_begin(im->arena);
     int all = -1;
-    for (int k = 0; k < (int)w->kernel[i]; k++) {
-        move m;
-        ir_type to;
-        if (!move_slice(&x->type, i + 2, k * w->dilations[i], w->strides[i], dim_of(p->count[i]), &m, &to)) {
-            return import_fail(im, n, STATUS_SHAPE, 0, "the window does not fit"), NULL;
-        }
-        if (!(part[k] = import_move(im, n, x, &m, &to))) return NULL;
+    if (!taps(im, n, x, p, i, part)) return NULL;
+    for (int k = 0; k < kernel; k++) {
         const int item = expr_input(&b, k, x->type.elem);
         all = k ? expr_apply(&b, EXPR_MAX, all, item, -1) : item;
     }
-    return w->kernel[i] == 1 ? part[0] : import_map(im, n, expr_end(&b, all), part, (int)w->kernel[i]);
+    return kernel == 1 ? part[0] : import_map(im, n, expr_end(&b, all), part, kernel);
+}
+
+/* ---- where the maximum is ---- */
+
+/* The number of each place of an image's plane as i64 [1, 1, size…]; `columns`: the first axis runs fastest. */
+static ir_value *place_numbers(importer *im, const import_node *n, const pool *p, bool columns)
+{
+    const windows *w = &p->w;
+    dim shape[IR_RANK_MAX] = { dim_of(1), dim_of(1) };
+    int64_t elements = 1;
+    int permutation[IR_RANK_MAX] = { 0, 1 };
+    for (int i = 0; i < w->axes; i++) {
+        shape[i + 2] = dim_of(w->size[columns ? w->axes - 1 - i : i]);
+        permutation[i + 2] = columns ? w->axes + 1 - i : i + 2;
+        if (__builtin_mul_overflow(elements, w->size[i], &elements) || elements > 1 << 24) return import_fail(im, n, STATUS_TOO_LARGE, 0, "its plane"), NULL;
+    }
+    return import_transpose(im, n, import_reshape(im, n, compose_count(im, elements, 0), shape, w->axes + 2), permutation);
+}
+
+/* Of each window along spatial axis i the largest element and its place. The first of equal ones stands, and NaN before any number; padding, whose
+ * place is -1, behind all else. */
+static bool largest_with_place(importer *im, const import_node *n, ir_value **x, ir_value **place, const pool *p, int i)
+{
+    const int kernel = (int)p->w.kernel[i];
+    const elem e = (*x)->type.elem;
+    ir_value **part = arena_array(im->arena, 2 * (size_t)kernel, sizeof *part);
+    expr_builder b = expr_begin(im->arena);
+    if (!taps(im, n, *x, p, i, part) || !taps(im, n, *place, p, i, part + kernel)) return false;
+    int best = expr_input(&b, 0, e), at = expr_input(&b, kernel, ELEM_I64);
+    const int none = expr_constant(&b, ELEM_I64, 0, 0);
+    for (int k = 1; k < kernel; k++) {
+        const int item = expr_input(&b, k, e), here = expr_input(&b, kernel + k, ELEM_I64);
+        const int padding = expr_apply(&b, EXPR_LESS, at, none, -1), real = expr_apply(&b, EXPR_LESS_EQUAL, none, here, -1);
+        int better = expr_apply(&b, EXPR_OR, expr_apply(&b, EXPR_LESS, best, item, -1), expr_apply(&b, EXPR_AND, padding, real, -1), -1);
+        if (elem_is_float(e)) {
+            const int first = expr_apply(&b, EXPR_NOT, expr_apply(&b, EXPR_ISNAN, best, -1, -1), -1, -1);
+            better = expr_apply(&b, EXPR_OR, better, expr_apply(&b, EXPR_AND, expr_apply(&b, EXPR_ISNAN, item, -1, -1), first, -1), -1);
+        }
+        at = expr_apply(&b, EXPR_SELECT, better, here, at);
+        best = expr_apply(&b, EXPR_SELECT, better, item, best);
+    }
+    const expr *where = expr_end(&b, at);
+    *x = largest(im, n, *x, p, i);
+    *place = kernel == 1 ? part[1] : import_map(im, n, where, part, 2 * kernel);
+    return *x && *place;
+}
+
+/* Outputs 0 and 1 [N, C, count…]; a place counts through all planes. The last axis comes first, so that equal elements are taken in row-major order. */
+static bool put_with_places(importer *im, import_node *n, const pool *p)
+{
+    const ir_type *t = import_type(n, 0);
+    int64_t images, channels, planes, plane = 1;
+    dim shape[IR_RANK_MAX] = { t->dim[0], t->dim[1] };
+    if (!dim_is_constant(t->dim[0], &images) || !dim_is_constant(t->dim[1], &channels)) {
+        return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "places count from the first image: their number must be known");
+    }
+    for (int i = 0; i < p->w.axes; i++) {
+        shape[i + 2] = dim_of(1);
+        plane *= p->w.size[i];
+        if (p->w.kernel[i] > 32) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "a window of %" PRId64 " with its places", p->w.kernel[i]);
+    }
+    if (__builtin_mul_overflow(images, channels, &planes) || planes > 1 << 24) return import_fail(im, n, STATUS_TOO_LARGE, 0, "its planes");
+    ir_value *x = padded(im, n, import_tensor(im, n, 0), p, least(t->elem));
+    ir_value *place = padded(im, n, place_numbers(im, n, p, import_int(im, n, "storage_order", 0) != 0), p, -1);
+    if (!x || !place) return false;
+    for (int i = p->w.axes - 1; i >= 0; i--)
+        if (!largest_with_place(im, n, &x, &place, p, i)) return false;
+    ir_value *first = compose_with_number(im, n, EXPR_MUL, compose_count(im, planes, 0), (double)plane);
+    first = import_reshape(im, n, first, shape, t->rank);
+    return import_put(im, n, 0, x) && import_put(im, n, 1, import_map2(im, n, EXPR_ADD, first, place));
 }
 
 bool import_max_pool(importer *im, import_node *n)
@@ -147,7 +220,8 @@ bool import_max_pool(importer *im, import_node *n)
     if (!read_pool(im, n, &p)) return false;
     for (int i = 0; i < p.w.axes; i++)
         if (p.w.kernel[i] > 64) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "a window of %" PRId64, p.w.kernel[i]);
-    ir_value *x = padded(im, n, import_tensor(im, n, 0), &p);
+    if (import_is_wanted(n, 1)) return put_with_places(im, n, &p);
+    ir_value *x = padded(im, n, import_tensor(im, n, 0), &p, least(e));
     for (int i = 0; i < p.w.axes && x; i++) x = largest(im, n, x, &p, i);
     return import_put(im, n, 0, x);
 }

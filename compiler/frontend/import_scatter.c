@@ -10,7 +10,7 @@ static const uint8_t *constant(importer *im, import_node *n, int i, int64_t *sha
     ir_value *v = import_tensor(im, n, i);
     const ir_bytes *b = v ? ir_bytes_of(v) : NULL;
     if (b && ir_dims_constant(&v->type, shape, elements)) return b->data;
-    if (v) import_fail(im, n, STATUS_OPERATOR, i, "%.60s of what only a run knows", n->proto->op_type);
+    if (v) import_fail(im, n, STATUS_SHAPE_UNKNOWN, i, "%.60s of what only a run knows", n->proto->op_type);
     return NULL;
 }
 

@@ -15,6 +15,8 @@ typedef struct windows {
 bool windows_read(importer *im, import_node *n, windows *w);
 /* One entry an axis, within bounds; absent: all `otherwise`. False: reported. */
 bool windows_list(importer *im, import_node *n, const char *name, int count, int64_t least, int64_t otherwise, int64_t *to);
+/* All of a convolution with its weights at input `weights`. False: reported. */
+bool windows_read_conv(importer *im, import_node *n, int weights, windows *w, int64_t *group);
 /* The graph's convolution; bias may be NULL, NULL inputs and results are reported. */
 ir_value *windows_conv(importer *im, const import_node *n, ir_value *x, ir_value *weights, ir_value *bias, const windows *w, int64_t group);
 

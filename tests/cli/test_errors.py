@@ -65,6 +65,7 @@ SHAPES = {
     "a word for a size": (one("Neg"), ["N,4"], line(310, "", "input 'x': axis 0 is 1 in the model, not N")),
     "negative": (one("Neg", shapes=(BATCH,)), ["-1,4"], line(310, "", "input 'x': axis 0 cannot be -1")),
     "zero": (one("Neg", shapes=(BATCH,)), ["0,4"], line(310, "", "input 'x': axis 0 cannot be 0")),
+    "none of an axis without elements": (one("Neg", shapes=(("x", FLOAT, (1, 0)),)), ["1,2"], line(310, "", "input 'x': axis 1 is 0 in the model, not 2")),
     "enormous": (one("Neg", shapes=(BATCH,)), ["99999999999999999999,4"], line(310, "", "input 'x': axis 0 cannot be 99999999999999999999")),
     "neither": (one("Neg", shapes=(BATCH,)), ["?,4"], line(310, "", "input 'x': '?' is neither a number nor a word")),
     "twice": (one("Neg", shapes=(BATCH,)), ["1,4", "x=2,4"], line(310, "", "input 'x': its shape is given twice")),

@@ -13,7 +13,7 @@ CONSTANTS = {
     "two": np.array(2), "last": np.array(-1), "first": np.array(1, np.int32), "gamma": np.linspace(0.5, 2, 30, dtype=np.float32).reshape(5, 6),
     "region": np.array([0, 0, 0.25, -0.1, 1, 1, 0.75, 1.2], np.float32), "sizes": np.array([2, 4, 3, 8]),
     "six": np.array(6), "six_float": np.array(6, np.float32), "pair": np.array([-1, 3], np.float32), "sizes_2": np.array([8, 9]), "three": np.array([3]), "pairs": np.array([[1, 3], [0, -1], [1, 3]]), "rows": np.linspace(-2, 2, 90, dtype=np.float32).reshape(3, 5, 6),
-    "window": np.random.default_rng(4).standard_normal((4, 3, 2, 3)).astype(np.float32), "bias": np.array([-1, 2, 0.5], np.float32),
+    "window": np.random.default_rng(4).standard_normal((4, 3, 2, 3)).astype(np.float32), "bias": np.array([-1, 2, 0.5], np.float32), "four": np.array([1, 2, 0.5, 3], np.float32),
     "square": np.random.default_rng(3).standard_normal((6, 6)).astype(np.float32),
 }
 # Each over x [2, 4, 5, 6]; its outputs are named after the case.
@@ -47,6 +47,10 @@ CASES = {
     "onehot_float": lambda y: NODE("OneHot", ["r", "six_float", "pair"], [y]),
     "eye": lambda y: NODE("EyeLike", ["square"], [y], k=-2, dtype=TensorProto.FLOAT),
     "slices": lambda y: NODE("ScatterND", ["x", "pairs", "rows"], [y]),
+    "pooled": lambda y: NODE("MaxPool", ["r"], [y, "pooled_places"], kernel_shape=[3, 2], strides=[2, 1], pads=[1, 0, 1, 1]),
+    "pooled_columns": lambda y: NODE("MaxPool", ["x"], [y, "columns_places"], kernel_shape=[2, 3], dilations=[2, 1], ceil_mode=1, storage_order=1),
+    "diagonal": lambda y: NODE("Einsum", ["square", "x"], [y], equation="ii,abci->abc"),
+    "batch": lambda y: NODE("BatchNormalization", ["x", "four", "four", "four", "four"], [y, "batch_mean", "batch_variance"], training_mode=1, momentum=0.7),
     "slices_min": lambda y: NODE("ScatterND", ["x", "pairs", "rows"], [y], reduction="min"),
 }
 INPUTS = {"x": (TensorProto.FLOAT, (2, 4, 5, 6)), "r": (TensorProto.FLOAT, (2, 4, 5, 6)), "i": (TensorProto.INT64, (2, 4, 5, 3)), "u": (TensorProto.FLOAT, (2, 4, 5, 3)),

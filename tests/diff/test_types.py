@@ -315,6 +315,27 @@ def test_double_precision(tmp_path):
     compare(each(["float64"], make), tmp_path)
 
 
+def test_quantised_products(tmp_path):
+    """Sums of bytes with zero points, one for all or one a column or channel; scaled back to bytes; a scale of the input's own."""
+    def make(g, t):
+        x, image = g.input("x", values(t, 2, 3, 5)), g.input("image", values(t, 1, 4, 6, 5))
+        zero, w, kernel = g.constant("zero", np.array(7, t)), g.constant("w", values(t, 5, 4, seed=1)), g.constant("k", values(t, 6, 2, 3, 2, seed=2))
+        scale, wide, out = g.constant("s", np.float32(0.02)), g.constant("sw", np.float32(0.03)), g.constant("so", np.float32(1.5))
+        columns = g.constant("sc", np.linspace(0.01, 0.06, 6).astype(np.float32))
+        zeros, bias = g.constant("zeros", np.full(6, 7, t)), g.constant("bias", np.arange(-300, 300, 100, dtype=np.int32))
+        shape = {"group": 2, "pads": [1, 0, 0, 1], "strides": [2, 1]}
+        made = [(g.node("MatMulInteger", x, w, zero, zero), "int32"), (g.node("MatMulInteger", x, w), "int32"), (g.node("QLinearMatMul", x, scale, zero, w, wide, zero, out, zero), t)]
+        if t == "uint8":   # as ONNX Runtime has them
+            made += [(g.node("ConvInteger", image, kernel, zero, zero, **shape), "int32"), (g.node("QLinearConv", image, scale, zero, kernel, columns, zeros, out, zero, bias, **shape), t)]
+        return made
+    scaled = Graph("own")
+    x = scaled.input("f", values("float32", 3, 4, seed=3))
+    scaled.nodes.append(helper.make_node("DynamicQuantizeLinear", [x], ["q", "q_scale", "q_zero"]))
+    for name, dtype in ("q", "uint8"), ("q_scale", "float32"), ("q_zero", "uint8"):
+        scaled.output(name, dtype)
+    compare([*each(["uint8", "int8"], make), scaled], tmp_path)
+
+
 # ---- what goes in and out ----
 
 def test_odd_inputs_and_outputs(tmp_path):
@@ -329,6 +350,16 @@ def test_odd_inputs_and_outputs(tmp_path):
         nothing = g.node("MatMul", e, g.constant("w", np.zeros((0, 3), t)))
         made = [g.node("Identity", x), total, g.node("Identity", total), c, g.node("Mul", s, s), joined, g.node("Mul", e, e), none, nothing]
         return [(m, t) for m in made]
+    compare(each(["float32", "int64", "float64"], make), tmp_path)
+
+
+def test_inputs_without_elements(tmp_path):
+    """Reductions, moves and joins of an input that has an axis of size 0."""
+    def make(g, t):
+        x, y = g.input("x", values(t, 2, 0, 4)), g.input("y", values(t, 2, 3, 4, seed=1))
+        axes, shape = g.constant("axes", np.array([1])), g.constant("shape", np.array([4, 2, 0]))
+        made = [g.node("ReduceSum", x, axes), g.node("ReduceProd", x, axes, keepdims=0), g.node("Reshape", x, shape, allowzero=1), g.node("Trilu", x)]
+        return [(m, t) for m in [*made, g.node("Concat", x, y, axis=1), g.node("Transpose", x, perm=[2, 0, 1])]]
     compare(each(["float32", "int64", "float64"], make), tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""The official node tests of this field: verdicts.txt says of each whether it is right or with which error it is refused."""
+"""The official node tests of this field: verdicts.txt says of each whether it is right or with which error it is refused; `node_tests.py VITCC` writes it."""
 import concurrent.futures
 import functools
 import pathlib
@@ -7,6 +7,7 @@ import warnings
 import pytest
 
 import node_tests
+import operator_types
 from conftest import VITCC
 
 TABLE = pathlib.Path(__file__).with_name("verdicts.txt")
@@ -23,7 +24,7 @@ def cases():
 
 def expected():
     """The table: verdict by name."""
-    return dict(line.split() for line in TABLE.read_text().splitlines())
+    return dict(line.split()[:2] for line in TABLE.read_text().splitlines())
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -41,3 +42,14 @@ def test_node_tests(part, tmp_path):
         got = dict(zip(names, pool.map(judge, names), strict=True))
     assert got == {n: expected()[n] for n in names}
     assert sum(v == "ok" for v in got.values()) > 250
+
+
+def test_types_of_operators():
+    """Every eighth operator is read of the types that the table says."""
+    table = {line.split()[0]: line.split()[1:] for line in operator_types.TABLE.read_text().splitlines()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = operator_types.cases_by_operator()
+        assert sorted(found) == sorted(table)
+        for operator in sorted(found)[::8]:
+            assert operator_types.types_of(VITCC, found[operator]) == table[operator], operator
