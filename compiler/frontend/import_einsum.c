@@ -122,7 +122,9 @@ static ir_value *diagonal(importer *im, const import_node *n, ir_value *x, term 
     dim shape[IR_RANK_MAX];
     int64_t size;
     term rest = { 0 };
-    if (!dim_is_constant(x->type.dim[i], &size) || size > INT32_MAX) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, -1, "the diagonal's length"), NULL;
+    if (!dim_is_constant(x->type.dim[i], &size) || size > INT32_MAX) {
+        return import_fail(im, n, STATUS_SHAPE_UNKNOWN, -1, "the diagonal's length"), NULL;
+    }
     for (int a = 0; a < t->rank; a++) {
         if (a == i || a == j) continue;
         shape[rank] = x->type.dim[a];

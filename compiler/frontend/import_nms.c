@@ -27,7 +27,8 @@ static bool read_nms(importer *im, import_node *n, nms *p)
 {
     const ir_type *boxes = import_type(n, 0), *scores = import_type(n, 1);
     double most = 0;
-    if (boxes->elem != ELEM_F32 || scores->elem != ELEM_F32) return import_fail(im, n, STATUS_TYPE, boxes->elem != ELEM_F32 ? 0 : 1, "float32 is needed");
+    if (boxes->elem != ELEM_F32) return import_fail(im, n, STATUS_TYPE, 0, "float32 is needed");
+    if (scores->elem != ELEM_F32) return import_fail(im, n, STATUS_TYPE, 1, "float32 is needed");
     if (boxes->rank != 3 || !dim_equal(boxes->dim[2], dim_of(4))) return import_fail(im, n, STATUS_SHAPE, 0, "images, boxes and 4 are needed");
     if (scores->rank != 3 || !dim_equal(scores->dim[0], boxes->dim[0]) || !dim_equal(scores->dim[2], boxes->dim[1])) {
         return import_fail(im, n, STATUS_SHAPE, 1, "images, classes and boxes are needed");

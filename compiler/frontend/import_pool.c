@@ -154,7 +154,9 @@ static ir_value *place_numbers(importer *im, const import_node *n, const pool *p
     for (int i = 0; i < w->axes; i++) {
         shape[i + 2] = dim_of(w->size[columns ? w->axes - 1 - i : i]);
         permutation[i + 2] = columns ? w->axes + 1 - i : i + 2;
-        if (__builtin_mul_overflow(elements, w->size[i], &elements) || elements > 1 << 24) return import_fail(im, n, STATUS_TOO_LARGE, 0, "its plane"), NULL;
+        if (__builtin_mul_overflow(elements, w->size[i], &elements) || elements > 1 << 24) {
+            return import_fail(im, n, STATUS_TOO_LARGE, 0, "its plane"), NULL;
+        }
     }
     return import_transpose(im, n, import_reshape(im, n, compose_count(im, elements, 0), shape, w->axes + 2), permutation);
 }
@@ -187,7 +189,8 @@ static bool largest_with_place(importer *im, const import_node *n, ir_value **x,
     return *x && *place;
 }
 
-/* Outputs 0 and 1 [N, C, count…]; a place counts through all planes. The last axis comes first, so that equal elements are taken in row-major order. */
+/* Outputs 0 and 1 [N, C, count…]; a place counts through all planes. The last axis comes first, so that of equal elements the first in row-major
+ * order is taken. */
 static bool put_with_places(importer *im, import_node *n, const pool *p)
 {
     const ir_type *t = import_type(n, 0);

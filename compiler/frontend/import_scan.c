@@ -163,11 +163,13 @@ bool import_scan_images(importer *im, import_node *n)
     images all = { 0 };
     if (!read_body(im, n, &s) || !read_list(im, n, "directions", s.sequences, &s.in_reverse)) return false;
     const int first = s.first + s.states;
-    if (import_type(n, first)->rank < 2) return import_fail(im, n, STATUS_SHAPE, first, "two axes or more are needed");
-    if (!dim_is_constant(import_type(n, first)->dim[0], &all.count)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, first, "the number of images");
+    const ir_type *sequence = import_type(n, first);
+    if (sequence->rank < 2) return import_fail(im, n, STATUS_SHAPE, first, "two axes or more are needed");
+    if (!dim_is_constant(sequence->dim[0], &all.count)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, first, "the number of images");
     for (int i = s.first; i < n->inputs; i++) {
         const ir_type *t = import_type(n, i);
-        if (!t->rank || !dim_equal(t->dim[0], dim_of(all.count))) return import_fail(im, n, STATUS_SHAPE, i, "%" PRId64 " images are needed", all.count);
+        if (t->rank && dim_equal(t->dim[0], dim_of(all.count))) continue;
+        return import_fail(im, n, STATUS_SHAPE, i, "%" PRId64 " images are needed", all.count);
     }
     if (all.count < 1 || all.count > ROUNDS_MAX) return import_fail(im, n, STATUS_TOO_LARGE, first, "%" PRId64 " images", all.count);
     all.state = arena_array(im->arena, s.body->n_input + 1, sizeof *all.state);
