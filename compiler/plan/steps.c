@@ -112,6 +112,9 @@ void plan_describe_step(plan_step *s)
         describe_operands(s, 3, out);
         s->aligned[0] = true;
         break;
+    case IR_CONV_LAST:
+        describe_operands(s, 3, out);
+        break;
     case IR_MLP:
         describe_operands(s, 5, out);
         s->aligned[0] = true;
