@@ -15,6 +15,14 @@ typedef struct windows_shape {
     int size[2], kernel[2], out[2], stride[2], pad[2], dilation[2];   /* pad: in front */
 } windows_shape;
 
+/* count floats; runs are too short for a call. */
+TEMPLATE void windows_copy_f32(const float *from, int count, float *to)
+{
+    int i = 0;
+    for (; i + LANES <= count; i += LANES) vf_store(to + i, vf_load(from + i));
+    if (i < count) vf_store_part(to + i, vf_load_part(from + i, count - i), count - i);
+}
+
 /* to[i] = element first + i of `taps` neighbouring places from column ix on, `channels` of each; source: the group's first channel in column 0.
  * Places outside the image's columns are zeros. */
 TEMPLATE void windows_run_f32(const windows_shape *s, const float *source, int ix, int channels, int first, int count, float *to)
@@ -23,7 +31,7 @@ TEMPLATE void windows_run_f32(const windows_shape *s, const float *source, int i
     int from = first > low ? first : low, end = first + count < high ? first + count : high;
     if (end <= from) from = end = first + count;
     for (int i = first; i < from; i++) *to++ = 0;
-    if (from < end) memcpy(to, source + (ptrdiff_t)ix * s->channels + from, (size_t)(end - from) * sizeof *to);
+    if (from < end) windows_copy_f32(source + (ptrdiff_t)ix * s->channels + from, end - from, to);
     to += end - from;
     for (int i = end; i < first + count; i++) *to++ = 0;
 }
