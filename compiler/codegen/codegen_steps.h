@@ -32,6 +32,12 @@ void codegen_whole(codegen *g, strbuf *to, const step_site *at, const char *wish
 int64_t codegen_product(const plan_value *x, int from, int to);
 void codegen_list(strbuf *to, const char *name, const int64_t *value, int count);
 
+/* step_products.c. "_gelu_add": an epilogue's operators, for names. Defines $_<part>_value and $_<part>_tile of it. Adds the extra inputs from the
+ * first-th on to an instance's parameters, to its operands and to the call's arguments. */
+const char *codegen_suffix(arena *a, const expr *e);
+void codegen_epilogue(codegen *g, strbuf *to, const char *part, const expr *e, bool bias, int extras);
+void codegen_extras(codegen *g, const step_site *at, int first, strbuf *parameters, strbuf *operands, strbuf *arguments);
+
 void codegen_linear(codegen *g, strbuf *to, const step_site *at);
 void codegen_mlp(codegen *g, strbuf *to, const step_site *at);
 void codegen_attention(codegen *g, strbuf *to, const step_site *at);
@@ -48,5 +54,6 @@ void codegen_pad(codegen *g, strbuf *to, const step_site *at);
 void codegen_matmul(codegen *g, strbuf *to, const step_site *at);
 void codegen_reduce(codegen *g, strbuf *to, const step_site *at);
 void codegen_conv(codegen *g, strbuf *to, const step_site *at);
+void codegen_conv_last(codegen *g, strbuf *to, const step_site *at);
 
 #endif

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* "_gelu", "_add": the operators of an epilogue, for the instance's name. */
-static const char *suffix(arena *a, const expr *e)
+const char *codegen_suffix(arena *a, const expr *e)
 {
     const char *text = "";
     int named = 0;
@@ -25,7 +25,7 @@ static void print_tile(strbuf *to, const char *part)
 }
 
 /* Defines $_<part>_value and $_<part>_tile: bias (if any) is operand 0, then the extras; the expression has in0 = the product with its bias. */
-static void print_epilogue(codegen *g, strbuf *to, const char *part, const expr *e, bool bias, int extras)
+void codegen_epilogue(codegen *g, strbuf *to, const char *part, const expr *e, bool bias, int extras)
 {
     arena *a = g->arena;
     if (!e && !bias) return;
@@ -54,7 +54,7 @@ const char *codegen_operand(codegen *g, const char *pointer, const plan_value *x
 }
 
 /* Parameters "const float *e1, …", operand rows "{ e1, 768, 1 }, …" and arguments of the extra inputs from the first-th on. */
-static void collect_extras(codegen *g, const step_site *at, int first, strbuf *parameters, strbuf *operands, strbuf *arguments)
+void codegen_extras(codegen *g, const step_site *at, int first, strbuf *parameters, strbuf *operands, strbuf *arguments)
 {
     const ir_node *n = at->step->node;
     const plan_value *out = plan_value_of(at->scope, n->output[0]);
@@ -92,9 +92,9 @@ void codegen_linear(codegen *g, strbuf *to, const step_site *at)
         strbuf_printf(&arguments, "%s, ", codegen_weight(g, at->scope, at->index, n->input[2], LAYOUT_PLAIN, 0, "b"));
         strbuf_add(&operands, "{ bias, 0, 1 }");
     }
-    collect_extras(g, at, 3, &parameters, &operands, &arguments);
+    codegen_extras(g, at, 3, &parameters, &operands, &arguments);
     strbuf_printf(&parameters, "float *y, int64_t rows%s", columns ? ", int64_t first, int64_t blocks" : "");
-    print_epilogue(g, &body, "out", e, bias, n->inputs > 3 ? n->inputs - 3 : 0);
+    codegen_epilogue(g, &body, "out", e, bias, n->inputs > 3 ? n->inputs - 3 : 0);
     strbuf_printf(&body, "static void $(%s)\n{\n", parameters.text);
     if (operands.length) strbuf_printf(&body, "    const operand_f32 operands[] = { %s };\n", operands.text);
     const char *range = columns ? arena_printf(a, "(int)first * %d, (int)(first + blocks) * %d < %d ? (int)(first + blocks) * %d : %d, ", t->width, t->width,
@@ -103,7 +103,7 @@ void codegen_linear(codegen *g, strbuf *to, const step_site *at)
                          "}\n",
                   columns ? "linear_columns_f32" : "linear_f32", t->gemm, t->ldx, t->ldy, range, t->n, t->k, t->part, t->width, t->tile, t->low, e || bias ? "$_out_tile" : "tile_as_is_f32",
                   operands.length ? "operands" : "NULL");
-    const char *wish = arena_printf(a, "linear_%d_to_%d%s%s", t->k, t->n, suffix(a, e), columns ? "_columns" : "");
+    const char *wish = arena_printf(a, "linear_%d_to_%d%s%s", t->k, t->n, codegen_suffix(a, e), columns ? "_columns" : "");
     codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text),
                  arena_printf(a, "%s%s, %s", arguments.text, codegen_output(g, at, 0, !columns), columns ? column_rows(g, at) : codegen_rows(g, at, true)));
 }
@@ -153,17 +153,17 @@ void codegen_mlp(codegen *g, strbuf *to, const step_site *at)
     if (b1) strbuf_printf(&up_operands, "%s{ b1, 0, 1 }", gated ? ", " : "");
     if (b1 && gated) strbuf_printf(&up_operands, ", { b1 + %d, 0, 1 }", down->k);
     if (b2) strbuf_add(&operands, "{ b2, 0, 1 }");
-    collect_extras(g, at, 5, &parameters, &operands, &arguments);
+    codegen_extras(g, at, 5, &parameters, &operands, &arguments);
     strbuf_add(&parameters, "float *hidden, float *y, int64_t rows");
     if (gated) print_gate(&body, activation, b1);
-    else print_epilogue(g, &body, "up", activation, b1, 0);
-    print_epilogue(g, &body, "down", e, b2, n->inputs > 5 ? n->inputs - 5 : 0);
+    else codegen_epilogue(g, &body, "up", activation, b1, 0);
+    codegen_epilogue(g, &body, "down", e, b2, n->inputs > 5 ? n->inputs - 5 : 0);
     strbuf_printf(&body, "static void $(%s)\n{\n", parameters.text);
     if (up_operands.length) strbuf_printf(&body, "    const operand_f32 up[] = { %s };\n", up_operands.text);
     if (operands.length) strbuf_printf(&body, "    const operand_f32 down[] = { %s };\n", operands.text);
     print_mlp(&body, at->step, gated, e || b2, up_operands.length ? "up" : "NULL", operands.length ? "down" : "NULL");
     strbuf_add(&body, "}\n");
-    const char *wish = arena_printf(a, "mlp_%d_%d_%d%s%s", up->k, up->n, down->n, suffix(a, activation), suffix(a, e));
+    const char *wish = arena_printf(a, "mlp_%d_%d_%d%s%s", up->k, up->n, down->n, codegen_suffix(a, activation), codegen_suffix(a, e));
     codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text),
                  arena_printf(a, "%s%s, %s, %s", arguments.text, codegen_scratch(g, at->phase, at->step->scratch), codegen_output(g, at, 0, true),
                               codegen_rows(g, at, true)));

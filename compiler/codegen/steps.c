@@ -132,6 +132,7 @@ void codegen_step(codegen *g, strbuf *to, const plan_scope *s, int scope, const 
     case IR_MATMUL: codegen_matmul(g, to, &at); return;
     case IR_REDUCE: codegen_reduce(g, to, &at); return;
     case IR_CONV: codegen_conv(g, to, &at); return;
+    case IR_CONV_LAST: codegen_conv_last(g, to, &at); return;
     default: codegen_refuse(g, t->node, "%s cannot be emitted yet", ir_op_name(t->node->op));
     }
 }

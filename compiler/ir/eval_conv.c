@@ -1,4 +1,4 @@
-/* conv: the windows of each image as columns of a matrix (im2col), then a product for each group. Any number of spatial axes. */
+/* conv, and the windows of conv_last: the windows of each image as columns of a matrix (im2col), then a product for each group. Any number of spatial axes. */
 #include "eval_private.h"
 
 #include <stdlib.h>
@@ -130,4 +130,27 @@ status eval_conv(const eval_context *c, const ir_node *n, const eval_value *cons
     free(sum);
     free(bias);
     return s;
+}
+
+void eval_windows(const ir_node *n, const eval_value *x, const eval_value *out, int64_t group, int64_t first, int64_t count, double *row)
+{
+    const int axes = x->rank - 2;
+    const int64_t *kernel = ir_find(n, KEY_KERNEL)->list.item, all = x->shape[x->rank - 1], channels = all / ir_int(n, KEY_GROUP, 1);
+    const int64_t places = eval_product_of(out->shape, 1, 1 + axes), taps = eval_product_of(kernel, 0, axes);
+    int64_t at[IR_RANK_MAX], under[IR_RANK_MAX];
+    for (int64_t i = first; i < first + count; i++) {
+        unravel(i % places, axes, out->shape + 1, at);
+        for (int64_t tap = 0; tap < taps; tap++, row += channels) {
+            int64_t source = i / places;
+            bool inside = true;
+            unravel(tap, axes, kernel, under);
+            for (int a = 0; a < axes; a++) {
+                const int64_t place = at[a] * setting(n, KEY_STRIDES, a, 1) - setting(n, KEY_PADS, a, 0) + under[a] * setting(n, KEY_DILATIONS, a, 1);
+                inside &= place >= 0 && place < x->shape[1 + a];
+                source = source * x->shape[1 + a] + place;
+            }
+            if (inside) eval_load_floats(x->stored, x->data, source * all + group * channels, 1, channels, row);
+            else memset(row, 0, (size_t)channels * sizeof *row);
+        }
+    }
 }

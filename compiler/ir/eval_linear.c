@@ -1,4 +1,4 @@
-/* linear, mlp and matmul: products with bias in double (or modulo 2^64), then the epilogue; rows are taken in blocks so that sums stay small. */
+/* linear, mlp, conv_last and matmul: products with bias in double (or modulo 2^64), then the epilogue; rows are taken in blocks so that sums stay small. */
 #include "eval_private.h"
 
 #include <stdlib.h>
@@ -118,6 +118,53 @@ status eval_linear(const eval_context *c, const ir_node *n, const eval_value *co
         if (s == STATUS_OK) s = run_ending(c, n, &e, &l, i, count, sum, out);
     }
     free(sum);
+    free(l.bias);
+    free(e.operand);
+    return s;
+}
+
+/* sum [rows, columns] = the windows' rows times each group's columns of the weights; part and window: room for one group's. */
+static status run_windows(const eval_context *c, const ir_node *n, const eval_value *x, const eval_value *out, const layer *l, int64_t first,
+                          int64_t rows, double *window, double *part, double *sum)
+{
+    const int64_t groups = ir_int(n, KEY_GROUP, 1), features = l->columns / groups;
+    const eval_matrix rows_in = {ELEM_F64, window, 0, l->inner, 1};
+    for (int64_t g = 0; g < groups; g++) {
+        const eval_matrix w = {l->w->stored, l->w->data, g * features, l->columns, 1};
+        eval_windows(n, x, out, g, first, rows, window);
+        const status s = eval_product(c, n, rows, features, l->inner, &rows_in, &w, ELEM_F64, part);
+        if (s != STATUS_OK) return s;
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = 0; j < features; j++) {
+                const int64_t column = g * features + j;
+                sum[i * l->columns + column] = part[i * features + j] + (l->bias ? ((const double *)l->bias)[column] : 0);
+            }
+    }
+    return STATUS_OK;
+}
+
+status eval_conv_last(const eval_context *c, const ir_node *n, const eval_value *const *in, eval_value *out)
+{
+    layer l = {0};
+    ending e = {0};
+    double *sum = NULL, *part = NULL, *window = NULL;
+    status s = open_layer(c, n, in[0], in[1], n->inputs > 2 ? in[2] : NULL, 1, &l);
+    if (s == STATUS_OK) s = open_ending(c, n, in, 3, out, &e);
+    const int64_t rows = l.columns ? out->elements / l.columns : 0, block = eval_rows_at_once(rows, 2 * l.columns + l.inner);
+    if (s == STATUS_OK) {
+        sum = eval_allocate(block * l.columns, sizeof *sum);
+        part = eval_allocate(block * l.columns, sizeof *part);
+        window = eval_allocate(block * l.inner, sizeof *window);
+        if (!sum || !part || !window) s = eval_out_of_memory(c, n);
+    }
+    for (int64_t i = 0; i < rows && s == STATUS_OK; i += block) {
+        const int64_t count = rows - i < block ? rows - i : block;
+        s = run_windows(c, n, in[0], out, &l, i, count, window, part, sum);
+        if (s == STATUS_OK) s = run_ending(c, n, &e, &l, i, count, sum, out);
+    }
+    free(sum);
+    free(part);
+    free(window);
     free(l.bias);
     free(e.operand);
     return s;

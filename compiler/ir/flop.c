@@ -48,6 +48,7 @@ double ir_flop(const ir_node *n)
     case IR_ATTENTION:   /* q [B, Tq, H, d], v [B, Tk, G, e] */
         return 2 * size(n, 0, 0) * size(n, 0, 1) * size(n, 0, 2) * size(n, 2, 1) * (size(n, 0, 3) + size(n, 2, 3));
     case IR_CONV: return conv_flop(n);
+    case IR_CONV_LAST: return 2 * elements(n->output[0]) * size(n, 1, 0);
     case IR_CALL: return ir_flop_of_graph(ir_find(n, KEY_FUNCTION)->graph);
     default: return 0;
     }

@@ -254,7 +254,7 @@ static bool infer_call(ir_node *n, diag *d, ir_type *out)
 static bool may_be_absent(ir_op op, int input)
 {
     switch (op) {
-    case IR_LINEAR: case IR_CONV: return input == 2;
+    case IR_LINEAR: case IR_CONV: case IR_CONV_LAST: return input == 2;
     case IR_MLP: return input == 2 || input == 4;
     case IR_NORM: return input > 0;
     case IR_PAD: return input == 1;
@@ -293,7 +293,8 @@ static bool check_attributes(const ir_node *n, diag *d)
 static infer_operator *const operator_of[IR_OP_COUNT] = {
     [IR_CONST] = infer_const, [IR_MAP] = infer_map, [IR_LINEAR] = infer_linear, [IR_MLP] = infer_mlp, [IR_MATMUL] = infer_matmul,
     [IR_ATTENTION] = infer_attention, [IR_NORM] = infer_norm, [IR_SOFTMAX] = infer_softmax, [IR_REDUCE] = infer_reduce, [IR_MOVE] = infer_move,
-    [IR_PAD] = infer_pad, [IR_CONCAT] = infer_concat, [IR_GATHER] = infer_gather, [IR_TOPK] = infer_topk, [IR_PICK] = infer_pick, [IR_CONV] = infer_conv, [IR_CALL] = infer_call,
+    [IR_PAD] = infer_pad, [IR_CONCAT] = infer_concat, [IR_GATHER] = infer_gather, [IR_TOPK] = infer_topk, [IR_PICK] = infer_pick,
+    [IR_CONV] = infer_conv, [IR_CONV_LAST] = infer_conv_last, [IR_CALL] = infer_call,
 };
 
 bool ir_infer(ir_node *n, diag *d)

@@ -1,4 +1,4 @@
-/* Output types of element-wise maps and of the operators that multiply: linear, mlp, matmul, attention, conv. */
+/* Output types of element-wise maps and of the operators that multiply: linear, mlp, matmul, attention, conv, conv_last. */
 #include <string.h>
 
 #include "../base/checked.h"
@@ -152,6 +152,42 @@ static bool convolve(const ir_node *n, diag *d, int axis, int spatial, dim size,
     return true;
 }
 
+static bool check_window(const ir_node *n, diag *d, int spatial)
+{
+    if (ir_find(n, KEY_PADS)->list.count == 2 * spatial && ir_find(n, KEY_STRIDES)->list.count == spatial &&
+        ir_find(n, KEY_DILATIONS)->list.count == spatial)
+        return true;
+    return infer_fail(n, d, 0, STATUS_ATTRIBUTE, "pads, strides or dilations do not fit the rank");
+}
+
+bool infer_conv_last(ir_node *n, diag *d, ir_type *out)
+{
+    const ir_type *x = infer_type(n, 0), *w = infer_type(n, 1), *b = infer_type(n, 2);
+    const ir_attribute *kernel = ir_find(n, KEY_KERNEL);
+    const int64_t group = ir_int(n, KEY_GROUP, 1);
+    const int spatial = x->rank - 2;
+    if (spatial < 1 || w->rank != 2) return infer_fail(n, d, 1, STATUS_SHAPE, "input and weights have not the axes of a convolution");
+    if (!elem_is_float(x->elem) || w->elem != x->elem || (b && b->elem != x->elem))
+        return infer_fail(n, d, 1, STATUS_TYPE, "input, weights and bias are floats of one type");
+    if (!check_window(n, d, spatial)) return false;
+    if (kernel->list.count != spatial) return infer_fail(n, d, 0, STATUS_ATTRIBUTE, "the kernel does not fit the rank");
+    dim summed = x->dim[x->rank - 1], rows, each;
+    bool fits = group >= 1 && dim_mul(w->dim[0], dim_of(group), &rows) && dim_div_exact(w->dim[1], dim_of(group), &each) &&
+                dim_div_exact(summed, dim_of(group), &each);
+    ir_type result = *x;
+    result.dim[x->rank - 1] = w->dim[1];
+    for (int i = 0; i < spatial && fits; i++) {
+        if (!convolve(n, d, i, spatial, x->dim[i + 1], dim_of(kernel->list.item[i]), &result.dim[i + 1])) return false;
+        fits = dim_mul(summed, dim_of(kernel->list.item[i]), &summed);
+    }
+    if (!fits) return infer_fail(n, d, 1, STATUS_SHAPE, "groups do not divide the channels");
+    if (!infer_same(n, d, 1, rows, summed, "weights and windows do not fit")) return false;
+    if (b && b->rank != 1) return infer_fail(n, d, 2, STATUS_SHAPE, "a bias has one axis");
+    if (b && !infer_same(n, d, 2, b->dim[0], w->dim[1], "bias and weights do not fit")) return false;
+    *out = result;
+    return finish_epilogue(n, d, 3, out);
+}
+
 bool infer_conv(ir_node *n, diag *d, ir_type *out)
 {
     const ir_type *x = infer_type(n, 0), *w = infer_type(n, 1), *b = infer_type(n, 2);
@@ -160,9 +196,7 @@ bool infer_conv(ir_node *n, diag *d, ir_type *out)
     if (spatial < 1 || w->rank != x->rank) return infer_fail(n, d, 1, STATUS_SHAPE, "input and weights have not the axes of a convolution");
     if (!elem_is_float(x->elem) || w->elem != x->elem || (b && b->elem != x->elem))
         return infer_fail(n, d, 1, STATUS_TYPE, "input, weights and bias are floats of one type");
-    if (ir_find(n, KEY_PADS)->list.count != 2 * spatial || ir_find(n, KEY_STRIDES)->list.count != spatial ||
-        ir_find(n, KEY_DILATIONS)->list.count != spatial)
-        return infer_fail(n, d, 0, STATUS_ATTRIBUTE, "pads, strides or dilations do not fit the rank");
+    if (!check_window(n, d, spatial)) return false;
     dim channels, each;
     if (group < 1 || !dim_mul(w->dim[1], dim_of(group), &channels) || !dim_div_exact(w->dim[0], dim_of(group), &each))
         return infer_fail(n, d, 1, STATUS_SHAPE, "groups do not divide the channels");

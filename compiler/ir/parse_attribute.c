@@ -132,7 +132,7 @@ static bool parse_expression(parser *p, ir_node *n, ir_key key, const ir_type *t
     elem *input = arena_array(p->arena, (size_t)n->inputs + 2, sizeof *input);
     int count = 0;
     bool map = n->op == IR_MAP;
-    int first = map ? 0 : n->op == IR_LINEAR ? 3 : 5;
+    int first = map ? 0 : n->op == IR_MLP ? 5 : 3;
     for (int i = 0; i < n->inputs; i++)
         if (!n->input[i] && (map || i >= first)) return parse_fail(p, "input %d is absent", i);
     elem main = n->inputs > 0 && n->input[0] ? n->input[0]->type.elem : ELEM_F32;

@@ -199,6 +199,15 @@ static ir_value *build(const mlp_match *m, pass_context *c)
 
 /* ---- epilogues ---- */
 
+/* A depthwise convolution has no tile to finish. */
+static bool takes_epilogue(const ir_node *n)
+{
+    if (!n) return false;
+    if (n->op != IR_CONV_LAST) return n->op == IR_LINEAR || n->op == IR_MLP;
+    const int64_t group = ir_int(n, KEY_GROUP, 1);
+    return group == 1 || !dim_equal(n->input[0]->type.dim[n->input[0]->type.rank - 1], dim_of(group));
+}
+
 /* A factor for each column: algebra puts it into the weights. */
 static bool is_layer_scale(const ir_node *map)
 {
@@ -208,7 +217,7 @@ static bool is_layer_scale(const ir_node *map)
     return (o[0].value && ir_is_constant(o[0].value)) || (o[1].value && ir_is_constant(o[1].value));
 }
 
-/* The linear or mlp that map becomes an epilogue of: only map reads it, and all else that map reads has its type or is a constant. The last such
+/* The product that map becomes an epilogue of: only map reads it, and all else that map reads has its type or is a constant. The last such
  * one. */
 static ir_node *epilogue_of(const ir_node *map)
 {
@@ -216,7 +225,7 @@ static ir_node *epilogue_of(const ir_node *map)
     const ir_type *t = &map->output[0]->type;
     for (int i = 0; i < map->inputs; i++) {
         ir_node *n = map->input[i]->def;
-        if (!n || (n->op != IR_LINEAR && n->op != IR_MLP)) continue;
+        if (!takes_epilogue(n)) continue;
         if (ir_is_result(n->output[0]) || !ir_type_equal(&n->output[0]->type, t) || ir_is_constant(n->output[0])) continue;
         bool only = true;
         for (int k = 0; k < n->output[0]->uses; k++) only &= n->output[0]->user[k] == map;
@@ -275,6 +284,7 @@ static bool take_epilogue(ir_node *map, ir_node *n, pass_context *c)
     for (int i = 0; i < e.fixed; i++) ir_input(whole, i < n->inputs ? n->input[i] : NULL);
     for (int i = 0; i < e.extras; i++) ir_input(whole, e.extra[i]);
     if (n->op == IR_MLP) ir_set_expr(whole, KEY_EXPR, ir_expr(n, KEY_EXPR));
+    match_copy_window(whole, n);
     if (ir_find(n, KEY_ELEM)) ir_set_name(whole, KEY_ELEM, ir_name(n, KEY_ELEM, ""));
     ir_set_expr(whole, KEY_EPILOGUE, expr_end(&e.builder, result));
     ir_value *v = ir_end(whole, map, c->diag);

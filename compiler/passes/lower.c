@@ -108,6 +108,7 @@ static bool split_epilogue(ir_node *n, int extras, pass_context *c)
     ir_node *bare = ir_begin(n->graph, n->op);
     for (int i = 0; i < n->inputs && i < extras; i++) ir_input(bare, n->input[i]);
     if (n->op == IR_MLP) ir_set_expr(bare, KEY_EXPR, ir_expr(n, KEY_EXPR));
+    match_copy_window(bare, n);
     ir_value *sum = ir_end(bare, n, c->diag);
     return replace(n, finish(n, sum, NULL, ir_expr(n, KEY_EPILOGUE), n->input + extras, n->inputs - extras, c));
 }
@@ -171,6 +172,7 @@ static bool lower_node(ir_node *n, pass_context *c)
     case IR_MLP:
         if (!f32 || sums_nothing(n) || !is_f32_expr(ir_expr(n, KEY_EXPR))) return lower_mlp(n, c);
         return epilogue_runs(n, 5) || split_epilogue(n, 5, c);
+    case IR_CONV_LAST: return epilogue_runs(n, 3) || split_epilogue(n, 3, c);
     case IR_ATTENTION: return (f32 && !sums_nothing(n)) || lower_attention(n, c);
     default: return true;
     }

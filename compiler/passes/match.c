@@ -348,3 +348,11 @@ void match_cover(ir_node *n, const match_cone *cone)
 {
     for (int i = 0; i < cone->nodes; i++) ir_copy_origins(n, cone->node[i]);
 }
+
+void match_copy_window(ir_node *to, const ir_node *from)
+{
+    static const ir_key keys[] = {KEY_KERNEL, KEY_PADS, KEY_STRIDES, KEY_DILATIONS};
+    if (from->op != IR_CONV_LAST) return;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) ir_set_ints(to, keys[i], ir_find(from, keys[i])->list.item, ir_find(from, keys[i])->list.count);
+    ir_set_int(to, KEY_GROUP, ir_int(from, KEY_GROUP, 1));
+}

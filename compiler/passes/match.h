@@ -70,12 +70,15 @@ void match_cover(ir_node *n, const match_cone *cone);    /* origins of all of th
 
 /* ---- parts of passes that others run again ---- */
 
+bool pass_simplify(ir_graph *g, pass_context *c);
 bool simplify_maps(ir_graph *g, pass_context *c, bool *changed);
 bool simplify_moves(ir_graph *g, pass_context *c, bool *changed);
 bool patchify(ir_graph *g, pass_context *c, bool *changed);
 /* The linear with factors and terms by column behind it in its weights and bias, perhaps a new node; NULL: an error was reported. */
 ir_node *absorb_affine(ir_node *linear, pass_context *c);
-/* Element-wise readers of linear and mlp nodes become their epilogues. */
+/* The window of a conv_last, its pads, strides, dilations and groups; nothing of other nodes. */
+void match_copy_window(ir_node *to, const ir_node *from);
+/* Element-wise readers of linear, mlp and conv_last nodes become their epilogues. */
 bool fuse_epilogues(ir_graph *g, pass_context *c);
 
 #endif

@@ -139,7 +139,8 @@ static uint64_t fingerprint(const ir_node *n)
 
 static bool is_product(const ir_node *n)
 {
-    return n->op == IR_LINEAR || n->op == IR_MLP || n->op == IR_MATMUL || n->op == IR_ATTENTION || n->op == IR_CONV;
+    return n->op == IR_LINEAR || n->op == IR_MLP || n->op == IR_MATMUL || n->op == IR_ATTENTION || n->op == IR_CONV ||
+           n->op == IR_CONV_LAST;
 }
 
 /* Worth a function: two products or more, and each block goes on from the one before. */

@@ -235,6 +235,10 @@ static bool check_node(batch_state *b, const ir_node *n)
     case IR_CONCAT: return check_aligned(b, n, n->inputs, along_axis);
     case IR_PAD: return check_aligned(b, n, 1, along_pads);
     case IR_MATMUL: return check_aligned(b, n, 2, along_sum);
+    case IR_CONV_LAST: {
+        int64_t step;
+        return input_axis(b, n, 0, &step) > 0 ? refuse(b, n, "works along the batch") : check_linear(b, n, 3);
+    }
     case IR_CONV: return check_aligned(b, n, 1, along_inner_axes);
     case IR_ATTENTION: return check_attention(b, n);
     case IR_REDUCE: return check_reduce(b, n);

@@ -99,7 +99,7 @@ bool plan_check_steps(const plan_scope *s, diag *d)
         const plan_phase *f = s->item[i].phase;
         for (int j = 0; f && j < f->steps; j++) {
             const ir_op op = f->step[j]->node->op;
-            if ((op == IR_LINEAR || op == IR_MLP) && !check_epilogue(f->step[j], op == IR_LINEAR ? 3 : 5, d)) return false;
+            if ((op == IR_LINEAR || op == IR_MLP || op == IR_CONV_LAST) && !check_epilogue(f->step[j], op == IR_MLP ? 5 : 3, d)) return false;
         }
     }
     return true;

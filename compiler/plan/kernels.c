@@ -160,13 +160,53 @@ static void attention_kernels(plan *p, plan_step *t, const plan_phase *f, int ti
     if (!transposed) t->scratch_bytes += plan_round_up((int64_t)groups * d * ldk * 4, PLAN_ALIGN);
 }
 
+/* Of `length` products summed, made of runs of `run`, so many at a time as stay near the core: all shares alike, of whole runs or within one. */
+static int window_chunk(int length, int run)
+{
+    for (int parts = (length + HIDDEN - 1) / HIDDEN; parts < length; parts++) {
+        const int chunk = length / parts;
+        if (length % parts == 0 && (chunk % run == 0 || run % chunk == 0)) return chunk;
+        if (chunk < PART / 2) break;
+    }
+    return length % HIDDEN && run > HIDDEN / 8 ? run : length;
+}
+
+static int largest_divisor(int n, int most)
+{
+    int d = n < most ? n : most;
+    while (n % d) d--;
+    return d;
+}
+
+bool plan_is_depthwise(const ir_node *n)
+{
+    int64_t channels;
+    return n->op == IR_CONV_LAST && dim_is_constant(n->input[0]->type.dim[n->input[0]->type.rank - 1], &channels) && channels > 1 &&
+           ir_int(n, KEY_GROUP, 1) == channels;
+}
+
+/* Rows of `chunk` elements of windows are gathered into the step's scratch, then multiplied as a linear layer's; blocks of weights within a group. */
+static void window_kernels(plan *p, plan_step *t, const plan_phase *f, int64_t scale, int tile)
+{
+    const plan_value *x = plan_value_of(t->scope, t->node->input[0]), *w = plan_value_of(t->scope, t->node->input[1]);
+    const int groups = (int)ir_int(t->node, KEY_GROUP, 1), k = (int)w->shape[0], n = (int)w->shape[1];
+    plan_tiles *const to = &t->tiles[0];
+    *to = cut_tiles(p, f, scale, tile, 1);
+    const int chunk = window_chunk(k, last_size(x) / groups), apart = chunk % 256 ? chunk : chunk + 16;   /* not a multiple of 1 KB apart */
+    set_shape(to, n, k, apart, n);
+    if (groups > 1) to->width = largest_divisor(n / groups, PLAN_BLOCK);
+    to->chunk = chunk;
+    to->gemm = linear_kernels(p, to, chunk, chunk == k);
+    t->scratch_bytes = plan_round_up(f->panel_rows * scale * apart * 4, PLAN_ALIGN);
+}
+
 static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_options *o)
 {
     const int tile = o->tile_rows ? o->tile_rows : TILE_ROWS;
     const plan_scope *s = t->scope;
     const ir_node *n = t->node;
     t->tiles[0].gemm = t->tiles[1].gemm = -1;
-    const int64_t natural = n->op == IR_LINEAR || n->op == IR_MLP
+    const int64_t natural = n->op == IR_LINEAR || n->op == IR_MLP || n->op == IR_CONV_LAST
                                 ? plan_value_of(s, n->output[0])->elements / last_size(plan_value_of(s, n->output[0])) : t->rows;
     const int64_t scale = natural / f->rows;
     const int own = (int)((natural + tile - 1) / tile), even = own ? (int)((natural + own - 1) / own) : tile;
@@ -190,6 +230,8 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
         t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], k, true);
         t->tiles[1].gemm = linear_kernels(p, &t->tiles[1], activated == hidden ? chunk : activated, chunk == hidden);
         t->scratch_bytes = plan_round_up(f->panel_rows * scale * chunk * 4, PLAN_ALIGN);
+    } else if (n->op == IR_CONV_LAST && !plan_is_depthwise(n)) {
+        window_kernels(p, t, f, scale, tile);
     } else if (n->op == IR_ATTENTION) {
         attention_kernels(p, t, f, o->tile_rows ? o->tile_rows : QUERY_ROWS);
     }

@@ -26,6 +26,7 @@ static double node_flop(const plan_scope *s, const ir_node *n)
     case IR_LINEAR: return 2 * leading_rows(a) * (double)b->elements;
     case IR_MLP: return 2 * leading_rows(a) * ((double)b->elements + (double)plan_value_of(s, n->input[3])->elements);
     case IR_MATMUL: return 2 * (double)out->elements * (double)a->shape[n->input[0]->type.rank - 1];
+    case IR_CONV_LAST: return 2 * (double)out->elements * (double)b->shape[0];
     case IR_CONV: return 2 * (double)out->elements * (double)(b->elements / (b->shape[0] ? b->shape[0] : 1));
     case IR_ATTENTION: {
         const plan_value *v = plan_value_of(s, n->input[2]);

@@ -145,6 +145,8 @@ typedef struct plan_options { int panel_rows, tile_rows, panel_images, many_weig
 /* Plans a verified graph. Errors (a graph that mixes images, a function that cannot be planned by itself) are reported to d; NULL then. */
 plan *plan_make(arena *a, const ir_graph *g, const plan_options *o, diag *d);
 
+/* A conv_last of one channel a group, which has no matrix kernel. */
+bool plan_is_depthwise(const ir_node *n);
 /* Is this the padding of a transposition that hands an attention its keys? The two are one step, which runs by rows of the transposition's source. */
 bool plan_is_key_transpose(const ir_node *n);
 /* What the step of n reads as its i-th input: the node's input, or the transposition's source. */

@@ -123,6 +123,9 @@ void plan_describe_step(plan_step *s, const plan_options *o)
         s->aligned[0] = true;
         share_columns(s, out, o->many_weights ? o->many_weights : PLAN_MANY_WEIGHTS);
         break;
+    case IR_CONV_LAST:
+        describe_operands(s, 3, out);
+        break;
     case IR_MLP:
         describe_operands(s, 5, out);
         s->aligned[0] = true;

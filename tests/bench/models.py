@@ -19,7 +19,7 @@ DIGITS = ROOT / "models/digits"
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    name: str       # a row of models/rows.py, DINOV2, or digits
+    name: str       # a row of models/rows.py, of OTHERS, or digits
     title: str      # in the table
     size: int       # pixels an edge
     quick: tuple    # batches of the quick table
@@ -37,9 +37,24 @@ MODELS = [
     Model("vit_l16_224", "ViT-L/16", 224, (), (1, 8)),
     Model("vit_h14_224", "ViT-H/14", 224, (), (1,), data=True),
     Model("dinov2_s14_518", "DINOv2-S/14", 518, (), (1,)),
+    Model("convnext_t_224", "ConvNeXt-T", 224, (1,), (1, 8)),
+    Model("resnet50_224", "ResNet-50", 224, (1,), (1, 8)),
+    Model("mobilevit_s_256", "MobileViT-S", 256, (1,), (1, 8)),
+    Model("segformer_b0_512", "SegFormer-B0", 512, (), (1,)),
+    Model("detr_r50_512", "DETR-R50", 512, (), (1,)),
 ]
 DINOV2 = dict(name="dinov2_s14_518", model="Dinov2Model", variants="dynamo_batch", outputs="last_hidden_state pooler_output",
               config=dict(image_size=518, patch_size=14, hidden_size=384, num_attention_heads=6, mlp_ratio=4, num_hidden_layers=12))
+RESNET50 = dict(model_type="resnet", out_features=["stage4"])
+OTHERS = [
+    DINOV2,
+    dict(name="convnext_t_224", model="ConvNextForImageClassification", config=dict(num_labels=1000)),
+    dict(name="resnet50_224", model="ResNetForImageClassification", config=dict(num_labels=1000)),
+    dict(name="mobilevit_s_256", model="MobileViTForImageClassification", config=dict(num_labels=1000)),
+    dict(name="segformer_b0_512", model="SegformerForSemanticSegmentation", config=dict(num_labels=150)),
+    dict(name="detr_r50_512", model="DetrForObjectDetection", outputs="logits pred_boxes",
+         config=dict(use_timm_backbone=False, use_pretrained_backbone=False, backbone=None, backbone_config=RESNET50)),
+]
 
 
 # ---- made in a process of its own, which has PyTorch
@@ -72,7 +87,9 @@ def make_row(name, data, folder):
     import export_weights
     import rows
     torch.set_grad_enabled(False)
-    row = next(r for r in [*rows.FULL, rows.Row(**DINOV2)] if r.name == name)
+    size = next(m.size for m in MODELS if m.name == name)
+    others = [rows.Row(**{"variants": "dynamo_batch", "inputs": (rows.Input("pixel_values", (1, 3, size, size)),), **other}) for other in OTHERS]
+    row = next(r for r in [*rows.FULL, *others] if r.name == name)
     export.export(row, "dynamo_batch_data" if data else "dynamo_batch", folder, truth=False)
     export_weights.build(row).save_pretrained(folder / "torch")
     return row.model, row.outputs
