@@ -75,8 +75,8 @@ def torch_export(row, model, variant, path):
         torch.onnx.export(wrapped, tuple(example.values()), str(path), **options)
 
 
-def store(raw, variant, folder):
-    """Moves the exporter's file to `folder`, stripped; dynamo's file of weights is kept as it is, byte for byte."""
+def store(raw, variant, folder, constants):
+    """Moves the exporter's file to `folder`, stripped, some inputs made constants; dynamo's file of weights is kept as it is, byte for byte."""
     target = folder / "model.onnx"
     data = raw.with_name(raw.name + ".data")
     if data.exists():
@@ -84,7 +84,7 @@ def store(raw, variant, folder):
         model = onnx_files.strip(onnx.load(raw, load_external_data=False))
         onnx_files.save(model, target)
     else:
-        onnx_files.save(onnx_files.strip(onnx.load(raw)), target, external="_data" in variant)
+        onnx_files.save(onnx_files.bake(onnx_files.strip(onnx.load(raw)), constants), target, external="_data" in variant)
     return target
 
 
@@ -98,11 +98,12 @@ def export(row, variant, folder, truth):
     with tempfile.TemporaryDirectory(dir=folder) as work:
         raw = pathlib.Path(work) / "model.onnx"
         torch_export(row, model, variant, raw)
-        path = store(raw, variant, folder)
+        constants = {i.name: tensors[i.name].numpy() for i in row.tensors if i.kind == "grid"}
+        path = store(raw, variant, folder, constants)
     if truth:
         export_weights.save_truth(row, model, tensors, wanted, folder)
     del model  # ONNX Runtime wants as much memory again
-    return onnx_files.record(path, {name: t.numpy() for name, t in tensors.items()}, wanted)
+    return onnx_files.record(path, {name: t.numpy() for name, t in tensors.items() if name not in constants}, wanted)
 
 
 def made(folder):

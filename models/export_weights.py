@@ -66,6 +66,10 @@ def tensor(kind, shape, vocabulary):
         words = torch.randint(3, vocabulary - 2, shape)
         words[:, -1] = vocabulary - 1
         return words
+    if kind == "bit":
+        return torch.randint(0, 2, shape)
+    if kind == "grid":  # rows and columns of the patches that the mask leaves
+        return torch.tensor([[2, 7]])
     ones = torch.ones(*shape, dtype=torch.long)
     if kind == "mask":  # a text alone is two words shorter than it might be; of more, the second is, the third is four words shorter, and so on
         for i, text in enumerate(ones):
@@ -81,13 +85,14 @@ def inputs(row, batch):
 
 def cache(tensors):
     """The past keys and values among the inputs as the models take them; None where there are none."""
-    past = [t for name, t in tensors.items() if name.startswith("past_")]
+    past, cross = ([t for name, t in tensors.items() if name.startswith(kind)] for kind in ("past_", "cross_"))
     if not past:
         return None
-    made = transformers.DynamicCache()
-    for i in range(0, len(past), 2):
-        made.update(past[i], past[i + 1], i // 2)
-    return made
+    caches = [transformers.DynamicCache() for _ in range(2 if cross else 1)]
+    for made, part in zip(caches, (past, cross)):
+        for i in range(0, len(part), 2):
+            made.update(part[i], part[i + 1], i // 2)
+    return transformers.EncoderDecoderCache(*caches) if cross else caches[0]
 
 
 def flat(name, value):
@@ -100,12 +105,13 @@ def flat(name, value):
 def call(row, model, tensors):
     """The model's kept outputs by name."""
     past = cache(tensors)
-    arguments = {name: t for name, t in tensors.items() if not name.startswith("past_")} | dict(row.call)
+    arguments = {name: t for name, t in tensors.items() if not name.startswith(("past_", "cross_"))} | dict(row.call)
     answer = model(**arguments, **(dict(past_key_values=past, use_cache=True) if past else {}))
     outputs = {}
     for name in row.outputs.split():
         if name == "cache":
-            for i, layer in enumerate(answer.past_key_values.layers):
+            kept = answer.past_key_values
+            for i, layer in enumerate(getattr(kept, "self_attention_cache", kept).layers):
                 outputs |= {f"present_{i}_key": layer.keys, f"present_{i}_value": layer.values}
         else:
             outputs |= flat(name, getattr(answer, name))

@@ -17,6 +17,10 @@ DINOV2 = dict(VIT, model_type="dinov2", num_hidden_layers=4, out_features=STAGES
 DETECTOR = dict(d_model=32, encoder_layers=1, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4, encoder_ffn_dim=64,
                 decoder_ffn_dim=64, num_queries=6, use_timm_backbone=False, use_pretrained_backbone=False, backbone=None,
                 backbone_config=dict(RESNET, out_features=["stage4"]), **FIVE)
+LEVELS = dict(RESNET, out_features=["stage2", "stage3", "stage4"])
+SWIN_LEVELS = dict(model_type="swin", image_size=64, patch_size=4, embed_dim=16, depths=[2, 1, 1, 1], num_heads=[2, 2, 4, 4], window_size=4,
+                   out_features=STAGES)
+MASK_DECODER = {k: v for k, v in DETECTOR.items() if k.startswith(("d_model", "encoder_", "decoder_", "num_queries"))}
 DEPTH = dict(neck_hidden_sizes=[8, 8, 16, 16], fusion_hidden_size=8)
 SAM_VISION = dict(hidden_size=32, output_channels=16, num_hidden_layers=2, num_attention_heads=2, image_size=64, patch_size=8, window_size=3,
                   global_attn_indexes=[1], num_pos_feats=8, mlp_dim=64)
@@ -43,12 +47,14 @@ def pair(**more):
     return *text(**more), *pixels(32)
 
 
-def past(layers, shape):
-    """Keys and values of the tokens before, layer by layer."""
-    return tuple(Input(f"past_{layer}_{part}", shape) for layer in range(layers) for part in ("key", "value"))
+def past(layers, shape, kind="past"):
+    """Keys and values of the tokens before (or, "cross", of the picture), layer by layer."""
+    return tuple(Input(f"{kind}_{layer}_{part}", shape) for layer in range(layers) for part in ("key", "value"))
 
 
 NO_CACHE = (("use_cache", False),)
+LLAMA = dict(TEXT, num_key_value_heads=1)
+OPSETS = "dynamo_o18 dynamo_o23 dynamo_o24 script_o14"
 CACHED = (Input("input_ids", (1, 1), "text"), Input("attention_mask", (1, 6), "ones"))
 
 FAMILIES = [
@@ -96,6 +102,10 @@ FAMILIES = [
     Row("convnextv2", "ConvNextV2ForImageClassification", dict(hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 1, 1], **FIVE), "dynamo", inputs=pixels(64)),
     Row("regnet", "RegNetForImageClassification", dict(embedding_size=8, hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 1, 1], groups_width=8, **FIVE), "dynamo",
         inputs=pixels(64)),
+    Row("efficientnet", "EfficientNetForImageClassification", dict(image_size=64, width_coefficient=0.25, depth_coefficient=0.3, hidden_dim=320,
+        in_channels=[16, 8, 16], out_channels=[8, 16, 16], kernel_sizes=[3, 5, 3], strides=[1, 2, 2], num_block_repeats=[1, 2, 2], expand_ratios=[1, 6, 6],
+        depthwise_padding=[], **FIVE), "dynamo script"),
+    Row("mobilenet_v1", "MobileNetV1ForImageClassification", dict(depth_multiplier=0.25, image_size=64, min_depth=4, **FIVE), "dynamo"),
     Row("mobilenet_v2", "MobileNetV2ForImageClassification", dict(depth_multiplier=0.25, image_size=64, depth_divisible_by=4, min_depth=4, **FIVE), "dynamo"),
     Row("poolformer", "PoolFormerForImageClassification", dict(hidden_sizes=[8, 16, 16, 32], depths=[1, 1, 1, 1], mlp_ratio=2.0, **FIVE), "dynamo",
         inputs=pixels(64)),
@@ -111,9 +121,32 @@ FAMILIES = [
     Row("siglip", "SiglipModel", dict(text_config=TEXT, vision_config=VIT), "dynamo", DUAL_OUTPUTS, inputs=(text()[0], *pixels(32))),
     Row("owlvit", "OwlViTForObjectDetection", dict(text_config=dict(TEXT, pad_token_id=0, bos_token_id=97), vision_config=VIT, projection_dim=32),
         "dynamo", BOXES, inputs=pair()),
+    Row("owlv2", "Owlv2ForObjectDetection", dict(text_config=dict(TEXT, pad_token_id=0, bos_token_id=97), vision_config=VIT, projection_dim=32),
+        "dynamo", BOXES, inputs=pair()),
+    Row("siglip2", "Siglip2VisionModel", dict(WIDTH, num_patches=16, patch_size=8), "dynamo", BOTH_OUTPUTS,
+        inputs=(Input("pixel_values", (1, 16, 192)), Input("pixel_attention_mask", (1, 16), "mask"), Input("spatial_shapes", (1, 2), "grid"))),
+    Row("chinese_clip", "ChineseCLIPModel", dict(text_config=dict(TEXT, pad_token_id=0), vision_config=VIT, projection_dim=16), "dynamo script",
+        DUAL_OUTPUTS, inputs=pair()),
     Row("blip_vision", "BlipVisionModel", VIT, "dynamo", BOTH_OUTPUTS),
     # boxes, masks, depth, pose
     Row("detr", "DetrForObjectDetection", DETECTOR, "dynamo script", BOXES, inputs=pixels(64)),
+    Row("conditional_detr", "ConditionalDetrForObjectDetection", DETECTOR, "dynamo", BOXES, inputs=pixels(64)),
+    Row("deformable_detr", "DeformableDetrForObjectDetection", dict(DETECTOR, backbone_config=LEVELS, num_feature_levels=3, disable_custom_kernels=True),
+        "dynamo", BOXES, inputs=pixels(64)),
+    Row("rt_detr", "RTDetrForObjectDetection", dict(
+        backbone_config=dict(LEVELS, model_type="rt_detr_resnet", layer_type="basic", downsample_in_bottleneck=False), encoder_hidden_dim=32,
+        encoder_in_channels=[16, 24, 32], encoder_ffn_dim=64, encoder_attention_heads=2, d_model=32, num_queries=6, decoder_in_channels=[32, 32, 32],
+        decoder_ffn_dim=64, decoder_layers=2, decoder_attention_heads=4, num_denoising=0, **FIVE), "dynamo script", BOXES, inputs=pixels(64)),
+    Row("maskformer", "MaskFormerForInstanceSegmentation", dict(backbone_config=SWIN_LEVELS, decoder_config=dict(
+        {k: v for k, v in DETECTOR.items() if k in MASK_DECODER}, model_type="detr"), fpn_feature_size=32, mask_feature_size=32, **FIVE), "dynamo",
+        "class_queries_logits masks_queries_logits", inputs=pixels(64)),
+    Row("mask2former", "Mask2FormerForUniversalSegmentation", dict(backbone_config=SWIN_LEVELS, feature_size=32, mask_feature_size=32, hidden_dim=32,
+        encoder_feedforward_dim=32, encoder_layers=1, decoder_layers=2, num_attention_heads=2, dim_feedforward=32, num_queries=6, **FIVE), "dynamo",
+        "class_queries_logits masks_queries_logits", inputs=pixels(64)),
+    Row("upernet", "UperNetForSemanticSegmentation", dict(backbone_config=SWIN_LEVELS, hidden_size=16, pool_scales=[1, 2], auxiliary_channels=8,
+        auxiliary_in_channels=64, **FIVE), "dynamo", inputs=pixels(64)),
+    Row("vitdet", "VitDetModel", dict(VIT, image_size=64, pretrain_image_size=64, window_size=3, window_block_indices=[0], residual_block_indices=[1],
+        use_relative_position_embeddings=True), "dynamo", "last_hidden_state", inputs=pixels(64)),
     Row("dpt", "DPTForDepthEstimation", dict(VIT, **DEPTH, num_hidden_layers=4, backbone_out_indices=[0, 1, 2, 3]), "dynamo script", "predicted_depth"),
     Row("depth_anything", "DepthAnythingForDepthEstimation", dict(DEPTH, backbone_config=DINOV2, reassemble_hidden_size=32, patch_size=8,
                                                                   head_hidden_size=8), "dynamo", "predicted_depth", inputs=pixels(48, 32)),
@@ -125,12 +158,21 @@ FAMILIES = [
         out_indices=[2])), "dynamo", "heatmaps", inputs=pixels(64, 48)),
     # texts and decoders
     Row("bert", "BertModel", TEXT, "dynamo script dynamo_batch script_batch", BOTH_OUTPUTS, inputs=text()),
-    Row("gpt2", "GPT2LMHeadModel", GPT2, "dynamo script", inputs=text(1), call=NO_CACHE),
+    Row("minilm", "BertModel", dict(TEXT, num_attention_heads=4), "dynamo script dynamo_batch", "last_hidden_state",
+        inputs=(*text(), Input("token_type_ids", (2, TOKENS), "bit"))),
+    Row("gpt2", "GPT2LMHeadModel", GPT2, f"dynamo script {OPSETS}", inputs=text(1), call=NO_CACHE),
     Row("gpt2_step", "GPT2LMHeadModel", GPT2, "dynamo", "logits cache", inputs=(*CACHED, *past(2, (1, 2, 5, 16)))),
-    Row("llama_step", "LlamaForCausalLM", dict(TEXT, num_key_value_heads=1), "dynamo", "logits cache", inputs=(*CACHED, *past(2, (1, 1, 5, 16)))),
+    Row("llama", "LlamaForCausalLM", LLAMA, "dynamo script", inputs=text(1), call=NO_CACHE),
+    Row("llama_step", "LlamaForCausalLM", LLAMA, "dynamo dynamo_o18 dynamo_o23 dynamo_o24", "logits cache", inputs=(*CACHED, *past(2, (1, 1, 5, 16)))),
     Row("trocr", "VisionEncoderDecoderModel", dict(encoder=dict(VIT, model_type="vit"), decoder=dict(TROCR, model_type="trocr", add_cross_attention=True,
         cross_attention_hidden_size=32)), "dynamo script", "logits encoder_last_hidden_state",
         inputs=(*pixels(32), Input("decoder_input_ids", (1, 6), "text")), call=NO_CACHE),
+    Row("trocr_step", "TrOCRForCausalLM", dict(TROCR, cross_attention_hidden_size=32), "dynamo", "logits cache",
+        inputs=(Input("input_ids", (1, 1), "text"), Input("encoder_hidden_states", (1, 17, 32)), *past(2, (1, 2, 5, 16)), *past(2, (1, 2, 17, 16), "cross"))),
+    Row("donut", "VisionEncoderDecoderModel", dict(encoder=dict(SWIN, model_type="donut-swin"), decoder=dict(
+        WIDTH, model_type="mbart", vocab_size=99, d_model=32, decoder_layers=2, decoder_attention_heads=2, decoder_ffn_dim=64, max_position_embeddings=48,
+        is_decoder=True, add_cross_attention=True, scale_embedding=True, add_final_layer_norm=True)), "dynamo script",
+        "logits encoder_last_hidden_state", inputs=(*pixels(32), Input("decoder_input_ids", (1, 6), "text")), call=NO_CACHE),
     Row("vit_gpt2", "VisionEncoderDecoderModel", dict(encoder=dict(VIT, model_type="vit"), decoder=dict(GPT2, model_type="gpt2", is_decoder=True,
         add_cross_attention=True)), "dynamo", "logits encoder_last_hidden_state", inputs=(*pixels(32), Input("decoder_input_ids", (1, 6), "text")),
         call=NO_CACHE),

@@ -45,6 +45,14 @@ def save(model, path, external=False):
     refuse_traces(path)
 
 
+def bake(model, constants):
+    """Makes inputs constants, arrays by name."""
+    for name, array in constants.items():
+        model.graph.input.remove(next(i for i in model.graph.input if i.name == name))
+        model.graph.initializer.append(onnx.numpy_helper.from_array(array, name))
+    return model
+
+
 def refuse_traces(path):
     """Raises ValueError where the file still holds a path of the exporting machine."""
     if path.stat().st_size > 2**30:  # a gigabyte of weights says nothing that the small models do not

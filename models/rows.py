@@ -6,7 +6,7 @@ import dataclasses
 class Input:
     name: str
     shape: tuple            # for a batch of one
-    kind: str = "normal"    # normal or uniform numbers, "bool", a "text" that ends as texts do, its "mask", "ones"
+    kind: str = "normal"    # normal or uniform numbers, "bool", a "text" that ends as texts do, its "mask", "ones", "bit"s; a "grid" becomes a constant
 
 
 @dataclasses.dataclass(frozen=True)

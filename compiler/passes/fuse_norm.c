@@ -1,39 +1,58 @@
-/* Requires: fold_const and simplify went before. A mean of squares over the last axes, of x or of x less its own mean; a value computed from x, mean,
+/* Requires: fold_const and simplify went before. A mean of squares over neighbouring axes, of x or of x less its own mean; a value computed from x, mean,
  * that spread and at most two constants of the normalised shape, element-wise and in whatever way, that equals norm's formula; epsilon may be any
  * constant.
- * Leaves: that value as one norm. What is computed is tested at points, so all spellings (Sqrt and Div, Reciprocal, Pow, gamma first or last, x g +
+ * Leaves: that value as one norm, between two transpositions where other axes follow (channels first). What is computed is tested at points, so all spellings (Sqrt and Div, Reciprocal, Pow, gamma first or last, x g +
  * (b - m g), mean of squares less square of the mean) are one case. */
 #include <math.h>
 
 #include "match.h"
 
-/* What a reduction over the last axes stands for. */
+/* Neighbouring axes: the first of them, and how many follow. */
+typedef struct span { int first, behind; } span;
+
+/* What a reduction over such axes stands for. */
 typedef struct spread {
     ir_node *reduce;
     ir_value *x, *mean;                 /* mean: as the cone reads it; NULL: not met */
     ir_value *value;                    /* as its readers see it: the reduction with its axes kept */
     double mean_factor, factor;         /* the values' multiples of a mean: the number of elements for a sum, else 1 */
     bool centred;                       /* of (x - mean)², not of x² */
-    int axis;
+    span axes;
 } spread;
 
-/* ---- reductions over the last axes ---- */
+/* ---- reductions ---- */
 
-/* The first of the last axes that n reduces; -1: they are others. *factor: elements if it is a sum, 1 if it is a mean. */
-static int last_axes(const ir_node *n, double *factor)
+/* The axes that n reduces; false: they are no neighbours. *factor: elements if it is a sum, 1 if it is a mean. */
+static bool reduced_axes(const ir_node *n, span *at, double *factor)
 {
     const ir_attribute *axes = ir_find(n, KEY_AXES);
     const ir_type *t = &n->input[0]->type;
     int count = axes ? axes->list.count : 0;
     bool mean = ir_is_name(n, KEY_KIND, "mean");
     *factor = 1;
-    if (count == 0 || !elem_is_float(t->elem)) return -1;
+    if (count == 0 || !elem_is_float(t->elem)) return false;
     for (int i = 0; i < count; i++) {
         int64_t size;
-        if (axes->list.item[i] != t->rank - count + i || !dim_is_constant(t->dim[axes->list.item[i]], &size)) return -1;
+        if (axes->list.item[i] != axes->list.item[0] + i || !dim_is_constant(t->dim[axes->list.item[i]], &size)) return false;
         if (!mean) *factor *= (double)size;
     }
-    return t->rank - count;
+    at->first = (int)axes->list.item[0];
+    at->behind = t->rank - at->first - count;
+    return true;
+}
+
+static bool is_within(const span *at, int axis, int rank)
+{
+    return axis >= at->first && axis < rank - at->behind;
+}
+
+/* n is a mean or sum over these axes. */
+static bool averages(const ir_node *n, const span *at)
+{
+    span own;
+    double factor;
+    if (!reduced_axes(n, &own, &factor) || own.first != at->first || own.behind != at->behind) return false;
+    return ir_is_name(n, KEY_KIND, "mean") || ir_is_name(n, KEY_KIND, "sum");
 }
 
 /* The reduction behind a value that has x's axes, the reduced ones of size 1: the node itself, or a reshape of it. */
@@ -42,12 +61,12 @@ static ir_node *row_reduction(const ir_value *v)
     const ir_node *reshape = ir_producer(v, IR_MOVE);
     if (reshape && !move_is_reshape(&reshape->input[0]->type, ir_move(reshape))) return NULL;
     ir_node *n = ir_producer(reshape ? reshape->input[0] : v, IR_REDUCE);
-    if (!n || v->type.rank != n->input[0]->type.rank) return NULL;
+    span at;
     double factor;
-    int axis = last_axes(n, &factor);
-    for (int i = 0; i < v->type.rank && axis >= 0; i++)
-        if (!dim_equal(v->type.dim[i], i < axis ? n->input[0]->type.dim[i] : dim_of(1))) return NULL;
-    return axis < 0 ? NULL : n;
+    if (!n || v->type.rank != n->input[0]->type.rank || !reduced_axes(n, &at, &factor)) return NULL;
+    for (int i = 0; i < v->type.rank; i++)
+        if (!dim_equal(v->type.dim[i], is_within(&at, i, v->type.rank) ? dim_of(1) : n->input[0]->type.dim[i])) return NULL;
+    return n;
 }
 
 /* n's output with the reduced axes kept; NULL: no reader keeps them. */
@@ -60,26 +79,23 @@ static ir_value *kept(ir_node *n)
 }
 
 /* A mean or sum over the same axes in the maps above v. */
-static ir_value *mean_above(ir_value *v, int axis, int depth)
+static ir_value *mean_above(ir_value *v, const span *at, int depth)
 {
-    double factor;
     const ir_node *reduce = row_reduction(v), *n = ir_producer(v, IR_MAP);
-    if (reduce && last_axes(reduce, &factor) == axis && (ir_is_name(reduce, KEY_KIND, "mean") || ir_is_name(reduce, KEY_KIND, "sum"))) return v;
+    if (reduce && averages(reduce, at)) return v;
     for (int i = 0; n && depth > 0 && i < n->inputs; i++) {
-        ir_value *found = mean_above(n->input[i], axis, depth - 1);
+        ir_value *found = mean_above(n->input[i], at, depth - 1);
         if (found) return found;
     }
     return NULL;
 }
 
 /* A mean or sum of x over the same axes, anywhere. */
-static ir_value *mean_of(const ir_value *x, int axis)
+static ir_value *mean_of(const ir_value *x, const span *at)
 {
-    double factor;
     for (int i = 0; i < x->uses; i++) {
         ir_node *n = x->user[i];
-        if (n->op == IR_REDUCE && last_axes(n, &factor) == axis && (ir_is_name(n, KEY_KIND, "mean") || ir_is_name(n, KEY_KIND, "sum")))
-            return kept(n);
+        if (n->op == IR_REDUCE && averages(n, at)) return kept(n);
     }
     return NULL;
 }
@@ -108,10 +124,10 @@ static bool find_centred(arena *a, spread *s)
 {
     match_cone cone;
     ir_value *square = s->reduce->input[0];
-    if (!(s->mean = mean_above(square, s->axis, 8))) return false;
+    if (!(s->mean = mean_above(square, &s->axes, 8))) return false;
     ir_node *mean = row_reduction(s->mean);
     s->x = mean->input[0];
-    last_axes(mean, &s->mean_factor);
+    reduced_axes(mean, &s->axes, &s->mean_factor);
     return match_compose(a, square, (ir_value *[]){s->x, s->mean}, 2, &cone) && !cone.constants && is_square(cone.expr, true, s->mean_factor);
 }
 
@@ -125,18 +141,16 @@ static bool find_square(arena *a, spread *s)
         if (!ir_is_constant(n->input[i])) s->x = n->input[i];
     if (!s->x) return false;
     if (s->x != square && (!match_compose(a, square, &s->x, 1, &cone) || cone.constants || !is_square(cone.expr, false, 1))) return false;
-    s->mean = mean_of(s->x, s->axis);
+    s->mean = mean_of(s->x, &s->axes);
     s->mean_factor = 1;
-    if (s->mean) last_axes(row_reduction(s->mean), &s->mean_factor);
+    if (s->mean) reduced_axes(row_reduction(s->mean), &s->axes, &s->mean_factor);
     return true;
 }
 
 static bool find_spread(arena *a, ir_node *reduce, spread *s)
 {
     *s = (spread){.reduce = reduce, .mean_factor = 1};
-    s->axis = last_axes(reduce, &s->factor);
-    s->value = s->axis < 0 ? NULL : kept(reduce);
-    if (!s->value) return false;
+    if (!reduced_axes(reduce, &s->axes, &s->factor) || !(s->value = kept(reduce))) return false;
     s->centred = find_centred(a, s);
     return s->centred || find_square(a, s);
 }
@@ -199,10 +213,22 @@ typedef struct norm_match {
     formula formula;
 } norm_match;
 
+/* v, aligned with x at the right, has the reduced axes and no other. */
+static bool is_parameter(const ir_type *v, const spread *s)
+{
+    const ir_type *x = &s->x->type;
+    if (v->rank < x->rank - s->axes.first) return false;
+    for (int i = 0; i < v->rank; i++) {
+        const int axis = i + x->rank - v->rank;
+        if (!dim_equal(v->dim[i], is_within(&s->axes, axis, x->rank) ? x->dim[axis] : dim_of(1))) return false;
+    }
+    return true;
+}
+
 static bool parameters_fit(const spread *s, const match_cone *cone)
 {
     for (int i = 0; i < cone->constants; i++)
-        if (!match_trailing(&cone->constant[i]->type, &s->x->type, s->axis)) return false;
+        if (!is_parameter(&cone->constant[i]->type, s)) return false;
     return true;
 }
 
@@ -244,20 +270,34 @@ static void extend(arena *a, const spread *s, norm_match *m)
         *m = next;
 }
 
+/* x with the reduced axes last, or such a one back in order. */
+static ir_value *turned(const spread *s, ir_value *x, bool back, ir_node *before, pass_context *c)
+{
+    const int rank = x->type.rank, behind = s->axes.behind, reduced = rank - behind - s->axes.first;
+    int permutation[IR_RANK_MAX];
+    for (int i = 0; i < rank; i++) permutation[i] = i;
+    for (int i = s->axes.first; i < rank; i++) {
+        const int j = i - s->axes.first, from = s->axes.first + (j < behind ? j + reduced : j - behind);
+        permutation[back ? from : i] = back ? i : from;
+    }
+    return behind ? match_transpose(c, x, permutation, before) : x;
+}
+
 static ir_value *build(const spread *s, const norm_match *m, pass_context *c)
 {
     ir_node *before = m->root->def;
     const ir_type *t = &s->x->type;
-    ir_value *part[2] = {NULL, NULL};
-    const int which[2] = {m->formula.gamma, m->formula.beta};
+    ir_value *part[2] = {NULL, NULL}, *x = turned(s, s->x, false, before, c);
+    const int which[2] = {m->formula.gamma, m->formula.beta}, reduced = t->rank - s->axes.behind - s->axes.first;
     for (int i = 0; i < 2; i++)
-        if (which[i] >= 0 && !(part[i] = match_reshape(c, m->cone.constant[which[i]], &t->dim[s->axis], t->rank - s->axis, before))) return NULL;
+        if (which[i] >= 0 && !(part[i] = match_reshape(c, m->cone.constant[which[i]], &t->dim[s->axes.first], reduced, before))) return NULL;
+    if (!x) return NULL;
     ir_node *norm = ir_begin(before->graph, IR_NORM);
-    ir_input(norm, s->x);
+    ir_input(norm, x);
     if (part[0] || part[1]) ir_input(norm, part[0]);
     if (part[1]) ir_input(norm, part[1]);
     ir_set_name(norm, KEY_KIND, m->formula.layer ? "layer" : "rms");
-    ir_set_int(norm, KEY_AXIS, s->axis);
+    ir_set_int(norm, KEY_AXIS, t->rank - reduced);
     ir_set_number(norm, KEY_EPSILON, m->formula.epsilon);
     ir_value *v = ir_end(norm, before, c->diag);
     if (!v) return NULL;
@@ -265,7 +305,7 @@ static ir_value *build(const spread *s, const norm_match *m, pass_context *c)
     ir_copy_origins(norm, s->reduce);
     if (s->reduce->input[0]->def && s->reduce->input[0] != s->x) ir_copy_origins(norm, s->reduce->input[0]->def);
     match_cover(norm, &m->cone);
-    return v;
+    return turned(s, v, true, before, c);
 }
 
 /* A root of it is taken below: then a mean that is part of no norm is worth a word. */
@@ -287,7 +327,7 @@ static void report_near_miss(ir_node *reduce, pass_context *c)
     if (!ir_is_name(reduce, KEY_KIND, "mean") || !rooted(reduce->output[0], 3)) return;
     c->report->found[FUSION_NORM]++;
     bool is_spread = find_spread(c->arena, reduce, &s);
-    if (s.axis < 0) pass_miss(c, FUSION_NORM, reduce, "its mean is not over the last axes");
+    if (!reduced_axes(reduce, &s.axes, &s.factor)) pass_miss(c, FUSION_NORM, reduce, "its mean is over axes that are no neighbours");
     else if (!is_spread) pass_miss(c, FUSION_NORM, reduce, "the mean is not of the squares of one value, or of its differences from its mean");
     else pass_miss(c, FUSION_NORM, reduce, "nothing that follows is (x - mean) / sqrt(variance + epsilon), or x / sqrt(mean square + epsilon)");
 }
@@ -317,6 +357,7 @@ bool pass_fuse_norm(ir_graph *g, pass_context *c)
         bool squares = ir_is_name(reduce[i], KEY_KIND, "mean") || ir_is_name(reduce[i], KEY_KIND, "sum") || ir_is_name(reduce[i], KEY_KIND, "sumsq");
         if (squares && !match_dead(reduce[i]) && !fuse(reduce[i], c)) return false;
     }
+    match_sweep_moves(g);
     for (int i = 0; i < count; i++)
         if (!match_dead(reduce[i])) report_near_miss(reduce[i], c);
     return true;
