@@ -75,9 +75,9 @@ static bool take_list(arena *a, const json_t *j, int *count, const char ***text)
 static bool take(arena *a, json_t *j, driver_options *o, digest *model)
 {
     const char *path, *sum, *name, *kernels;
-    json_t *config, *input_type, *shape, *bind, *no_pass;
+    json_t *config, *input_type = NULL, *shape, *bind, *no_pass;
     int embed, kind = 0;
-    if (json_unpack(j, "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:i, s:i, s:i}",
+    if (json_unpack(j, "{s:s, s:s, s:s, s:o, s?:o, s:o, s:o, s:o, s:s, s:b, s:i, s:i, s?:i}",
             "model", &path, "digest", &sum, "name", &name, "config", &config, "input_type", &input_type, "shape", &shape, "bind", &bind, "no_pass", &no_pass,
             "kernels", &kernels, "embed_weights", &embed, "panel_rows", &o->panel_rows, "tile_rows", &o->tile_rows,
             "panel_images", &o->panel_images))

@@ -128,7 +128,11 @@ static ir_value *combine(importer *im, const import_node *n, const reduction *r,
     const elem e = x->type.elem;
     ir_value *nothing = r->op == EXPR_MIN || r->op == EXPR_MAX ? compose_unsqueeze(im, n, x, 1) : import_number(im, e, r->op == EXPR_MUL);
     ir_value *chosen = compose_select(im, n, compose_unsqueeze(im, n, names, 2), compose_unsqueeze(im, n, update, 0), nothing);   /* [rows, updates, width] */
-    return import_map2(im, n, r->op, x, compose_reduce(im, n, chosen, r->kind, (const int64_t[]){ 1 }, 1, false));
+    ir_value *v = import_map2(im, n, r->op, x, compose_reduce(im, n, chosen, r->kind, (const int64_t[]){ 1 }, 1, false));
+    if (r->op != EXPR_ADD || !elem_is_float(e)) return v;
+    ir_value *ones = compose_select(im, n, names, import_number(im, e, 1), import_number(im, e, 0));   /* -0 + 0 is +0: what no update names stays */
+    ir_value *named = compose_with_number(im, n, EXPR_EQUAL, compose_reduce(im, n, ones, "max", (const int64_t[]){ 1 }, 1, true), 1);
+    return compose_select(im, n, named, v, x);
 }
 
 /* Updates [updates, width] into the data's rows by number [updates]. */

@@ -96,3 +96,19 @@ def test_programs_equal_onnx_runtime(tmp_path):
             check([({name: got[name]}, {name: reference[name]}, {name: truth[name]})])
         answers.append(got)
     assert any(not np.array_equal(answers[0][n], answers[1][n]) for n in names)
+
+
+def test_what_a_scatter_does_not_touch_keeps_its_sign(tmp_path):
+    """-0 too, where updates are added."""
+    path, inputs = tmp_path / "m.onnx", values(0)
+    names = model(path, ["scattered", "scattered_add", "scattered_mul", "scattered_max"])
+    inputs["x"] = np.full(SHAPE, -0.0, np.float32)
+    want = dict(zip(names, session(path).run(names, {k: inputs[k] for k in "xiu"})))
+    inputs = {k: inputs[k] for k in "xiu"}
+    got, truth = run_program(build(path, tmp_path), tmp_path / "run", inputs, names), evaluate(path, tmp_path, inputs, names)
+    touched = np.zeros(SHAPE, bool)
+    np.put_along_axis(touched, inputs["i"], True, axis=3)
+    for have in (got, truth):
+        for name in names:
+            assert np.signbit(have[name][~touched]).all() and (have[name][~touched] == 0).all(), name
+            np.testing.assert_array_equal(np.signbit(have[name]), np.signbit(want[name]), err_msg=name)

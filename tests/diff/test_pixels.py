@@ -1,9 +1,12 @@
 """--input-type uint8: raw pixels in, mean and std inside. Against the float model on the same pixels, normalised as HuggingFace does."""
 import json
 import re
+import zlib
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper, numpy_helper
 
 from conftest import ROOT, VITCC, build, check, evaluate, load_outputs, random_inputs, run, save_inputs, session, shapes
 from library import Library, link
@@ -58,7 +61,7 @@ def test_equals_float_input(name, tmp_path, processor):
     header = (tmp_path / "out/model.h").read_text()
     batch = "batch" if dynamic else n
     assert f"const uint8_t *{image};   /* [{batch},{h},{w},{c}]: raw pixels, [batch, height, width, channels] of 0 to 255; mean and std are inside */" in header
-    library = Library(link(tmp_path / "out", 1, False), 3 if dynamic else n)
+    library = Library(link(tmp_path / "out", zlib.crc32(name.encode()), False), 3 if dynamic else n)
     check([answers(model, library, tmp_path, i) for i in range(4)])
     library.close()
 
@@ -86,6 +89,42 @@ def test_evaluate_takes_pixels(tmp_path, processor):
     for passes in ([], ["--no-pass", "all"]):
         run(VITCC, "evaluate", model, "-o", tmp_path / "double", *save_inputs(tmp_path, {"pixel_values": pixels}), *processor, *passes)
         np.testing.assert_allclose(load_outputs(tmp_path / "double", ["logits"])["logits"], want, rtol=0, atol=2e-6 * np.abs(want).max())
+
+
+def stem(path, elem, channels, pads):
+    """Pixels [N, C, 10, 10] padded to 12 x 12, or not, then cut into patches of 4 x 4 and projected, in the type `elem`."""
+    rng, size = np.random.default_rng(1), 12 if pads else 8
+    numbers = {"w": rng.standard_normal((6, channels, 4, 4)) / 8, "b": rng.standard_normal(6), "zero": np.zeros(())}
+    constants = [numpy_helper.from_array(v.astype(elem), k) for k, v in numbers.items()]
+    constants += [numpy_helper.from_array(np.array(v), k) for k, v in (("pads", [0, 0, 1, 1, 0, 0, 1, 1]), ("shape", [0, 6, -1]))]
+    kind, side = helper.np_dtype_to_tensor_dtype(np.dtype(elem)), 10 if pads else 8
+    nodes = [helper.make_node("Pad", ["x", "pads", "zero"], ["p"])] if pads else [helper.make_node("Identity", ["x"], ["p"])]
+    nodes += [helper.make_node("Conv", ["p", "w", "b"], ["c"], strides=[4, 4]), helper.make_node("Reshape", ["c", "shape"], ["r"]),
+              helper.make_node("Transpose", ["r"], ["y"], perm=[0, 2, 1])]
+    ports = [[helper.make_tensor_value_info("x", kind, ("N", channels, side, side))], [helper.make_tensor_value_info("y", kind, ("N", size * size // 16, 6))]]
+    onnx.save(helper.make_model(helper.make_graph(nodes, "g", *ports, constants), opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+
+
+@pytest.mark.parametrize("pads", [False, True])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("elem", [np.float32, np.float64, np.float16])
+def test_stems(elem, channels, pads, tmp_path):
+    """Every type and number of channels; a picture that is padded with zeros, the mean colour, before it is cut."""
+    path, mean, std = tmp_path / "m.onnx", [0.485, 0.456, 0.406, 0.3][:channels], [0.229, 0.224, 0.225, 0.5][:channels]
+    stem(path, elem, channels, pads)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(PROCESSOR | {"image_mean": mean, "image_std": std}))
+    options, side = ["--config", tmp_path, "--input-type", "uint8"], 10 if pads else 8
+    run(VITCC, "compile", path, "-o", tmp_path / "out", "--name", "model", "-q", "--kernels", "portable", *options)
+    folded = run(VITCC, "check", path, *options, "--dump-after", "algebra").stdout
+    assert ("mul(convert" in folded) == pads
+    pixels = np.random.default_rng(2).integers(0, 256, (3, side, side, channels), dtype=np.uint8)
+    x = ((pixels / 255 - mean) / std).transpose(0, 3, 1, 2).astype(elem)
+    run(VITCC, "evaluate", path, "-o", tmp_path / "double", *save_inputs(tmp_path, {"x": x}), "--no-pass", "all")
+    want = load_outputs(tmp_path / "double", ["y"])["y"]
+    library, got = Library(link(tmp_path / "out", channels, False), 3), np.full(want.shape, 77, elem)
+    library.run(channels, [pixels], [got])
+    library.close()
+    np.testing.assert_allclose(got, want, rtol=0, atol={2: 2e-3, 4: 2e-6, 8: 1e-13}[got.itemsize] * np.abs(want).max())
 
 
 # ---- the program ----
