@@ -105,14 +105,41 @@ bool import_group_normalization(importer *im, import_node *n)
     return import_put(im, n, 0, scale_and_shift(im, n, v, per_channel(im, n, 1, t), per_channel(im, n, 2, t)));
 }
 
+/* old * momentum + now [1, C, 1, ...] * (1 - momentum), as [C]. */
+static bool put_running(importer *im, import_node *n, int output, int old, ir_value *now)
+{
+    const double momentum = import_float(im, n, "momentum", 0.9F);
+    if (!import_is_wanted(n, output)) return true;
+    if (!now) return false;
+    ir_value *kept = compose_with_number(im, n, EXPR_MUL, import_tensor(im, n, old), momentum);
+    ir_value *flat = import_reshape(im, n, now, &import_type(n, 0)->dim[1], 1);
+    return import_put(im, n, output, import_map2(im, n, EXPR_ADD, kept, compose_with_number(im, n, EXPR_MUL, flat, 1 - momentum)));
+}
+
+/* By the mean and variance of x itself over all axes but the channels'; weights are standardised so. */
+static bool own_statistics(importer *im, import_node *n, ir_value *x, ir_value *gamma, ir_value *beta)
+{
+    int64_t axes[IR_RANK_MAX];
+    int count = 0;
+    for (int i = 0; i < x->type.rank; i++)
+        if (i != 1) axes[count++] = i;
+    ir_value *mean = compose_reduce(im, n, x, "mean", axes, count, true), *centred = import_map2(im, n, EXPR_SUB, x, mean);
+    ir_value *variance = compose_reduce(im, n, import_map2(im, n, EXPR_MUL, centred, centred), "mean", axes, count, true);
+    ir_value *deviation = import_map1(im, n, EXPR_SQRT, compose_with_number(im, n, EXPR_ADD, variance, import_float(im, n, "epsilon", 1e-5)));
+    ir_value *v = scale_and_shift(im, n, import_map2(im, n, EXPR_DIV, centred, deviation), gamma, beta);
+    return import_put(im, n, 0, v) && put_running(im, n, 1, 3, mean) && put_running(im, n, 2, 4, variance);
+}
+
 /* y = x * s + (b - mean * s), s = scale / sqrt(variance + epsilon). */
 bool import_batch_normalization(importer *im, import_node *n)
 {
     const ir_type *t = import_type(n, 0);
-    if (!import_check_floats(im, n) || !import_flag(im, n, "training_mode", 0) || !import_flag(im, n, "spatial", 1)) return false;
+    if (!import_check_floats(im, n) || !import_flag(im, n, "spatial", 1)) return false;
     ir_value *p[5] = { import_tensor(im, n, 0) };
     for (int i = 1; i < 5; i++)
         if (!(p[i] = per_channel(im, n, i, t))) return false;
+    if (!p[0]) return false;
+    if (import_int(im, n, "training_mode", 0)) return own_statistics(im, n, p[0], p[1], p[2]);
     ir_value *shifted = import_map2(im, n, EXPR_ADD, p[4], import_number(im, t->elem, import_float(im, n, "epsilon", 1e-5)));
     ir_value *deviation = shifted ? import_map1(im, n, EXPR_SQRT, shifted) : NULL;
     ir_value *scale = import_map2(im, n, EXPR_DIV, p[1], deviation);
