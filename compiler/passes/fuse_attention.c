@@ -1,7 +1,8 @@
 /* Requires: fold_const and simplify went before. softmax over the keys of scores = q kᵀ, a matmul (or a linear without bias) reached through scalar
  * factors, factors that are equal for all keys, additive masks, choices of a very negative number, and moves that keep the order or swap queries and
- * keys; its result, maybe behind a NaN guard and such moves, is the left side of a matmul with the values, or transposed the right one of theirs. Leaves: one attention; head transposes
- * compose into the moves of its operands and result. What nearly matches is reported. Building is in fuse_attention_build.c. */
+ * keys; its result, maybe behind a NaN guard and such moves, is the left side of a matmul with the values, or its transpose the right side of one.
+ * Leaves: one attention; head transposes compose into the moves of its operands and result. What nearly matches is reported. Building is in
+ * fuse_attention_build.c. */
 #include "fuse_attention.h"
 
 #include <math.h>

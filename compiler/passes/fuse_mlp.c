@@ -1,6 +1,6 @@
 /* Requires: fuse_gelu went before. A linear without epilogue whose input is computed element-wise from one linear without epilogue (or from the two
- * halves of one, or from two linears of one x with results of one type: gated) and numbers alone; nothing in between is read elsewhere or is a
- * result.
+ * halves of one, or from two linears of one x with results of one type: gated) and numbers alone, or rows that the first of them
+ * scale and shift it by (absorb_rows); nothing in between is read elsewhere or is a result.
  * Leaves: it as one mlp, and element-wise nodes behind linears and mlps as their epilogues (fuse_epilogues). */
 #include "match.h"
 
@@ -288,7 +288,10 @@ bool pass_fuse_mlp(ir_graph *g, pass_context *c)
     for (int i = 0; i < count; i++) {
         mlp_match m;
         if (match_dead(linear[i])) continue;
+        bool changed = false;
         const char *problem = find_mlp(c->arena, linear[i], &m);
+        if (problem && *problem && m.ups == 1 && m.leaves == 1 && !absorb_rows(m.up[0], c, &changed)) return false;
+        if (changed) problem = find_mlp(c->arena, linear[i], &m);
         if (problem && !*problem) continue;
         c->report->found[FUSION_MLP]++;
         if (problem) {

@@ -73,6 +73,8 @@ void match_cover(ir_node *n, const match_cone *cone);    /* origins of all of th
 bool simplify_maps(ir_graph *g, pass_context *c, bool *changed);
 bool simplify_moves(ir_graph *g, pass_context *c, bool *changed);
 bool patchify(ir_graph *g, pass_context *c, bool *changed);
+/* Constant rows that scale or shift the linear's result go into its weights and bias; the linear is another node then. */
+bool absorb_rows(ir_node *linear, pass_context *c, bool *changed);
 /* Element-wise readers of linear and mlp nodes become their epilogues. */
 bool fuse_epilogues(ir_graph *g, pass_context *c);
 

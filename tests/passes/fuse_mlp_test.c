@@ -52,6 +52,38 @@ static void test_residual(void **state)
     }
 }
 
+/* A batch norm behind the first linear goes into its weights and bias, whether it has one or not. */
+static void test_rows_behind_the_first(void **state)
+{
+    (void)state;
+    static const char *const up[] = {"%x, %w1, %b1", "%x, %w1"};
+    static const char *const shift[] = {"map(%c, %b1) {expr = add(in1, in0)}", "map(%c, %b1) {expr = sub(in0, in1)}"};
+    static const char *const scale[] = {"map(%u, %s1) {expr = mul(in1, in0)}", "map(%u, %s1) {expr = div(in0, in1)}"};
+    for (int i = 0; i < 8; i++) {
+        arena *a = arena_new();
+        pass_test *t = pass_test_within(arena_printf(a, "%s  %%s1: f32[1,1,8] = const {bytes = noise 5 0.5}\n"
+                                                     "  %%u: f32[2,3,8] = linear(%s)\n  %%c: f32[2,3,8] = %s\n  %%r: f32[2,3,8] = %s\n"
+                                                     "  %%a: f32[2,3,8] = map(%%r) {expr = relu(in0)}\n%s",
+                                                  HEAD, up[i & 1], scale[i >> 1 & 1], shift[i >> 2], DOWN "  return \"y\" %d\n}\n"), "fuse_mlp dce", 1e-5);
+        assert_int_equal(t->report.fused[FUSION_MLP], 1);
+        assert_int_equal(pass_test_count(t, IR_MAP), 0);
+        assert_non_null(pass_test_find(t, IR_MLP)->input[2]);
+        pass_test_free(t);
+        arena_free(a);
+    }
+}
+
+/* What is subtracted from a row is not what a row is added to. */
+static void test_turned_difference(void **state)
+{
+    (void)state;
+    pass_test *t = pass_test_new(HEAD UP "  %c: f32[2,3,8] = map(%b1, %u) {expr = sub(in0, in1)}\n"
+                                 "  %a: f32[2,3,8] = map(%c) {expr = relu(in0)}\n" DOWN "  return \"y\" %d\n}\n", "fuse_mlp");
+    assert_int_equal(t->report.fused[FUSION_MLP], 0);
+    assert_string_equal(t->report.miss[0].reason, "the activation has operands that are no scalars");
+    pass_test_free(t);
+}
+
 /* One linear's columns are the gate and what it gates, either first. */
 static void test_gated_halves(void **state)
 {
@@ -100,8 +132,8 @@ static void test_near_misses(void **state)
         {HEAD UP GELU DOWN "  return \"y\" %d, \"u\" %u\n}\n", "the hidden values are read elsewhere"},
         {HEAD UP "  %r: f32[2,3,8] = map(%u) {expr = exp(in0)}\n"
                  "  %a: f32[2,3,8] = map(%r) {expr = relu(in0)}\n" DOWN "  return \"y\" %d, \"r\" %r\n}\n", "the hidden values are read elsewhere"},
-        {HEAD UP "  %c: f32[2,3,8] = map(%u, %b1) {expr = mul(in0, in1)}\n"
-                 "  %a: f32[2,3,8] = map(%c) {expr = relu(in0)}\n" DOWN "  return \"y\" %d\n}\n", "the activation has operands that are no scalars"},
+        {HEAD UP "  %c: f32[2,3,8] = map(%u) {expr = relu(in0)}\n"
+                 "  %a: f32[2,3,8] = map(%c, %b1) {expr = mul(in0, in1)}\n" DOWN "  return \"y\" %d\n}\n", "the activation has operands that are no scalars"},
         {HEAD UP "  %v: f32[2,3,8] = linear(%z, %w1, %b1)\n"
                  "  %a: f32[2,3,8] = map(%u, %v) {expr = mul(in0, in1)}\n" DOWN "  return \"y\" %d, \"v\" %v, \"u\" %u\n}\n",
          "the gate and the gated are linears of different values"},
@@ -204,7 +236,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain), cmocka_unit_test(test_without_biases), cmocka_unit_test(test_residual), cmocka_unit_test(test_gated_halves),
-        cmocka_unit_test(test_gated_linears), cmocka_unit_test(test_near_misses), cmocka_unit_test(test_not_meant), cmocka_unit_test(test_epilogues),
+        cmocka_unit_test(test_gated_linears), cmocka_unit_test(test_near_misses), cmocka_unit_test(test_rows_behind_the_first),
+        cmocka_unit_test(test_turned_difference), cmocka_unit_test(test_not_meant), cmocka_unit_test(test_epilogues),
         cmocka_unit_test(test_epilogue_chain), cmocka_unit_test(test_no_epilogue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
