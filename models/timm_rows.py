@@ -118,8 +118,6 @@ MORE = [
     row("sam2_hiera", "sam2_hiera_tiny", dict(embed_dim=16, num_heads=1, stages=(1, 1, 2, 1), global_att_blocks=(3,), window_spec=(4, 2, 2, 2),
         global_pos_size=(4, 4)), size=64, attention="eager"),
     row("deepseek_vit", "deepseek_vit:DeepseekVitClassifier", dict(img_size=32, patch_size=8, embed_dim=32, depth=2, num_heads=2), variants="dynamo"),
-    row("gemma4_vit", "gemma4_vit_167m", dict(img_size=48, patch_size=8, embed_dim=32, depth=2, num_heads=2, head_dim=16, num_kv_heads=2,
-        intermediate_size=64, position_embedding_size=16), variants="dynamo"),
     row("qwen3_vit", "qwen3_vit_88m", dict(img_size=32, patch_size=8, embed_dim=32, depth=2, num_heads=2)),
     row("lowformer", "lowformer_b0", dict(width_list=[8, 8, 16, 16, 32], depth_list=[0, 1, 1, 1, 1], head_widths=(32, 32)), size=64),
     row("csatv2", "csatv2", dict(dims=(16, 16, 32, 32), depths=(1, 1, 1, 1), transformer_depths=(0, 0, 1, 1)), size=128, variants="dynamo"),
