@@ -61,6 +61,8 @@ void summary_inspect(const driver_options *o, const frontend_model *m)
         printf(" %d%s%s", m->op[i].nodes, m->op[i].supported ? "" : " (not supported)", i + 1 < m->operators ? "," : "");
     }
     printf("\n");
+    for (int i = 0; i < m->operators; i++)
+        if (m->op[i].supported && strcmp(m->op[i].name, "Erfc") == 0) printf("  note    ONNX has no operator Erfc; read as 1 - Erf\n");
 }
 
 void summary_print(const driver_options *o, const frontend_model *m, const pass_report *r, const plan *p, const codegen_result *c, const char *name,

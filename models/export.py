@@ -88,9 +88,9 @@ def store(raw, variant, folder, constants):
     return target
 
 
-def export(row, variant, folder, truth):
+def export(row, variant, folder, truth, build=export_weights.build):
     """Writes one folder; returns the difference between ONNX Runtime and PyTorch, or raises where it is too large."""
-    model = export_weights.build(row)
+    model = build(row)
     tensors = export_weights.inputs(row, RUN_BATCH if "_batch" in variant else 1)
     wanted = export_weights.answers(row, model, tensors)
     shutil.rmtree(folder, ignore_errors=True)

@@ -36,13 +36,17 @@ def configuration(row, model_class):
 
 
 def build(row):
-    """The row's model. No parameter is left at zero, one or any constant, which would hide a mistake made with it."""
+    """The row's model."""
     model_class = getattr(transformers, row.model)
     config = configuration(row, model_class)
     if row.attention:
         config._attn_implementation = row.attention
     seed(row.name)
-    model = model_class(config).eval()
+    return drawn(model_class(config).eval())
+
+
+def drawn(model):
+    """The model with every parameter drawn anew: none is left at zero, one or any constant, which would hide a mistake made with it."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(draw(name, parameter))

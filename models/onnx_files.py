@@ -97,11 +97,16 @@ def check(have, want):
     return worst
 
 
+def safe(name):
+    """A tensor's name as part of a file's."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "_.-") else "_" for c in name)
+
+
 def record(path, inputs, wanted):
     """Runs the file, compares it with PyTorch's `wanted`, and saves inputs and outputs beside it; returns the difference."""
     outputs = run(path, inputs)
     worst = check(outputs, wanted)
     for kind, arrays in ("input", inputs), ("output", outputs):
         for name, array in arrays.items():
-            np.save(path.with_name(f"{kind}_{name}.npy"), array)
+            np.save(path.with_name(f"{kind}_{safe(name)}.npy"), array)
     return worst

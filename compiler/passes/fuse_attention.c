@@ -1,7 +1,8 @@
 /* Requires: fold_const and simplify went before. softmax over the keys of scores = q kᵀ, a matmul (or a linear without bias) reached through scalar
  * factors, factors that are equal for all keys, additive masks, choices of a very negative number, and moves that keep the order or swap queries and
- * keys; its result, maybe behind a NaN guard and such moves, is the left side of a matmul with the values. Leaves: one attention; head transposes
- * compose into the moves of its operands and result. What nearly matches is reported. Building is in fuse_attention_build.c. */
+ * keys; its result, maybe behind a NaN guard and such moves, is the left side of a matmul with the values, or its transpose the right side of one.
+ * Leaves: one attention; head transposes compose into the moves of its operands and result. What nearly matches is reported. Building is in
+ * fuse_attention_build.c. */
 #include "fuse_attention.h"
 
 #include <math.h>
@@ -53,14 +54,16 @@ static bool read_only_by(const ir_value *v, const ir_node *const *reader, int re
     return true;
 }
 
-/* Follows v through moves to a product whose left side it is. */
+/* Follows v through moves to a product whose left side it is, or whose right side it is with its axes swapped. */
 static bool find_product(attention_match *m, ir_value *v, bool flipped, int depth)
 {
     for (int i = 0; i < v->uses; i++) {
         ir_node *n = v->user[i];
-        if (!is_product(n) || n->input[0] != v) continue;
-        if (flipped) return attention_refuse(m, "the softmax is not over the axis that the product with the values sums over");
+        const bool right = n->op == IR_MATMUL && n->input[1] == v && n->input[0] != v;
+        if (!is_product(n) || (n->input[0] != v && !right)) continue;
+        if (flipped != right) return attention_refuse(m, "the softmax is not over the axis that the product with the values sums over");
         m->product = n;
+        m->turned = right;
         m->tapped |= !read_only_by(v, (const ir_node *const[]){n}, 1);
         return true;
     }
@@ -72,7 +75,7 @@ static bool find_product(attention_match *m, ir_value *v, bool flipped, int dept
         m->tapped |= !read_only_by(v, (const ir_node *const[]){n}, 1);
         return true;
     }
-    return attention_refuse(m, "the probabilities are not the left side of a product with values");
+    return attention_refuse(m, "the probabilities are no side of a product with values");
 }
 
 static bool walk_down(attention_match *m, bool flipped)

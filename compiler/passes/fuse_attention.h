@@ -22,6 +22,7 @@ typedef struct attention_match {
     ir_value *probabilities;               /* the softmax's result, behind the guard if there is one */
     bool guarded, tapped;                  /* NaN become zero; the probabilities are read by others too */
     bool flipped;                          /* the scores are [.., keys, queries] */
+    bool turned;                           /* the product is that of values [.., d, keys] and probabilities [.., keys, queries] */
     double scale;
     int masks;
     attention_mask mask[ATTENTION_MASKS];

@@ -70,9 +70,9 @@ static bool find_layout(layout *l)
 static bool views_agree(const layout *l)
 {
     const attention_match *m = l->m;
-    const ir_type *s = &m->softmax->input[0]->type, *p = &m->product->input[0]->type, *v = &m->product->input[1]->type;
+    const ir_type *s = &m->softmax->input[0]->type, *p = &m->product->input[m->turned]->type, *v = &m->product->input[!m->turned]->type;
     if (!dim_equal(s->dim[ir_int(m->softmax, KEY_AXIS, 0)], l->keys) || v->rank < 2 || p->rank < 2) return false;
-    return dim_equal(p->dim[p->rank - 2], l->queries) && dim_equal(p->dim[p->rank - 1], l->keys);
+    return dim_equal(p->dim[p->rank - 2 + m->turned], l->queries) && dim_equal(p->dim[p->rank - 1 - m->turned], l->keys);
 }
 
 /* ---- operands ---- */
@@ -255,7 +255,7 @@ static ir_node *place_of(const attention_match *m)
 {
     if (!m->tapped) return m->product;
     match_number_nodes(m->product->graph);
-    const ir_value *p = m->probabilities, *values = m->product->input[1];
+    const ir_value *p = m->probabilities, *values = m->product->input[!m->turned];
     ir_node *first = m->product;
     for (int i = 0; i < p->uses; i++)
         if (match_before(p->user[i], first)) first = p->user[i];
@@ -291,7 +291,7 @@ static bool replace_results(layout *l, ir_node *n)
 {
     attention_match *m = l->m;
     ir_value *old = m->product->output[0];
-    ir_value *out = match_transpose(l->c, n->output[0], (int[]){0, 2, 1, 3}, l->before);
+    ir_value *out = match_transpose(l->c, n->output[0], m->turned ? (int[]){0, 2, 3, 1} : (int[]){0, 2, 1, 3}, l->before);
     out = match_reshape(l->c, out, old->type.dim, old->type.rank, l->before);
     bool flipped = ir_int(m->softmax, KEY_AXIS, 0) != m->softmax->input[0]->type.rank - 1;
     ir_value *p = out && m->tapped ? probabilities_as_before(l, n->output[1], flipped) : NULL;
@@ -332,7 +332,7 @@ bool attention_build(attention_match *m)
     elem type = s->elem;
     ir_value *mask, *left = peel(&l, m->scores->input[0]), *right = peel(&l, m->scores->input[1]);
     ir_value *operand[4] = {by_tokens(&l, m->flipped ? right : left, s, m->flipped), by_tokens(&l, m->flipped ? left : right, s, !m->flipped),
-                            by_tokens(&l, m->product->input[1], out, false), NULL};
+                            by_tokens(&l, m->product->input[!m->turned], out, m->turned), NULL};
     if (!operand[0] || !operand[1] || !operand[2] || !drop_repeats(&l, &operand[1], &operand[2]))
         return attention_refuse(m, "queries, keys or values cannot be arranged as tokens by heads");
     if (m->row_factor) {

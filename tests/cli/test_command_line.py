@@ -117,6 +117,19 @@ def test_help_and_version():
     assert run(VITCC, "--version").stdout.startswith("vitcc ")
 
 
+def test_erfc_is_read_and_said(tmp_path):
+    """ONNX has no such operator, but Keras' exports do, at every opset that has Erf."""
+    for opset in 11, 20:
+        file = onnx.load_from_string(model([helper.make_node("Erfc", ["x"], ["y"], "e")]))
+        file.opset_import[0].version = opset
+        (tmp_path / "m.onnx").write_bytes(file.SerializeToString())
+        assert "  note    ONNX has no operator Erfc; read as 1 - Erf\n" in run(VITCC, "compile", tmp_path / "m.onnx", "-o", tmp_path / "out").stdout
+        np.save(tmp_path / "x.npy", np.array([[-1, 0, 0.5, 2]], np.float32))
+        run(VITCC, "evaluate", tmp_path / "m.onnx", "-o", tmp_path / "got", "--input", f"x={tmp_path}/x.npy")
+        np.testing.assert_allclose(np.load(tmp_path / "got/y.npy"), [[1.8427007929, 1, 0.4795001222, 0.0046777350]], rtol=1e-6)
+    assert "Erfc" not in run(VITCC, "inspect", DIGITS).stdout
+
+
 def test_inspect_tells_what_would_be_fused():
     text = run(VITCC, "inspect", DIGITS).stdout
     assert "pixel_values f32[" in text and "logits f32[" in text

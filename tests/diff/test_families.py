@@ -7,7 +7,7 @@ import pytest
 from conftest import VITCC, check, evaluate, random_inputs, run, session, shapes, small_models
 from library import Library, link
 
-MODELS = [folder / "model.onnx" for folder in small_models("families")]
+MODELS = [folder / "model.onnx" for which in ("families", "timm", "keras") for folder in small_models(which)]
 INPUTS = 4
 
 

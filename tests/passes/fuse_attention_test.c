@@ -252,6 +252,21 @@ static void test_keys_first(void **state)
     check_scale(KEYS_FIRST("  %t: f32[2,2,3,5] = move(%s) {move = [2@0, 2@1, 3@3, 5@2]}\n" PLAIN_SOFTMAX), 1);
 }
 
+/* Values [d, keys] times the transposed probabilities, as models write it that keep pixels last. */
+static void test_values_first(void **state)
+{
+    (void)state;
+    check_scale(INPUTS "  %qh: f32[2,2,3,4] = move(%q) {move = [2@0, 2@2*4, 3@1, 4@2]}\n"
+                       "  %kt: f32[2,2,4,5] = move(%k) {move = [2@0, 8@2, 5@1]}\n"
+                       "  %vt: f32[2,2,4,5] = move(%v) {move = [2@0, 8@2, 5@1]}\n"
+                       "  %s: f32[2,2,3,5] = matmul(%qh, %kt)\n"
+                       "  %p: f32[2,2,3,5] = softmax(%s) {axis = 3}\n"
+                       "  %pt: f32[2,2,5,3] = move(%p) {move = [2@0, 2@1, 5@3, 3@2]}\n"
+                       "  %o: f32[2,2,4,3] = matmul(%vt, %pt)\n"
+                       "  %y: f32[2,3,8] = move(%o) {move = [2@0, 3@3, 2@1, 4@2]}\n" RETURN,
+                1);
+}
+
 /* One query for all images, a constant. */
 static void test_constant_query(void **state)
 {
@@ -389,10 +404,13 @@ static void test_near_misses(void **state)
         {WHOLE("  %p: f32[2,2,3,5] = softmax(%s) {axis = 1}\n"), "the softmax is over neither of the last two axes"},
         {WHOLE("  %p: f32[2,2,3,5] = softmax(%s) {axis = 2}\n"), "the softmax is not over the axis that the product with the values sums over"},
         {WHOLE("  %t: f32[2,2,3,5] = softmax(%s) {axis = 3}\n  %p: f32[2,2,3,5] = map(%t) {expr = mul(in0, in0)}\n"),
-         "the probabilities are not the left side of a product with values"},
+         "the probabilities are no side of a product with values"},
         {WHOLE("  %t: f32[2,2,3,5] = map(%s, %m) {expr = add(in0, in1)}\n  %u: f32[2,2,3,5] = softmax(%t) {axis = 3}\n" GUARD("%u", "%p")
                "  %n: f32[2,2,3,5] = map(%u) {expr = exp(in0)}\n  %l: f32[2,2,3,5] = map(%n, %p) {expr = add(in0, in1)}\n"),
          "probabilities are read in front of their NaN guard too"},
+        {"graph t(%q \"q\": f32[2,3,4], %k \"k\": f32[2,4,3], %v \"v\": f32[2,4,3]) {\n"
+         "  %s: f32[2,3,3] = matmul(%q, %k)\n  %p: f32[2,3,3] = softmax(%s) {axis = 2}\n  %y: f32[2,4,3] = matmul(%v, %p)\n" RETURN,
+         "the softmax is not over the axis that the product with the values sums over"},
         {"graph t(%s \"s\": f32[2,2,3,5], %vh \"v\": f32[2,2,5,4]) {\n"
          "  %p: f32[2,2,3,5] = softmax(%s) {axis = 3}\n" JOIN RETURN, "the scores are an input of the model"},
     };
@@ -429,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_shifts_cancel), cmocka_unit_test(test_mask_between_reshapes), cmocka_unit_test(test_causal),
         cmocka_unit_test(test_guard), cmocka_unit_test(test_attention_of_the_file), cmocka_unit_test(test_merged_heads),
         cmocka_unit_test(test_grouped_heads), cmocka_unit_test(test_merged_heads_of_one_query), cmocka_unit_test(test_keys_first),
+        cmocka_unit_test(test_values_first),
         cmocka_unit_test(test_constant_query), cmocka_unit_test(test_matrices), cmocka_unit_test(test_packed), cmocka_unit_test(test_probabilities),
         cmocka_unit_test(test_origins), cmocka_unit_test(test_near_misses), cmocka_unit_test(test_classifier),
     };
