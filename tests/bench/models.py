@@ -41,19 +41,15 @@ MODELS = [
     Model("resnet50_224", "ResNet-50", 224, (1,), (1, 8)),
     Model("mobilevit_s_256", "MobileViT-S", 256, (1,), (1, 8)),
     Model("segformer_b0_512", "SegFormer-B0", 512, (), (1,)),
-    Model("detr_r50_512", "DETR-R50", 512, (), (1,)),
 ]
 DINOV2 = dict(name="dinov2_s14_518", model="Dinov2Model", variants="dynamo_batch", outputs="last_hidden_state pooler_output",
               config=dict(image_size=518, patch_size=14, hidden_size=384, num_attention_heads=6, mlp_ratio=4, num_hidden_layers=12))
-RESNET50 = dict(model_type="resnet", out_features=["stage4"])
 OTHERS = [
     DINOV2,
     dict(name="convnext_t_224", model="ConvNextForImageClassification", config=dict(num_labels=1000)),
     dict(name="resnet50_224", model="ResNetForImageClassification", config=dict(num_labels=1000)),
     dict(name="mobilevit_s_256", model="MobileViTForImageClassification", config=dict(num_labels=1000)),
     dict(name="segformer_b0_512", model="SegformerForSemanticSegmentation", config=dict(num_labels=150)),
-    dict(name="detr_r50_512", model="DetrForObjectDetection", outputs="logits pred_boxes",
-         config=dict(use_timm_backbone=False, use_pretrained_backbone=False, backbone=None, backbone_config=RESNET50)),
 ]
 
 
