@@ -158,12 +158,7 @@ def main():
         folder = target / f"{row.name}-{variant}"
         if arguments.missing and made(folder):
             continue
-        try:
-            print(f"{folder.name}: {export(row, variant, folder, arguments.truth):.1e} of scale from PyTorch", flush=True)
-        except Exception as error:  # one exporter's refusal must not hide the others'
-            shutil.rmtree(folder, ignore_errors=True)
-            failed += 1
-            print(f"{folder.name}: FAILED: {type(error).__name__}: {str(error)[:300]}", flush=True)
+        failed += not onnx_files.attempt(folder, lambda: export(row, variant, folder, arguments.truth))
     raise SystemExit(failed > 0)
 
 

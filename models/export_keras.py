@@ -201,12 +201,7 @@ def main():
     for name in arguments.names or MODELS:
         for variant in MODELS[name][1].split():
             folder = arguments.out / f"{name}-{variant}"
-            try:
-                print(f"{folder.name}: {export(name, variant, folder):.1e} of scale from Keras", flush=True)
-            except Exception as error:  # one exporter's refusal must not hide the others'
-                shutil.rmtree(folder, ignore_errors=True)
-                failed += 1
-                print(f"{folder.name}: FAILED: {type(error).__name__}: {str(error)[:300]}", flush=True)
+            failed += not onnx_files.attempt(folder, lambda: export(name, variant, folder), "Keras")
     sys.exit(failed > 0)
 
 

@@ -114,12 +114,7 @@ def main():
             if not variant.startswith("optimum") or arguments.names and row.name not in arguments.names:
                 continue
             folder = arguments.out / f"{row.name}-{variant}"
-            try:
-                print(f"{folder.name}: {export(row, variant, folder, arguments.truth):.1e} of scale from PyTorch", flush=True)
-            except Exception as error:  # one refusal must not hide the others
-                shutil.rmtree(folder, ignore_errors=True)
-                failed += 1
-                print(f"{folder.name}: FAILED: {type(error).__name__}: {str(error)[:300]}", flush=True)
+            failed += not onnx_files.attempt(folder, lambda: export(row, variant, folder, arguments.truth))
     raise SystemExit(failed > 0)
 
 

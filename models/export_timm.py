@@ -9,7 +9,6 @@ import importlib
 import importlib.machinery
 import logging
 import pathlib
-import shutil
 import sys
 import types
 
@@ -17,6 +16,7 @@ import torch
 
 import export
 import export_weights
+import onnx_files
 import timm_rows
 
 
@@ -93,12 +93,7 @@ def main():
     failed = 0
     for row, variant in export.chosen(timm_rows.MORE if arguments.more else timm_rows.TIMM, arguments):
         folder = arguments.out / f"{row.name}-{variant}"
-        try:
-            print(f"{folder.name}: {export.export(row, variant, folder, False, build):.1e} of scale from PyTorch", flush=True)
-        except Exception as error:  # one exporter's refusal must not hide the others'
-            shutil.rmtree(folder, ignore_errors=True)
-            failed += 1
-            print(f"{folder.name}: FAILED: {type(error).__name__}: {str(error)[:300]}", flush=True)
+        failed += not onnx_files.attempt(folder, lambda: export.export(row, variant, folder, False, build))
     raise SystemExit(failed > 0)
 
 

@@ -1,6 +1,7 @@
 """What the export scripts share: strips ONNX files of the exporting machine's traces, runs them in ONNX Runtime, compares."""
 import os
 import pathlib
+import shutil
 import tempfile
 
 import numpy as np
@@ -95,6 +96,17 @@ def check(have, want):
             raise ValueError(f"{name}: {part:.3g} of scale away from PyTorch, limit {LIMIT:g}")
         worst = max(worst, part)
     return worst
+
+
+def attempt(folder, write, source="PyTorch"):
+    """Prints how far ONNX Runtime is from `source` in the folder that write() makes; or why there is none: one refusal must not hide the others'."""
+    try:
+        print(f"{folder.name}: {write():.1e} of scale from {source}", flush=True)
+        return True
+    except Exception as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        print(f"{folder.name}: FAILED: {type(error).__name__}: {str(error)[:300]}", flush=True)
+        return False
 
 
 def safe(name):

@@ -143,7 +143,7 @@ API MODEL(status) MODEL(start)(MODEL(session) **session, const MODEL(model) *mod
     memset(s, 0, sizeof *s);
     s->model = model;
     s->group = group_of(options);
-    s->max_batch = FIXED_BATCH ? FIXED_BATCH : options && options->max_batch > 0 ? options->max_batch : 1;
+    s->max_batch = FIXED_BATCH ? FIXED_BATCH : max_batch_of(options);
     s->frame = options ? options->memory : NULL;
     if (!s->frame && posix_memalign(&s->owned, 4096, MODEL(memory)(options))) {
         free(s);

@@ -44,11 +44,11 @@ TEMPLATE void linear_block_f32(gemm_code *const *code, const float *x, int ldx, 
     }
 }
 
-/* The outputs from `from` on (a multiple of bn) to end - 1. */
+/* Blocks first to first + blocks - 1 of the outputs. */
 TEMPLATE void linear_columns_f32(gemm_code *const *code, const float *x, int ldx, const float *w, float *y, int ldy, int rows, size_t first_row,
-                                 int from, int end, int n, int k, int part, int bn, int tile, int low, epilogue_f32 *epilogue, const void *operands)
+                                 int first, int blocks, int n, int k, int part, int bn, int tile, int low, epilogue_f32 *epilogue, const void *operands)
 {
-    for (int column = from; column < end; column += bn) {
+    for (int column = first * bn; column < (first + blocks) * bn; column += bn) {
         const int width = n - column < bn ? n - column : bn;
         linear_block_f32(code, x, ldx, w + (ptrdiff_t)column * k, y + column, ldy, rows, first_row, k, part, width, width != bn, tile, low, k <= part,
                          0, column, epilogue, operands);
@@ -58,7 +58,7 @@ TEMPLATE void linear_columns_f32(gemm_code *const *code, const float *x, int ldx
 TEMPLATE void linear_f32(gemm_code *const *code, const float *x, int ldx, const float *w, float *y, int ldy, int rows, size_t first_row, int n,
                          int k, int part, int bn, int tile, int low, epilogue_f32 *epilogue, const void *operands)
 {
-    linear_columns_f32(code, x, ldx, w, y, ldy, rows, first_row, 0, n, n, k, part, bn, tile, low, epilogue, operands);
+    linear_columns_f32(code, x, ldx, w, y, ldy, rows, first_row, 0, (n + bn - 1) / bn, n, k, part, bn, tile, low, epilogue, operands);
 }
 
 #endif

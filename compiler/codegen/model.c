@@ -119,8 +119,7 @@ static void print_image_of(codegen *g, strbuf *to)
         if (!count) strbuf_add(to, "        .none = 0\n");
         for (int i = 0; i < count; i++) {
             const plan_value *x = plan_value_of(&g->plan->main, port[i].value);
-            const bool batched = g->plan->batch_symbol >= 0 && x->value->type.rank && dim_mentions(x->value->type.dim[0], g->plan->batch_symbol);
-            if (!batched) strbuf_printf(to, "        .%s = all->%s,\n", name[i], name[i]);
+            if (!plan_is_batched(g->plan, x->value)) strbuf_printf(to, "        .%s = all->%s,\n", name[i], name[i]);
             else strbuf_printf(to, "        .%s = all->%s ? all->%s + image * %lld : NULL,\n", name[i], name[i], name[i], (long long)x->elements);
         }
         strbuf_add(to, "    };\n}\n\n");

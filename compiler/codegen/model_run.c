@@ -71,13 +71,6 @@ const char *codegen_flags(codegen *g, const plan_scope *s, int scope, const plan
     return with_offset(g, codegen_weight(g, s, scope, v, LAYOUT_FLAGS, 0, "table"), 0, row);
 }
 
-/* Does each of the images that run together have its own x? */
-static bool has_images(const codegen *g, const plan_scope *s, const plan_phase *f, const plan_value *x)
-{
-    if (x->space == SPACE_SCRATCH) return f->joint;
-    return x->space != SPACE_ARGUMENT || s->is_function || plan_is_batched(g->plan, x->value);
-}
-
 const char *codegen_pointer(codegen *g, const plan_scope *s, int scope, const plan_phase *f, const ir_value *v, bool by_panel)
 {
     const plan_value *x = plan_value_of(s, v);
@@ -85,7 +78,8 @@ const char *codegen_pointer(codegen *g, const plan_scope *s, int scope, const pl
     if (x->space == SPACE_CONSTANT) return with_offset(g, codegen_weight(g, s, scope, v, LAYOUT_PLAIN, 0, "table"), 0, by_panel ? row : 0);
     const char *base = base_text(g, s, f, x->base);
     const char *text = with_offset(g, base, x->offset, by_panel && x->base->space != SPACE_SCRATCH ? row : 0);
-    if (!g->each || !has_images(g, s, f, x->base)) return text;
+    const bool own = plan_is_of_images(g->plan, s, x->base) && (x->base->space != SPACE_SCRATCH || f->joint);
+    if (!g->each || !own) return text;
     return arena_printf(g->arena, "%s + i * %lld", text, (long long)x->base->elements);
 }
 
@@ -312,9 +306,9 @@ static void print_copy(codegen *g, strbuf *to, int i, const char *name, const ch
         strbuf_printf(to, "        if (i == %d && out->%s) memcpy(out->%s, %s, %lld * sizeof(%s));\n", i, name, name, from, size, type);
         return;
     }
-    const bool own = x->base->space != SPACE_ARGUMENT || plan_is_batched(g->plan, x->base->value);
+    const bool own = plan_is_of_images(g->plan, &g->plan->main, x->base);
     strbuf_printf(to, "        for (int64_t j = 0; i == %d && out->%s && j < images; j++) memcpy(out->%s + j * %lld, %s + j * %lld, %lld * sizeof(%s));\n",
-                  i, name, name, size, from, x->space == SPACE_CONSTANT || !own ? 0LL : (long long)x->base->elements, size, type);
+                  i, name, name, size, from, own ? (long long)x->base->elements : 0LL, size, type);
 }
 
 static void print_sequence(codegen *g, strbuf *to)

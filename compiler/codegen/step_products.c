@@ -97,12 +97,10 @@ void codegen_linear(codegen *g, strbuf *to, const step_site *at)
     codegen_epilogue(g, &body, "out", e, bias, n->inputs > 3 ? n->inputs - 3 : 0);
     strbuf_printf(&body, "static void $(%s)\n{\n", parameters.text);
     if (operands.length) strbuf_printf(&body, "    const operand_f32 operands[] = { %s };\n", operands.text);
-    const char *range = columns ? arena_printf(a, "(int)first * %d, (int)(first + blocks) * %d < %d ? (int)(first + blocks) * %d : %d, ", t->width, t->width,
-                                               t->n, t->width, t->n) : "";
     strbuf_printf(&body, "    %s(code + %d, x, %d, w, y, %d, (int)rows, 0, %s%d, %d, %d, %d, %d, %d, %s, %s);\n"
                          "}\n",
-                  columns ? "linear_columns_f32" : "linear_f32", t->gemm, t->ldx, t->ldy, range, t->n, t->k, t->part, t->width, t->tile, t->low, e || bias ? "$_out_tile" : "tile_as_is_f32",
-                  operands.length ? "operands" : "NULL");
+                  columns ? "linear_columns_f32" : "linear_f32", t->gemm, t->ldx, t->ldy, columns ? "(int)first, (int)blocks, " : "", t->n, t->k, t->part,
+                  t->width, t->tile, t->low, e || bias ? "$_out_tile" : "tile_as_is_f32", operands.length ? "operands" : "NULL");
     const char *wish = arena_printf(a, "linear_%d_to_%d%s%s", t->k, t->n, codegen_suffix(a, e), columns ? "_columns" : "");
     codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text),
                  arena_printf(a, "%s%s, %s", arguments.text, codegen_output(g, at, 0, !columns), columns ? column_rows(g, at) : codegen_rows(g, at, true)));

@@ -91,8 +91,12 @@ void codegen_list(strbuf *to, const char *name, const int64_t *value, int count)
 /* Is x, read or written by rows, one array of rows over all images that run together? */
 static bool joins_images(const codegen *g, const step_site *at, const plan_value *x)
 {
-    const bool own = x->base->space != SPACE_ARGUMENT || at->scope->is_function || plan_is_batched(g->plan, x->base->value);
-    return own && plan_is_whole(x);
+    return plan_is_of_images(g->plan, at->scope, x->base) && plan_is_whole(x);
+}
+
+static bool is_for_all_rows(const plan_value *x, int64_t columns)
+{
+    return x->elements == 1 || (x->elements == columns && x->shape[x->value->type.rank - 1] == columns);
 }
 
 /* Does the step's kernel take rows and nothing else, so that it may take those of several images at once? Constants must be the same for all rows. */
@@ -105,9 +109,9 @@ static bool spans_images(const codegen *g, const step_site *at)
     const int64_t columns = out->shape[out->value->type.rank - 1];
     for (int i = 0; i < n->inputs; i++) {
         const plan_value *x = codegen_input_value(at, i);
-        if (!x || (x->space == SPACE_CONSTANT && (i < weights || x->elements == 1 || (x->elements == columns && x->shape[x->value->type.rank - 1] == columns))))
-            continue;
-        if (x->space == SPACE_CONSTANT || (i && i < weights) || (!at->step->aligned[i] && !at->step->columns) || !joins_images(g, at, x)) return false;
+        const bool weight = i > 0 && i < weights, by_rows = at->step->aligned[i] || at->step->columns;
+        if (!x) continue;
+        if (x->space == SPACE_CONSTANT ? !weight && (i == 0 || !is_for_all_rows(x, columns)) : weight || !by_rows || !joins_images(g, at, x)) return false;
     }
     return true;
 }

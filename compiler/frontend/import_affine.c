@@ -26,12 +26,6 @@ static bool put(importer *im, import_node *n, int k, const ir_type *type, const 
     return true;
 }
 
-static bool is_one(dim d)
-{
-    int64_t size;
-    return dim_is_constant(d, &size) && size == 1;
-}
-
 /* ---- where they come from ---- */
 
 bool import_affine_range(importer *im, import_node *n)
@@ -92,8 +86,8 @@ static bool broadcast_type(const import_node *n, expr_op op, ir_type *out)
         const ir_type *t = import_type(n, i);
         for (int a = 0; a < t->rank; a++) {
             dim *d = &out->dim[a + out->rank - t->rank];
-            if (!is_one(*d) && !is_one(t->dim[a]) && !dim_equal(*d, t->dim[a])) return false;
-            if (is_one(*d)) *d = t->dim[a];
+            if (!dim_is_one(*d) && !dim_is_one(t->dim[a]) && !dim_equal(*d, t->dim[a])) return false;
+            if (dim_is_one(*d)) *d = t->dim[a];
         }
     }
     return true;
@@ -103,7 +97,7 @@ static bool broadcast_type(const import_node *n, expr_op op, ir_type *out)
 static affine_form aligned(const affine_form *f, const ir_type *t, const ir_type *to)
 {
     affine_form out = { .offset = f->offset };
-    for (int a = 0; a < t->rank; a++) out.step[a + to->rank - t->rank] = is_one(t->dim[a]) ? 0 : f->step[a];
+    for (int a = 0; a < t->rank; a++) out.step[a + to->rank - t->rank] = dim_is_one(t->dim[a]) ? 0 : f->step[a];
     return out;
 }
 
@@ -162,7 +156,7 @@ static int merged(run *r, int count)
     int kept = 0;
     for (int i = 0; i < count; i++) {
         int64_t size, way;
-        if (is_one(r[i].extent)) continue;
+        if (dim_is_one(r[i].extent)) continue;
         const bool joins = kept && dim_is_constant(r[i].extent, &size) && checked_mul(r[i].step, size, &way) && r[kept - 1].step == way;
         if (joins && dim_mul(r[kept - 1].extent, r[i].extent, &r[kept - 1].extent)) r[kept - 1].step = r[i].step;
         else r[kept++] = r[i];
@@ -176,7 +170,7 @@ static bool steps_of(run *r, int count, const ir_type *to, affine_form *f)
     for (int a = to->rank - 1; a >= 0; a--) {
         int64_t size;
         f->step[a] = 0;
-        if (is_one(to->dim[a])) continue;
+        if (dim_is_one(to->dim[a])) continue;
         if (!count) return false;
         run *last = &r[count - 1];
         f->step[a] = last->step;
@@ -226,7 +220,7 @@ bool import_affine_concat(importer *im, import_node *n, int axis)
         const ir_type *t = import_type(n, i);
         for (int a = 0; a < axis; a++)
             if (!dim_equal(t->dim[a], type.dim[a])) return false;
-        if (!is_one(t->dim[axis]) || !read(im, n->in[i], &x) || x.forms != 1) return false;
+        if (!dim_is_one(t->dim[axis]) || !read(im, n->in[i], &x) || x.forms != 1) return false;
         out.form[i] = x.form[0];
     }
     type.dim[axis] = dim_of(n->inputs);
@@ -250,7 +244,7 @@ static bool gathered(importer *im, import_node *n, int axis, int coordinates, in
     for (int i = 0; i < places && fits; i++) {
         move_digit d = { index->dim[i], -1, 0 };
         for (int k = 0; k < coordinates; k++) {
-            if (!f->form[k].step[i] || is_one(d.extent)) continue;
+            if (!f->form[k].step[i] || dim_is_one(d.extent)) continue;
             fits &= d.axis < 0;
             d = (move_digit){ d.extent, axis + k, f->form[k].step[i] };
         }

@@ -26,18 +26,12 @@ ir_value *import_product(importer *im, const import_node *n, ir_value *x, ir_val
 
 /* ---- MatMul ---- */
 
-static bool is_one(dim d)
-{
-    int64_t value;
-    return dim_is_constant(d, &value) && value == 1;
-}
-
 /* A constant [1, …, 1, K, N] beside an x of as many axes is the same as [K, N]. */
 static ir_value *without_leading_ones(importer *im, const import_node *n, ir_value *w, int rank)
 {
     if (!w || w->type.rank <= 2 || w->type.rank > rank || !ir_is_constant(w)) return w;
     for (int i = 0; i < w->type.rank - 2; i++)
-        if (!is_one(w->type.dim[i])) return w;
+        if (!dim_is_one(w->type.dim[i])) return w;
     return import_reshape(im, n, w, &w->type.dim[w->type.rank - 2], 2);
 }
 

@@ -123,8 +123,7 @@ bool import_squeeze(importer *im, import_node *n)
     const bool named = import_has(n, 1) || import_attribute(n, "axes");
     if (named && !mark_axes(im, n, x->rank, marked)) return false;
     for (int i = 0; i < x->rank; i++) {
-        int64_t size;
-        const bool one = dim_is_constant(x->dim[i], &size) && size == 1;
+        const bool one = dim_is_one(x->dim[i]);
         if (marked[i] && !one) return import_fail(im, n, STATUS_SHAPE, 0, "axis %d is not 1", i);
         if (!(named ? marked[i] : one)) shape[rank++] = x->dim[i];
     }
@@ -209,12 +208,6 @@ bool import_space_to_depth(importer *im, import_node *n)
 
 /* ---- repetitions ---- */
 
-static bool is_one(dim d)
-{
-    int64_t value;
-    return dim_is_constant(d, &value) && value == 1;
-}
-
 bool import_expand(importer *im, import_node *n)
 {
     const ir_type *x = import_type(n, 0);
@@ -227,11 +220,11 @@ bool import_expand(importer *im, import_node *n)
     for (int i = 0; i < rank; i++) {
         const int own = i - (rank - x->rank), other = i - (rank - count);
         const dim a = own >= 0 ? x->dim[own] : dim_of(1), b = other >= 0 ? wanted[other] : dim_of(1);
-        if (!is_one(a) && !is_one(b) && !dim_equal(a, b)) {
+        if (!dim_is_one(a) && !dim_is_one(b) && !dim_equal(a, b)) {
             return import_fail(im, n, STATUS_SHAPE, 0, "axis %d does not become %s", own, dim_text(im->arena, im->symbols, b));
         }
         if (dim_compare(im->symbols, b, dim_of(0)) == -1) return import_fail(im, n, STATUS_SHAPE, 1, "entry %d is negative", other);
-        shape[i] = is_one(b) ? a : b;
+        shape[i] = dim_is_one(b) ? a : b;
     }
     move m;
     ir_type to;

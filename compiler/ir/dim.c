@@ -49,6 +49,11 @@ bool dim_is_constant(dim d, int64_t *value)
     return true;
 }
 
+bool dim_is_one(dim d)
+{
+    return dim_equal(d, dim_of(1));
+}
+
 bool dim_equal(dim a, dim b)
 {
     if (a.constant != b.constant) return false;

@@ -23,6 +23,7 @@ int dim_find(const dim_symbols *s, const char *name);                           
 dim dim_of(int64_t constant);
 dim dim_symbol_of(int symbol);
 bool dim_is_constant(dim d, int64_t *value);      /* value may be NULL */
+bool dim_is_one(dim d);
 bool dim_equal(dim a, dim b);                     /* the same form */
 /* False: overflow, not affine, or more terms than fit; *out is untouched then. */
 bool dim_add(dim a, dim b, dim *out);

@@ -35,20 +35,14 @@ bool infer_same(const ir_node *n, diag *d, int input, dim have, dim want, const 
     return infer_fail(n, d, input, code, "%s: %s and %s", what, dim_text(a, s, have), dim_text(a, s, want));
 }
 
-static bool is_one(dim d)
-{
-    int64_t size;
-    return dim_is_constant(d, &size) && size == 1;
-}
-
 bool infer_broadcast(const ir_node *n, diag *d, int input, const ir_type *x, ir_type *to)
 {
     ir_type joint = {.elem = to->elem, .rank = to->rank > x->rank ? to->rank : x->rank};
     for (int i = 0; i < joint.rank; i++) {
         int have = i - (joint.rank - to->rank), more = i - (joint.rank - x->rank);
         dim a = have >= 0 ? to->dim[have] : dim_of(1), b = more >= 0 ? x->dim[more] : dim_of(1);
-        joint.dim[i] = is_one(a) ? b : a;
-        if (!is_one(a) && !is_one(b) && !infer_same(n, d, input, b, a, "sizes do not broadcast")) return false;
+        joint.dim[i] = dim_is_one(a) ? b : a;
+        if (!dim_is_one(a) && !dim_is_one(b) && !infer_same(n, d, input, b, a, "sizes do not broadcast")) return false;
     }
     *to = joint;
     return true;

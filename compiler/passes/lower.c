@@ -12,12 +12,6 @@ static bool is_f32_expr(const expr *e)
     return true;
 }
 
-static bool is_one(dim d)
-{
-    int64_t size;
-    return dim_is_constant(d, &size) && size == 1;
-}
-
 static dim operand_dim(const ir_type *x, const ir_type *out, int axis)
 {
     const int own = axis - (out->rank - x->rank);
@@ -32,8 +26,8 @@ static bool follows_rows(const ir_type *x, const ir_type *out, int *outside)
     *outside = -1;
     for (int i = 0; i < out->rank - 1; i++) {
         const dim size = operand_dim(x, out, i);
-        if (is_one(out->dim[i])) continue;
-        if (is_one(size)) {
+        if (dim_is_one(out->dim[i])) continue;
+        if (dim_is_one(size)) {
             if (first >= 0) return false;   /* it repeats in the middle */
             repeats = true;
         } else if (first < 0) first = i;

@@ -5,8 +5,6 @@
 #include <limits.h>
 
 enum {
-    /* No panel has more: each reads all weights once. On Zen 3 an MLP runs at 87 % of peak with 197 rows, 83 with 99, 77 with 50. */
-    PANEL_ROWS = 200,
     TILE_ROWS = 33,    /* about so many in the smallest panel: balanced for two, three and six threads */
     SHARED_ROWS = 16,  /* a phase of fewer rows cannot be shared out well: a step of many rows had better not join it… */
     TILE_BLOCKS = 2,   /* blocks of output features in the smallest panel, where threads share those */
@@ -145,5 +143,5 @@ void plan_make_phases(plan *p, plan_scope *s, const plan_options *o)
         mark_outputs(s, t, f, s->items - 1);
     }
     for (int i = 0; i < s->items; i++)
-        if (s->item[i].phase) cut_panels(s->item[i].phase, o->panel_rows ? o->panel_rows : PANEL_ROWS, o->tile_rows ? o->tile_rows : TILE_ROWS);
+        if (s->item[i].phase) cut_panels(s->item[i].phase, o->panel_rows ? o->panel_rows : PLAN_PANEL_ROWS, o->tile_rows ? o->tile_rows : TILE_ROWS);
 }

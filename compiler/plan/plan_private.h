@@ -4,6 +4,9 @@
 
 #include "plan.h"
 
+/* No panel has more: each reads all weights once. On Zen 3 an MLP runs at 87 % of peak with 197 rows, 83 with 99, 77 with 50. */
+enum { PLAN_PANEL_ROWS = 200 };
+
 /* batch.c: shows that no operator of the graph mixes images, or reports E311. Sets batch_symbol. */
 bool plan_check_batch(plan *p, diag *d);
 

@@ -2,7 +2,6 @@
 #include "plan_private.h"
 
 enum {
-    ROWS = 200,                /* of all images of a panel: as many as one image's largest panel has (phases.c) */
     IMAGES = 8,                /* at most: each has its own frame */
     WEIGHTS = 4 << 20          /* bytes; fewer stay near the core from one image to the next */
 };
@@ -10,6 +9,12 @@ enum {
 bool plan_is_batched(const plan *p, const ir_value *v)
 {
     return p->batch_symbol >= 0 && v->type.rank && dim_mentions(v->type.dim[0], p->batch_symbol);
+}
+
+bool plan_is_of_images(const plan *p, const plan_scope *s, const plan_value *base)
+{
+    if (base->space == SPACE_CONSTANT) return false;
+    return base->space != SPACE_ARGUMENT || s->is_function || plan_is_batched(p, base->value);
 }
 
 bool plan_is_whole(const plan_value *x)
@@ -26,7 +31,7 @@ static bool calls_are_whole(const plan *p)
         for (int j = 0; n && j < n->inputs + n->outputs; j++) {
             const plan_value *x = plan_value_of(s, j < n->inputs ? n->input[j] : n->output[j - n->inputs]);
             if (x->space == SPACE_CONSTANT) continue;
-            if (!plan_is_whole(x) || (x->base->space == SPACE_ARGUMENT && !plan_is_batched(p, x->base->value))) return false;
+            if (!plan_is_whole(x) || !plan_is_of_images(p, s, x->base)) return false;
         }
     }
     return true;
@@ -77,11 +82,14 @@ void plan_join_images(plan *p, const plan_options *o)
     p->together = 1;
     if (p->batch_symbol < 0 || !calls_are_whole(p)) return;
     joint_work all = { 0, 0 }, apart = { 0, 0 };
-    const int64_t most = o->panel_images ? INT64_MAX : ROWS / 2;
+    const int64_t most = o->panel_images ? INT64_MAX : PLAN_PANEL_ROWS / 2;
     mark_phases(&p->main, most, &all, &apart, 1);
     for (int i = 0; i < p->functions; i++) mark_phases(&p->function[i], most, &all, &apart, calls_of(p, i));
     if (o->panel_images) p->together = o->panel_images;
-    else if (all.weights * 4 > WEIGHTS && all.weights > apart.weights) p->together = ROWS / (int)all.rows < IMAGES ? ROWS / (int)all.rows : IMAGES;
+    else if (all.weights * 4 > WEIGHTS && all.weights > apart.weights) {
+        const int fill = PLAN_PANEL_ROWS / (int)all.rows;
+        p->together = fill < IMAGES ? fill : IMAGES;
+    }
     if (p->together > 1) return;
     separate_phases(&p->main);
     for (int i = 0; i < p->functions; i++) separate_phases(&p->function[i]);
