@@ -19,9 +19,12 @@ enum { ROUNDS = 7, RUNS_MAX = 10000, LINES = 12 };
 static const double round_ms = 300;      /* about so long a candidate runs in a round */
 static const double least_gain = 0.01;   /* less is not worth other code */
 
-/* Rows a panel and a tile; 0: the planner's. Few, since each is built: around the planner's choice, and small tiles for models of few tokens. */
-static const struct { int panel_rows, tile_rows; } choice[] = {
-    { 0, 0 }, { 0, 12 }, { 0, 25 }, { 0, 50 }, { 0, 66 }, { 66, 0 }, { 100, 0 }, { 400, 0 },
+/* Rows a panel and a tile, images run together; 0: the planner's. Few, since each is built: around the planner's choice, small tiles for models of few
+ * tokens, and of images only what a batch has. */
+typedef struct rows { int panel, tile, images; } rows;
+
+static const rows choice[] = {
+    { 0, 0, 0 }, { 0, 12, 0 }, { 0, 25, 0 }, { 0, 50, 0 }, { 0, 66, 0 }, { 66, 0, 0 }, { 100, 0, 0 }, { 400, 0, 0 }, { 0, 0, 1 }, { 0, 0, 2 }, { 0, 0, 4 },
 };
 
 enum { CHOICES = sizeof choice / sizeof *choice };
@@ -43,16 +46,18 @@ typedef struct tuner {
     int candidates, runs;
 } tuner;
 
-static const char *rows_text(tuner *t, const candidate *c)
+static const char *options_text(tuner *t, const candidate *c)
 {
-    const char *panel = c->made.panel_rows ? arena_printf(t->arena, "--panel-rows %d", c->made.panel_rows) : "";
-    const char *tile = c->made.tile_rows ? arena_printf(t->arena, "--tile-rows %d", c->made.tile_rows) : "";
-    return *panel || *tile ? arena_printf(t->arena, "%s%s%s", panel, *panel && *tile ? " " : "", tile) : "no option";
+    const char *panel = c->made.panel_rows ? arena_printf(t->arena, " --panel-rows %d", c->made.panel_rows) : "";
+    const char *tile = c->made.tile_rows ? arena_printf(t->arena, " --tile-rows %d", c->made.tile_rows) : "";
+    const char *images = c->made.panel_images ? arena_printf(t->arena, " --panel-images %d", c->made.panel_images) : "";
+    const char *all = arena_printf(t->arena, "%s%s%s", panel, tile, images);
+    return *all ? all + 1 : "no option";
 }
 
 static void progress(tuner *t, const char *what, const candidate *c)
 {
-    if (!t->options->quiet) fprintf(stderr, "vitcc: %s %s\n", what, rows_text(t, c));
+    if (!t->options->quiet) fprintf(stderr, "vitcc: %s %s\n", what, options_text(t, c));
 }
 
 /* ---- candidates: compiled, told apart, built ---- */
@@ -84,13 +89,14 @@ static status share_weights(tuner *t, const candidate *c)
 }
 
 /* Compiles a candidate; one whose code another has already is dropped. */
-static status compile(tuner *t, int panel_rows, int tile_rows, const driver_options *made)
+static status compile(tuner *t, rows r, const driver_options *made)
 {
     candidate *c = &t->candidate[t->candidates];
     *c = (candidate){ .made = *made, .folder = arena_printf(t->arena, "%s/%d", t->temporary, t->candidates) };
     c->build = arena_printf(t->arena, "%s.build", c->folder);
-    c->made.panel_rows = panel_rows;
-    c->made.tile_rows = tile_rows;
+    c->made.panel_rows = r.panel;
+    c->made.tile_rows = r.tile;
+    c->made.panel_images = r.images;
     c->made.out = c->folder;
     status s = driver_compile(&c->made);
     static const char *const parts[] = { ".c", "_kernels.c", "_kernels.h" };
@@ -191,7 +197,7 @@ static status measure(tuner *t, candidate **list, int count)
 static void print_row(tuner *t, const candidate *c)
 {
     if (t->options->quiet) return;
-    printf("  %-32s %10.4f  %6.3f  %6.3f%s\n", rows_text(t, c), c->median_ms, c->ratio, c->spread, c == t->candidate ? "   as it is" : "");
+    printf("  %-32s %10.4f  %6.3f  %6.3f%s\n", options_text(t, c), c->median_ms, c->ratio, c->spread, c == t->candidate ? "   as it is" : "");
 }
 
 /* Writes the folder anew if the winner holds what it promised. */
@@ -214,7 +220,7 @@ static status decide(tuner *t, candidate *best)
     made.out = folder;
     s = process_stopped() ? STATUS_PROGRAM : driver_compile(&made);
     if (s != STATUS_OK || t->options->quiet) return s;
-    printf("%s: written with %s, %.1f %% faster\n", folder, rows_text(t, best), 100 * (1 / best->ratio - 1));
+    printf("%s: written with %s, %.1f %% faster\n", folder, options_text(t, best), 100 * (1 / best->ratio - 1));
     return STATUS_OK;
 }
 
@@ -252,8 +258,9 @@ static status work(tuner *t)
     char *temporary = arena_printf(t->arena, "%.*s.tune-XXXXXX", (int)length, t->options->folder);
     if (!mkdtemp(temporary)) return diag_error(t->diag, STATUS_WRITE, NULL, "%s: %s", temporary, strerror(errno));
     t->temporary = temporary;
-    s = compile(t, made.panel_rows, made.tile_rows, &made);
-    for (int i = 0; i < CHOICES && s == STATUS_OK && !process_stopped(); i++) s = compile(t, choice[i].panel_rows, choice[i].tile_rows, &made);
+    s = compile(t, (rows){ made.panel_rows, made.tile_rows, made.panel_images }, &made);
+    for (int i = 0; i < CHOICES && s == STATUS_OK && !process_stopped(); i++)
+        if (!choice[i].images || (t->options->batch > 1 && choice[i].images <= t->options->batch)) s = compile(t, choice[i], &made);
     if (s != STATUS_OK || process_stopped()) return s;
     return choose(t);
 }

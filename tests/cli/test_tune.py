@@ -18,7 +18,8 @@ from error_cases import BATCH, line, model, NODE, one, ones
 ROUNDS = 7
 NOTE = "a field is missing or not as vitcc writes it"
 
-# times.json: by "panel tile" rows, the medians that the program prints in its runs, the last of them for good; 1 ms if not told.
+# times.json: by "panel tile images" (rows, rows, images together), the medians that the program prints in its runs, the last of them for good; 1 ms if
+# not told.
 CMAKE = f"""#!{sys.executable}
 import json, os, pathlib, sys
 here, arguments = pathlib.Path(__file__).parent, sys.argv[1:]
@@ -30,7 +31,7 @@ if arguments[0] == "-S":
 else:
     build, name = pathlib.Path(arguments[1]), arguments[3]
     made = json.loads((pathlib.Path((build / "source").read_text()) / ".vitcc").read_text())
-    rows = f"{{made['panel_rows']}} {{made['tile_rows']}}"
+    rows = f"{{made['panel_rows']}} {{made['tile_rows']}} {{made['panel_images']}}"
     times = json.loads((here / "times.json").read_text()).get(rows, [1])
     for i, ms in enumerate(times): (build / f"ms{{i}}").write_text(f'{{{{"min_ms": 0, "median_ms": {{ms}}}}}}')
     (build / name).write_text(f'''#!/bin/sh
@@ -89,7 +90,7 @@ def log(work):
 
 
 def test_the_fastest_is_written(work):
-    printed = tune(work, "--threads", 3, "--batch", 2, times={"0 0": [1.5], "0 12": [1.2], "0 25": [0.75]}).stdout
+    printed = tune(work, "--threads", 3, "--batch", 2, times={"0 0 0": [1.5], "0 12 0": [1.2], "0 25 0": [0.75]}).stdout
     assert printed.splitlines()[-1] == "out: written with --tile-rows 25, 100.0 % faster"
     table = rows(printed)
     assert ("no option", 1.5, 1, 0) == table[0] and ("--tile-rows 12", 1.2, 0.8, 0) in table
@@ -102,23 +103,37 @@ def test_the_fastest_is_written(work):
 
 def test_rounds_take_turns(work):
     """Forth and back; then the best and what is there alone. Code that is there already is not built again."""
-    table = rows(tune(work, times={"0 12": [0.5]}).stdout)
+    table = rows(tune(work, times={"0 12 0": [0.5]}).stdout)
     names = [r[0] for r in table[:-2]]
     assert names[0] == "no option" and "--tile-rows 12" in names and len(set(names)) == len(names) > 2
-    kinds = [" ".join(text.split()[:2]) for text in log(work)]
+    kinds = [" ".join(text.split()[:3]) for text in log(work)]
     count = len(names)
     first = kinds[1 : 1 + count]
-    assert kinds[0] == "0 0" and len(set(first)) == count
-    assert kinds[1:] == [kind for two in (first, ["0 0", "0 12"]) for i in range(ROUNDS) for kind in two[:: -1 if i % 2 else 1]]
-    assert {text.split()[3] for text in log(work)[1:]} == {"300"}, "runs of 1 ms in 300 ms"
+    assert kinds[0] == "0 0 0" and len(set(first)) == count
+    assert kinds[1:] == [kind for two in (first, ["0 0 0", "0 12 0"]) for i in range(ROUNDS) for kind in two[:: -1 if i % 2 else 1]]
+    assert {text.split()[4] for text in log(work)[1:]} == {"300"}, "runs of 1 ms in 300 ms"
     assert (work / "bin/cmake.log").read_text().count("--target m ") == count
+
+
+def test_images_together(work):
+    """Of a batch, as many images together as it has, on a model whose weights are worth it; of one image none."""
+    model = one("MatMul", "xw", [ones("w", 1024, 1032)], shapes=(("x", 1, ("N", 5, 1024)),))
+    (work / "m.onnx").write_bytes(model.SerializeToString())
+    compile(work)
+    images = [r[0] for r in rows(tune(work, "--batch", 3).stdout) if "--panel-images" in r[0]]
+    assert images == ["--panel-images 1", "--panel-images 2"]
+    assert "--panel-images" not in tune(work).stdout
+    printed = tune(work, "--batch", 3, times={"0 0 2": [0.5]}).stdout
+    assert printed.splitlines()[-1] == "out: written with --panel-images 2, 100.0 % faster"
+    compile(work, "--panel-images", 2, out="wanted")
+    assert held(work / "out") == held(work / "wanted")
 
 
 LEFT = {
     "none is faster": {},
-    "by less than the rounds differ": {"0 12": [0.8, 0.8, 1.1, 0.8, 1.1, 0.8, 0.8, 1.1]},
-    "by less than one per cent": {"0 12": [0.995]},
-    "once, but not again": {"0 12": [0.5] * ROUNDS + [1]},
+    "by less than the rounds differ": {"0 12 0": [0.8, 0.8, 1.1, 0.8, 1.1, 0.8, 0.8, 1.1]},
+    "by less than one per cent": {"0 12 0": [0.995]},
+    "once, but not again": {"0 12 0": [0.5] * ROUNDS + [1]},
 }
 
 
@@ -132,10 +147,10 @@ def test_left_as_it_is(times, work):
 
 
 def test_a_tuned_folder_is_what_others_are_measured_by(work):
-    tune(work, times={"0 12": [0.5]})
-    table = rows(tune(work, "-q", times={"0 12": [0.5]}).stdout + tune(work, times={"0 12": [0.5]}).stdout)
+    tune(work, times={"0 12 0": [0.5]})
+    table = rows(tune(work, "-q", times={"0 12 0": [0.5]}).stdout + tune(work, times={"0 12 0": [0.5]}).stdout)
     assert table[0] == ("--tile-rows 12", 0.5, 1, 0) and ("no option", 1, 2, 0) in table
-    assert tune(work, times={"0 12": [2]}).stdout.splitlines()[-1].startswith("out: written with no option, 100.0 % faster")
+    assert tune(work, times={"0 12 0": [2]}).stdout.splitlines()[-1].startswith("out: written with no option, 100.0 % faster")
     compile(work, out="wanted")
     assert held(work / "out") == held(work / "wanted")
 
@@ -148,7 +163,7 @@ def test_what_the_folder_was_made_with_is_kept(work):
     shutil.rmtree(work / "out")
     compile(work, *options)
     compile(work, *options, "--tile-rows", 12, out="wanted")
-    (work / "bin/times.json").write_text('{"0 12": [0.5]}')
+    (work / "bin/times.json").write_text('{"0 12 0": [0.5]}')
     done = run(VITCC, "tune", "../out/", "-q", cwd=work / "labels", env=environment(work))
     assert (done.stdout, done.stderr) == ("", "")
     assert held(work / "out") == held(work / "wanted")
