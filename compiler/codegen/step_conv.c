@@ -70,8 +70,8 @@ static void print_product(codegen *g, strbuf *to, const step_site *at)
     strbuf_printf(&body, "static void $(%s)\n{\n", parameters.text);
     print_shape(&body, at);
     if (operands.length) strbuf_printf(&body, "    const operand_f32 operands[] = { %s };\n", operands.text);
-    strbuf_printf(&body, "    conv_last_f32(&shape, x, w, scratch, %d, y, (size_t)row, (int)rows, %d, %d, %d, %d, %s, %s);\n}\n", t->tile, t->n, t->taps,
-                  t->part, t->width, e || bias ? "$_out_tile" : "tile_as_is_f32", operands.length ? "operands" : "NULL");
+    strbuf_printf(&body, "    conv_last_f32(&shape, x, w, scratch, y, (size_t)row, (int)rows, %d, %d, %d, %d, %d, %s, %s);\n}\n", t->n, t->taps, t->part,
+                  t->width, t->tile, e || bias ? "$_out_tile" : "tile_as_is_f32", operands.length ? "operands" : "NULL");
     const int64_t *kernel = ir_find(n, KEY_KERNEL)->list.item;
     const char *wish = arena_printf(a, "conv_%lldx%lld_%lld_to_%d%s", (long long)kernel[0], (long long)kernel[1],
                                     (long long)codegen_input_value(at, 0)->shape[3], t->n, codegen_suffix(a, e));
