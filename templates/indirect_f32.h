@@ -20,7 +20,7 @@ enum {
     INDIRECT_ROWS = LANES == 16 ? 8 : 6,    /* rows of sums held in registers */
     INDIRECT_VECTORS = 2,                   /* vectors of a row held in registers */
     INDIRECT_LINE = 64,                     /* bytes of a cache line */
-    INDIRECT_STRETCH = 8                    /* elements between two fetches */
+    INDIRECT_STRETCH = 8                    /* elements between two fetches, each of up to two lines */
 };
 
 typedef struct indirect_runs {
@@ -47,7 +47,7 @@ TEMPLATE void indirect_element_f32(const float *w, const float *const *p, ptrdif
     }
 }
 
-/* `rows` x `vectors` (constants) of the sums, of the last vector `lanes` lanes; what lies at `ahead` and every `pace` bytes behind it is fetched. */
+/* `rows` x `vectors` (constants) of the sums, of the last vector `lanes` lanes; what lies at `ahead` and every `pace` / 2 bytes behind it is fetched. */
 TEMPLATE void indirect_block_f32(const float *w, int width, const indirect_runs *x, int row, float *sums, int add, int rows, int vectors, int lanes,
                                  uintptr_t ahead, size_t pace)
 {
@@ -65,6 +65,7 @@ TEMPLATE void indirect_block_f32(const float *w, int width, const indirect_runs 
         ptrdiff_t i = 0;
         for (; i + INDIRECT_STRETCH <= x->count; ahead += pace) {
             __builtin_prefetch((const void *)ahead, 0, 2);
+            __builtin_prefetch((const void *)(ahead + pace / 2), 0, 2);
             INDIRECT_LOOP
             for (const ptrdiff_t end = i + INDIRECT_STRETCH; i < end; i++, w += width) indirect_element_f32(w, p, i, sum, rows, vectors, lanes);
         }
@@ -103,7 +104,7 @@ static __attribute__((noinline, unused)) void indirect_f32(const float *w, int w
 {
     const int blocks = (rows + INDIRECT_ROWS - 1) / INDIRECT_ROWS, step = INDIRECT_VECTORS * LANES, fetches = x->runs * (x->count / INDIRECT_STRETCH);
     const size_t bytes = (size_t)x->runs * (size_t)x->count * (size_t)width * sizeof *w, turns = (size_t)(blocks * ((width + step - 1) / step) * fetches);
-    const size_t even = turns ? (bytes + turns - 1) / turns : 0, pace = even < INDIRECT_LINE ? even : INDIRECT_LINE;
+    const size_t even = turns ? (bytes + turns - 1) / turns : 0, pace = even < 2 * INDIRECT_LINE ? even : 2 * INDIRECT_LINE;
     uintptr_t ahead = (uintptr_t)w + bytes;
     for (int c = 0; c < width; c += step)
         for (int i = 0, r = 0; i < blocks; i++) {
