@@ -48,6 +48,7 @@ void codegen_map(codegen *g, strbuf *to, const step_site *at);
 void codegen_move(codegen *g, strbuf *to, const step_site *at);
 void codegen_concat(codegen *g, strbuf *to, const step_site *at);
 void codegen_gather(codegen *g, strbuf *to, const step_site *at);
+void codegen_resample(codegen *g, strbuf *to, const step_site *at);
 void codegen_topk(codegen *g, strbuf *to, const step_site *at);
 void codegen_pick(codegen *g, strbuf *to, const step_site *at);
 void codegen_pad(codegen *g, strbuf *to, const step_site *at);

@@ -32,7 +32,7 @@ static void print_step(strbuf *to, const plan_scope *s, const plan_step *t, bool
     }
     strbuf_printf(to, "], \"result\": \"%s\", \"space\": \"%s\", \"address\": %lld, \"bytes\": %lld, \"matrix_kernels\": %s}%s\n",
                   codegen_shape(to->arena, x), space_name(x->base), (long long)(x->base->address + x->offset * 4), (long long)x->base->bytes,
-                  t->tiles[0].gemm >= 0 ? "true" : "false", last ? "" : ",");
+                  plan_is_product(t) ? "true" : "false", last ? "" : ",");
 }
 
 static void print_scope(strbuf *to, const plan_scope *s, const char *name, bool last)

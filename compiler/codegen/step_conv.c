@@ -1,4 +1,4 @@
-/* Convolutions with channels last: on matrix kernels over windows gathered into scratch, or channel by channel. */
+/* Convolutions with channels last: multiplied where the image lies, or channel by channel. */
 #include "codegen_private.h"
 #include "codegen_steps.h"
 
@@ -57,22 +57,21 @@ static void print_product(codegen *g, strbuf *to, const step_site *at)
     const expr *e = ir_expr(n, KEY_EPILOGUE);
     const bool bias = has_bias(n);
     strbuf parameters = strbuf_in(a), operands = strbuf_in(a), arguments = strbuf_in(a), body = strbuf_in(a);
-    strbuf_printf(&parameters, "gemm_code *const *code, const float *x, const float *w, %s", bias ? "const float *bias, " : "");
-    strbuf_printf(&arguments, "m->code, %s, %s, ", codegen_input(g, at, 0, false),
+    strbuf_printf(&parameters, "const float *x, const float *w, %s", bias ? "const float *bias, " : "");
+    strbuf_printf(&arguments, "%s, %s, ", codegen_input(g, at, 0, false),
                   codegen_weight(g, at->scope, at->index, n->input[1], LAYOUT_PACKED, t->width, "w"));
     if (bias) {
         strbuf_printf(&arguments, "%s, ", codegen_weight(g, at->scope, at->index, n->input[2], LAYOUT_PLAIN, 0, "b"));
         strbuf_add(&operands, "{ bias, 0, 1 }");
     }
     codegen_extras(g, at, 3, &parameters, &operands, &arguments);
-    strbuf_add(&parameters, "float *columns, float *y, int64_t row, int64_t rows");
+    strbuf_add(&parameters, "float *scratch, float *y, int64_t row, int64_t rows");
     codegen_epilogue(g, &body, "out", e, bias, n->inputs > 3 ? n->inputs - 3 : 0);
     strbuf_printf(&body, "static void $(%s)\n{\n", parameters.text);
     print_shape(&body, at);
     if (operands.length) strbuf_printf(&body, "    const operand_f32 operands[] = { %s };\n", operands.text);
-    strbuf_printf(&body, "    conv_last_f32(code + %d, &shape, x, w, columns, y, (size_t)row, (int)rows, %d, %d, %d, %d, %d, %d, %d, %d, %s, %s);\n}\n",
-                  t->gemm, t->n, t->k, t->chunk, t->ldx, t->part, t->width, t->tile, t->low, e || bias ? "$_out_tile" : "tile_as_is_f32",
-                  operands.length ? "operands" : "NULL");
+    strbuf_printf(&body, "    conv_last_f32(&shape, x, w, scratch, y, (size_t)row, (int)rows, %d, %d, %d, %d, %d, %s, %s);\n}\n", t->n, t->taps, t->part,
+                  t->width, t->tile, e || bias ? "$_out_tile" : "tile_as_is_f32", operands.length ? "operands" : "NULL");
     const int64_t *kernel = ir_find(n, KEY_KERNEL)->list.item;
     const char *wish = arena_printf(a, "conv_%lldx%lld_%lld_to_%d%s", (long long)kernel[0], (long long)kernel[1],
                                     (long long)codegen_input_value(at, 0)->shape[3], t->n, codegen_suffix(a, e));

@@ -1,4 +1,4 @@
-/* Steps that put elements elsewhere, whatever their type: moves that are copies, concat, gather, topk, pick, pad. */
+/* Steps that put elements elsewhere, whatever their type: moves that are copies, concat, gather, topk, pick, pad; and resample, which sums a few of them. */
 #include <string.h>
 
 #include "codegen_private.h"
@@ -76,6 +76,22 @@ void codegen_gather(codegen *g, strbuf *to, const step_site *at)
                                     codegen_element(g->arena, index->value->type.elem), (long long)codegen_product(x, 0, axis),
                                     (long long)x->shape[axis], (long long)index->elements, (long long)codegen_product(x, axis + 1, x->value->type.rank));
     codegen_whole(g, to, at, "gather", body);
+}
+
+void codegen_resample(codegen *g, strbuf *to, const step_site *at)
+{
+    arena *a = g->arena;
+    const plan_value *x = codegen_input_value(at, 0), *index = codegen_input_value(at, 1), *out = codegen_output_value(at);
+    const int axis = (int)ir_int(at->step->node, KEY_AXIS, 0), rank = out->value->type.rank;
+    const long long inner = codegen_product(out, axis + 1, rank), in = x->shape[axis], places = out->shape[axis], taps = index->shape[1];
+    const char *parameters = "const float *x, const int64_t *index, const float *weight, float *y, int64_t row, int64_t rows";
+    const char *rest = axis == rank - 1 ? "" : arena_printf(a, "%lld, %lld, ", inner, (long long)out->shape[rank - 1]);
+    const char *body = arena_printf(a, "static void $(%s)\n{\n    %s(x, index, weight, y, %lld, %lld, %lld, %s(size_t)row, (size_t)rows);\n}\n", parameters,
+                                    axis == rank - 1 ? "resample_last_f32" : "resample_f32", taps, in, places, rest);
+    const char *scale = at->step->rows == at->phase->rows ? "" : arena_printf(a, " * %lld", (long long)(at->step->rows / at->phase->rows));
+    const char *arguments = arena_printf(a, "%s, %s, %s, %s, row%s, rows%s", codegen_input(g, at, 0, false), codegen_input(g, at, 1, false),
+                                         codegen_input(g, at, 2, false), codegen_output(g, at, 0, true), scale, scale);
+    codegen_call(g, to, at, codegen_instance(g, arena_printf(a, "resample_%lld_to_%lld", in, places), parameters, body), arguments);
 }
 
 void codegen_topk(codegen *g, strbuf *to, const step_site *at)

@@ -130,6 +130,7 @@ void codegen_step(codegen *g, strbuf *to, const plan_scope *s, int scope, const 
     case IR_MOVE: codegen_move(g, to, &at); return;
     case IR_CONCAT: codegen_concat(g, to, &at); return;
     case IR_GATHER: codegen_gather(g, to, &at); return;
+    case IR_RESAMPLE: codegen_resample(g, to, &at); return;
     case IR_TOPK: codegen_topk(g, to, &at); return;
     case IR_PICK: codegen_pick(g, to, &at); return;
     case IR_PAD: plan_is_key_transpose(t->node) ? codegen_keys(g, to, &at) : codegen_pad(g, to, &at); return;

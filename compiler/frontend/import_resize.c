@@ -1,4 +1,4 @@
-/* Resize and Upsample: along each axis a constant matrix of interpolation weights, or a gather for the nearest element. */
+/* Resize and Upsample: along each axis a few weighted places, a constant matrix of weights where they are many, or a gather for the nearest element. */
 #include <math.h>
 #include <string.h>
 
@@ -7,6 +7,8 @@
 
 typedef enum coordinates { HALF_PIXEL, HALF_PIXEL_SYMMETRIC, PYTORCH_HALF_PIXEL, HALF_PIXEL_FOR_NEAREST, ALIGN_CORNERS, ASYMMETRIC, CROP_AND_RESIZE,
                COORDINATES } coordinates;
+
+enum { MOST_TAPS = 4 };   /* of a result that is summed place by place; more are a product of matrices */
 
 /* One axis: `in` elements become `out`; scale is what the file gives, or out / in. What lies from start to end, as parts of it, is cut out first. */
 typedef struct resized { int64_t in, out; double scale; bool by_sizes; double start, end; } resized;
@@ -249,6 +251,39 @@ static ir_value *take_nearest(importer *im, const import_node *n, ir_value *x, c
     return import_end(im, node);
 }
 
+/* The few places and weights that each result sums: [out, taps]. NULL: there are more than `most`. */
+static ir_value *resample(importer *im, const import_node *n, ir_value *x, const resized *a, const float *weights, int axis, int64_t most)
+{
+    int64_t taps = 1;
+    for (int64_t o = 0; o < a->out; o++) {
+        int64_t count = 0;
+        for (int64_t i = 0; i < a->in; i++) count += weights[i * a->out + o] != 0;
+        if (count > taps) taps = count;
+    }
+    if (taps > most) return NULL;
+    const ir_type type = { .elem = ELEM_F32, .rank = 2, .dim = { dim_of(a->out), dim_of(taps) } };
+    ir_type places = type;
+    const size_t elements = (size_t)a->out * (size_t)taps;
+    int64_t *place = arena_array(im->arena, elements, sizeof *place);
+    float *weight = arena_array(im->arena, elements, sizeof *weight);
+    for (int64_t o = 0; o < a->out; o++) {
+        int64_t at = o * taps;
+        for (int64_t i = 0; i < a->in; i++) {
+            if (weights[i * a->out + o] == 0) continue;
+            place[at] = i;
+            weight[at++] = weights[i * a->out + o];
+        }
+        for (; at < (o + 1) * taps; at++) place[at] = at > o * taps ? place[at - 1] : 0;
+    }
+    places.elem = ELEM_I64;
+    ir_node *node = import_begin(im, n, IR_RESAMPLE);
+    ir_input(node, x);
+    ir_input(node, ir_constant(im->graph, places, place, elements * sizeof *place, NULL));
+    ir_input(node, ir_constant(im->graph, type, weight, elements * sizeof *weight, NULL));
+    ir_set_int(node, KEY_AXIS, axis);
+    return import_end(im, node);
+}
+
 static ir_value *interpolate(importer *im, const import_node *n, ir_value *x, const resize *r, int axis)
 {
     const resized *a = &r->axis[axis];
@@ -258,6 +293,8 @@ static ir_value *interpolate(importer *im, const import_node *n, ir_value *x, co
     if (!fill_weights(r, a, weights, arena_array(im->arena, (size_t)a->in, sizeof(double)))) {
         return import_fail(im, n, STATUS_ATTRIBUTE, 0, "no weights on axis %d", axis), NULL;
     }
+    ir_value *sparse = x->type.elem == ELEM_F32 ? resample(im, n, x, a, weights, axis, MOST_TAPS) : NULL;
+    if (sparse) return sparse;
     const ir_type type = { .elem = ELEM_F32, .rank = 2, .dim = { dim_of(a->in), dim_of(a->out) } };
     ir_value *w = import_convert(im, n, ir_constant(im->graph, type, weights, elements * sizeof *weights, NULL), x->type.elem);
     return compose_exchange(im, n, import_product(im, n, compose_exchange(im, n, x, axis), w, NULL), axis);

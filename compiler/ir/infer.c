@@ -202,6 +202,19 @@ static bool infer_gather(ir_node *n, diag *d, ir_type *out)
     return true;
 }
 
+static bool infer_resample(ir_node *n, diag *d, ir_type *out)
+{
+    const ir_type *x = infer_type(n, 0), *index = infer_type(n, 1), *weight = infer_type(n, 2);
+    int axis = 0;
+    if (!infer_axis(n, d, x->rank, &axis)) return false;
+    if (x->elem != ELEM_F32 || weight->elem != ELEM_F32 || index->elem != ELEM_I64) return infer_fail(n, d, -1, STATUS_TYPE, "f32, i64, f32 are needed");
+    if (index->rank != 2 || weight->rank != 2 || !dim_equal(index->dim[0], weight->dim[0]) || !dim_equal(index->dim[1], weight->dim[1]))
+        return infer_fail(n, d, 2, STATUS_SHAPE, "indices and weights differ in shape");
+    *out = *x;
+    out->dim[axis] = index->dim[0];
+    return true;
+}
+
 static bool infer_topk(ir_node *n, diag *d, ir_type *out)
 {
     const ir_type *x = infer_type(n, 0);
@@ -287,7 +300,7 @@ static bool check_attributes(const ir_node *n, diag *d)
 static infer_operator *const operator_of[IR_OP_COUNT] = {
     [IR_CONST] = infer_const, [IR_MAP] = infer_map, [IR_LINEAR] = infer_linear, [IR_MLP] = infer_mlp, [IR_MATMUL] = infer_matmul,
     [IR_ATTENTION] = infer_attention, [IR_NORM] = infer_norm, [IR_SOFTMAX] = infer_softmax, [IR_REDUCE] = infer_reduce, [IR_MOVE] = infer_move,
-    [IR_PAD] = infer_pad, [IR_CONCAT] = infer_concat, [IR_GATHER] = infer_gather, [IR_TOPK] = infer_topk, [IR_PICK] = infer_pick,
+    [IR_PAD] = infer_pad, [IR_CONCAT] = infer_concat, [IR_GATHER] = infer_gather, [IR_RESAMPLE] = infer_resample, [IR_TOPK] = infer_topk, [IR_PICK] = infer_pick,
     [IR_CONV] = infer_conv, [IR_CONV_LAST] = infer_conv_last, [IR_CALL] = infer_call,
 };
 

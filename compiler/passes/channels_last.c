@@ -1,6 +1,6 @@
 /* Requires: convolutions over two axes in f32 with constant weights.
  * Leaves: each as a conv_last, or a linear where its windows are single elements side by side, between transpositions; and what stands behind such a
- *   transposition (maps, pads, concatenations, reductions, moves) done with channels last too, so that only transpositions at the borders remain. */
+ *   transposition (maps, pads, concatenations, reductions, resamplings, moves) done with channels last too, so that only transpositions at the borders remain. */
 #include "match.h"
 
 enum { RANK = 4, MANY = 1 << 24 };
@@ -196,6 +196,18 @@ static bool turn_reduce(ir_node *n, pass_context *c, bool *changed)
     return finish_turned(n, node, c, changed);
 }
 
+static bool turn_resample(ir_node *n, pass_context *c, bool *changed)
+{
+    ir_value *x = turned(n->input[0], n, c);
+    if (!x) return false;
+    ir_node *node = ir_begin(n->graph, n->op);
+    ir_input(node, x);
+    ir_input(node, n->input[1]);
+    ir_input(node, n->input[2]);
+    ir_set_int(node, KEY_AXIS, last_axis(ir_int(n, KEY_AXIS, 0)));
+    return finish_turned(n, node, c, changed);
+}
+
 static bool turn(ir_node *n, pass_context *c, bool *changed)
 {
     bool any = false;
@@ -206,6 +218,7 @@ static bool turn(ir_node *n, pass_context *c, bool *changed)
     case IR_MAP: return n->output[0]->type.rank != RANK || turn_map(n, c, changed);
     case IR_CONCAT: return turn_concat(n, c, changed);
     case IR_PAD: return turn_pad(n, c, changed);
+    case IR_RESAMPLE: return n->input[0]->type.rank != RANK || turn_resample(n, c, changed);
     case IR_REDUCE: return turn_reduce(n, c, changed);
     default: return true;
     }

@@ -243,6 +243,7 @@ static bool check_node(batch_state *b, const ir_node *n)
     case IR_ATTENTION: return check_attention(b, n);
     case IR_REDUCE: return check_reduce(b, n);
     case IR_GATHER: return check_gather(b, n);
+    case IR_RESAMPLE: return check_aligned(b, n, 1, along_axis);
     case IR_TOPK: return check_aligned(b, n, 1, along_last);
     case IR_PICK: return check_aligned(b, n, 2, along_last);
     case IR_MOVE: return check_move(b, n);

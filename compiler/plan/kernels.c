@@ -9,6 +9,9 @@ enum {
     VALUE_KEYS = 192,    /* keys whose values are summed at a time: so many stay near the core; 4 per cent faster with 577 keys, 16 with 1,370 */
     PART = 256,          /* products in one float sum; an output is the sum of such sums: half the error of one long sum, as fast */
     PARTS = 8,           /* at most, since their sums stand on the stack */
+    RUN = 32,            /* elements of an image side by side that are worth a loop of their own */
+    NEAR = 1 << 16,      /* elements that stay near the core: 256 KB */
+    NEAR_ROWS = 64,      /* but rows enough for the next weights to come while they are multiplied */
     HIDDEN = 768         /* hidden features of an MLP at a time, so that they stay near the core: 7 per cent faster than 3,072 */
 };
 
@@ -160,17 +163,6 @@ static void attention_kernels(plan *p, plan_step *t, const plan_phase *f, int ti
     if (!transposed) t->scratch_bytes += plan_round_up((int64_t)groups * d * ldk * 4, PLAN_ALIGN);
 }
 
-/* Of `length` products summed, made of runs of `run`, so many at a time as stay near the core: all shares alike, of whole runs or within one. */
-static int window_chunk(int length, int run)
-{
-    for (int parts = (length + HIDDEN - 1) / HIDDEN; parts < length; parts++) {
-        const int chunk = length / parts;
-        if (length % parts == 0 && (chunk % run == 0 || run % chunk == 0)) return chunk;
-        if (chunk < PART / 2) break;
-    }
-    return length % HIDDEN && run > HIDDEN / 8 ? run : length;
-}
-
 static int largest_divisor(int n, int most)
 {
     int d = n < most ? n : most;
@@ -185,19 +177,48 @@ bool plan_is_depthwise(const ir_node *n)
            ir_int(n, KEY_GROUP, 1) == channels;
 }
 
-/* Rows of `chunk` elements of windows are gathered into the step's scratch, then multiplied as a linear layer's; blocks of weights within a group. */
-static void window_kernels(plan *p, plan_step *t, const plan_phase *f, int64_t scale, int tile)
+bool plan_is_product(const plan_step *t)
+{
+    return t->tiles[0].gemm >= 0 || (t->node->op == IR_CONV_LAST && !plan_is_depthwise(t->node));
+}
+
+/* How many places of the window are one run of elements: one whose channels are many; else a line of them, where those lie side by side, or the whole
+ * window, copied. */
+static int window_taps(const ir_node *n, int groups, int channels)
+{
+    const int64_t *kernel = ir_find(n, KEY_KERNEL)->list.item, *dilation = ir_find(n, KEY_DILATIONS)->list.item;
+    if (channels >= RUN || kernel[0] * kernel[1] == 1) return 1;
+    return groups == 1 && dilation[1] == 1 ? (int)kernel[1] : (int)(kernel[0] * kernel[1]);
+}
+
+/* Rows whose part of the image stays near the core; at most a panel's. */
+static int window_tile(const ir_node *n, int channels, int64_t rows)
+{
+    const int64_t *kernel = ir_find(n, KEY_KERNEL)->list.item, *stride = ir_find(n, KEY_STRIDES)->list.item;
+    int64_t each = channels;
+    for (int i = 0; i < 2; i++) each *= kernel[i] < stride[i] ? kernel[i] : stride[i];
+    const int64_t near = NEAR / each, tile = near < NEAR_ROWS ? NEAR_ROWS : near;
+    return (int)(tile < rows ? tile : rows);
+}
+
+static int64_t lines(int64_t floats)
+{
+    return plan_round_up(floats * 4, PLAN_ALIGN);
+}
+
+/* Windows are multiplied where they lie; blocks of weights within a group. The scratch is as templates/conv_last_f32.h wants it. */
+static void window_kernels(plan_step *t, const plan_phase *f, int64_t scale)
 {
     const plan_value *x = plan_value_of(t->scope, t->node->input[0]), *w = plan_value_of(t->scope, t->node->input[1]);
-    const int groups = (int)ir_int(t->node, KEY_GROUP, 1), k = (int)w->shape[0], n = (int)w->shape[1];
+    const int groups = (int)ir_int(t->node, KEY_GROUP, 1), k = (int)w->shape[0], n = (int)w->shape[1], channels = last_size(x) / groups;
     plan_tiles *const to = &t->tiles[0];
-    *to = cut_tiles(p, f, scale, tile, 1);
-    const int chunk = window_chunk(k, last_size(x) / groups), apart = chunk % 256 ? chunk : chunk + 16;   /* not a multiple of 1 KB apart */
-    set_shape(to, n, k, apart, n);
+    set_shape(to, n, k, last_size(x), n);
     if (groups > 1) to->width = largest_divisor(n / groups, PLAN_BLOCK);
-    to->chunk = chunk;
-    to->gemm = linear_kernels(p, to, chunk, chunk == k);
-    t->scratch_bytes = plan_round_up(f->panel_rows * scale * apart * 4, PLAN_ALIGN);
+    to->tile = window_tile(t->node, channels * groups, f->panel_rows * scale);
+    to->part = PART;
+    to->taps = window_taps(t->node, groups, channels);
+    const int64_t run = (int64_t)to->taps * channels, copies = to->taps > 1 ? (int64_t)to->tile * k : 0;
+    t->scratch_bytes = lines((int64_t)to->tile * to->width) + lines(run) + lines(copies) + plan_round_up(to->tile * (k / run) * 8, PLAN_ALIGN);
 }
 
 static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_options *o)
@@ -231,7 +252,7 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
         t->tiles[1].gemm = linear_kernels(p, &t->tiles[1], activated == hidden ? chunk : activated, chunk == hidden);
         t->scratch_bytes = plan_round_up(f->panel_rows * scale * chunk * 4, PLAN_ALIGN);
     } else if (n->op == IR_CONV_LAST && !plan_is_depthwise(n)) {
-        window_kernels(p, t, f, scale, tile);
+        window_kernels(t, f, scale);
     } else if (n->op == IR_ATTENTION) {
         attention_kernels(p, t, f, o->tile_rows ? o->tile_rows : QUERY_ROWS);
     }

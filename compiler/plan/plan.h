@@ -62,7 +62,8 @@ typedef struct plan_tiles {
     int gemm, gemm_add;
     int width;                       /* features a block */
     int n, k, ldx, ldy;              /* features, products summed, row strides of source and result */
-    int part;                        /* linear, mlp: products that one kernel sums */
+    int part;                        /* linear, mlp, conv_last: products summed at a time */
+    int taps;                        /* conv_last: places of the window in one run of elements */
     int chunk;                       /* mlp: hidden features at a time; attention: keys whose values are summed at a time */
 } plan_tiles;
 
@@ -147,6 +148,8 @@ plan *plan_make(arena *a, const ir_graph *g, const plan_options *o, diag *d);
 
 /* A conv_last of one channel a group, which has no matrix kernel. */
 bool plan_is_depthwise(const ir_node *n);
+/* Does the step multiply blocks of rows by packed weights? */
+bool plan_is_product(const plan_step *t);
 /* Is this the padding of a transposition that hands an attention its keys? The two are one step, which runs by rows of the transposition's source. */
 bool plan_is_key_transpose(const ir_node *n);
 /* What the step of n reads as its i-th input: the node's input, or the transposition's source. */

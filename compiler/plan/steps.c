@@ -146,6 +146,7 @@ void plan_describe_step(plan_step *s, const plan_options *o)
         break;
     }
     case IR_MOVE:
+    case IR_RESAMPLE:
         break;
     case IR_PAD:
         s->rows = 1;

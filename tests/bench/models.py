@@ -40,9 +40,11 @@ MODELS = [
     Model("convnext_t_224", "ConvNeXt-T", 224, (1,), (1, 8)),
     Model("resnet50_224", "ResNet-50", 224, (1,), (1, 8)),
     Model("mobilevit_s_256", "MobileViT-S", 256, (1,), (1, 8)),
-    Model("segformer_b0_512", "SegFormer-B0", 512, (), (1,)),
+    Model("segformer_b0_512", "SegFormer-B0", 512, (1,), (1,)),
+    Model("detr_r50_800", "DETR-R50", 800, (), (1,)),
 ]
-DINOV2 = dict(name="dinov2_s14_518", model="Dinov2Model", variants="dynamo_batch", outputs="last_hidden_state pooler_output",
+BATCHED = "dynamo_batch"   # a dynamic batch, where a row of OTHERS does not say another variant
+DINOV2 = dict(name="dinov2_s14_518", model="Dinov2Model", outputs="last_hidden_state pooler_output",
               config=dict(image_size=518, patch_size=14, hidden_size=384, num_attention_heads=6, mlp_ratio=4, num_hidden_layers=12))
 OTHERS = [
     DINOV2,
@@ -50,6 +52,9 @@ OTHERS = [
     dict(name="resnet50_224", model="ResNetForImageClassification", config=dict(num_labels=1000)),
     dict(name="mobilevit_s_256", model="MobileViTForImageClassification", config=dict(num_labels=1000)),
     dict(name="segformer_b0_512", model="SegformerForSemanticSegmentation", config=dict(num_labels=150)),
+    dict(name="detr_r50_800", model="DetrForObjectDetection", variants="dynamo", outputs="logits pred_boxes",
+         config=dict(use_timm_backbone=False, use_pretrained_backbone=False, backbone=None,
+                     backbone_config=dict(model_type="resnet", out_features=["stage4"]))),
 ]
 
 
@@ -76,7 +81,7 @@ def make_digits(folder):
 
 
 def make_row(name, data, folder):
-    """One row of models/rows.py with a dynamic batch, as ONNX and as HuggingFace stores it."""
+    """One row of models/rows.py or OTHERS, as ONNX and as HuggingFace stores it."""
     import torch
     sys.path.insert(0, str(ROOT / "models"))
     import export
@@ -84,9 +89,9 @@ def make_row(name, data, folder):
     import rows
     torch.set_grad_enabled(False)
     size = next(m.size for m in MODELS if m.name == name)
-    others = [rows.Row(**{"variants": "dynamo_batch", "inputs": (rows.Input("pixel_values", (1, 3, size, size)),), **other}) for other in OTHERS]
+    others = [rows.Row(**{"variants": BATCHED, "inputs": (rows.Input("pixel_values", (1, 3, size, size)),), **other}) for other in OTHERS]
     row = next(r for r in [*rows.FULL, *others] if r.name == name)
-    export.export(row, "dynamo_batch_data" if data else "dynamo_batch", folder, truth=False)
+    export.export(row, "dynamo_batch_data" if data else next((o.get("variants", BATCHED) for o in OTHERS if o["name"] == name), BATCHED), folder, truth=False)
     export_weights.build(row).save_pretrained(folder / "torch")
     return row.model, row.outputs
 

@@ -40,8 +40,8 @@ def conv(random, constants, x, y, shape, name, inputs, outputs, groups):
 
 
 def tail(random, constants, x, y, outputs):
-    """What may stand behind a convolution: nothing, an activation, a norm folded in part, a pool, a mean, a chain with a residual."""
-    kind = int(random.integers(7))
+    """What may stand behind a convolution: nothing, an activation, a norm folded in part, a pool, a mean, a chain with a residual, an interpolation."""
+    kind = int(random.integers(8))
     if kind == 0:
         return [NODE("Relu", [x], [y])]
     if kind == 1:
@@ -59,6 +59,9 @@ def tail(random, constants, x, y, outputs):
         constants[y + "_w"] = (random.standard_normal((outputs, outputs, 3, 3)) / np.sqrt(9 * outputs)).astype(np.float32)
         return [NODE("Relu", [x], [y + "r"]), NODE("Conv", [y + "r", y + "_w"], [y + "c"], pads=[1] * 4), NODE("Add", [y + "c", x], [y + "a"]),
                 NODE("Concat", [y + "a", x], [y], axis=1)]
+    if kind == 6:
+        constants[y + "_scales"] = np.array([1, 1, *random.uniform(0.6, 3, 2)], np.float32)
+        return [NODE("Resize", [x, "", y + "_scales"], [y + "i"], mode=["linear", "cubic"][outputs % 2]), NODE("Relu", [y + "i"], [y])]
     return [NODE("Identity", [x], [y])]
 
 
@@ -94,12 +97,14 @@ def test_equals_onnx_runtime(seed, tmp_path):
 
 
 def test_chains_stay_channels_last(tmp_path):
-    """Between convolutions, activations, a pool and a residual nothing is transposed: input, output, and none between."""
+    """Between convolutions, activations, a pool, a residual and an interpolation nothing is transposed: input, output, and none between."""
     random, constants = np.random.default_rng(5), {}
     for name, shape in (("a", (16, 3, 3, 3)), ("b", (16, 16, 3, 3)), ("c", (16, 1, 5, 5))):
         constants[name] = random.standard_normal(shape).astype(np.float32)
+    constants["scales"] = np.array([1, 1, 2, 2.5], np.float32)
     nodes = [NODE("Conv", ["x", "a"], ["1"], strides=[2, 2], pads=[1] * 4), NODE("Relu", ["1"], ["2"]), NODE("MaxPool", ["2"], ["3"], kernel_shape=[3, 3], pads=[1] * 4),
-             NODE("Conv", ["3", "b"], ["4"], pads=[1] * 4), NODE("Add", ["4", "3"], ["5"]), NODE("Conv", ["5", "c"], ["6"], pads=[2] * 4, group=16), NODE("Sigmoid", ["6"], ["y"])]
+             NODE("Conv", ["3", "b"], ["4"], pads=[1] * 4), NODE("Add", ["4", "3"], ["5"]),
+             NODE("Resize", ["5", "", "scales"], ["r"], mode="linear"), NODE("Conv", ["r", "c"], ["6"], pads=[2] * 4, group=16), NODE("Sigmoid", ["6"], ["y"])]
     graph = helper.make_graph(nodes, "chain", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 12, 14])], [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
                               [numpy_helper.from_array(v, k) for k, v in constants.items()])
     path = tmp_path / "chain.onnx"

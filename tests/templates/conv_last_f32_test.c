@@ -1,4 +1,4 @@
-/* Convolution with channels last: strides, padding wider than the kernel, dilation, groups, shares of the window, any rows; and channel by channel. */
+/* Convolution with channels last: strides, padding wider than the kernel, dilation, groups, runs of one place, of a line and of the whole window, any rows; and channel by channel. */
 #include "level_test.h"
 
 #include "conv_last_f32_reference.h"
@@ -46,33 +46,39 @@ static void pack(const float *w, float *to, int k, int n, int block)
     }
 }
 
-static void check_product(const windows_shape *s, int each, int chunk, int part, int bn)
+/* Floats, as whole lines. */
+static size_t lines(int count)
 {
-    const int k = s->kernel[0] * s->kernel[1] * s->channels / s->groups, n = each * s->groups, apart = chunk + between(0, 3);
+    return ((size_t)count + 15) / 16 * 16;
+}
+
+static void check_product(const windows_shape *s, int each, int taps, int part, int bn)
+{
+    const int all = s->kernel[0] * s->kernel[1], k = all * s->channels / s->groups, n = each * s->groups, run = taps * s->channels / s->groups;
     int first, rows;
     some_rows(s, &first, &rows);
-    floats x = image_of(s), w = floats_random((size_t)(k * n), -1, 1), packed = floats_new((size_t)(k * n));
-    floats columns = floats_new((size_t)(rows * apart)), y = floats_new((size_t)(rows * n));
+    const int tile = between(1, rows + 3);
+    floats x = image_of(s), w = floats_random((size_t)(k * n), -1, 1), packed = floats_new((size_t)(k * n)), y = floats_new((size_t)(rows * n));
+    floats scratch = floats_new(lines(tile * bn) + lines(run) + (taps > 1 ? lines(tile * k) : 0) + lines(2 * tile * all / taps));
     pack(w.data, packed.data, k, n, bn);
-    conv_last_f32(NULL, s, x.data, packed.data, columns.data, y.data, (size_t)first, rows, n, k, chunk, apart, part, bn, 5, 1, tile_as_is_f32, NULL);
+    conv_last_f32(s, x.data, packed.data, scratch.data, y.data, (size_t)first, rows, n, taps, part, bn, tile, tile_as_is_f32, NULL);
     for (int r = 0; r < rows; r++)
         for (int j = 0; j < n; j++)
             assert_near((double)y.data[r * n + j], conv_last_f32_reference(s, x.data, w.data, n, first + r, j), 3e-7 * (k + 1));
-    floats_free(x), floats_free(w), floats_free(packed), floats_free(columns), floats_free(y);
+    floats_free(x), floats_free(w), floats_free(packed), floats_free(scratch), floats_free(y);
 }
 
 static void test_products(void **state)
 {
     (void)state;
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < 600; i++) {
         windows_shape s = { .groups = i % 3 ? 1 : between(2, 3) };
-        const int each = between(1, 6), channels = between(1, 9), bn = s.groups > 1 ? each : between(1, 7);
+        const int each = between(1, i % 5 ? 6 : 40), channels = between(1, 9), bn = s.groups > 1 ? each : between(1, i % 5 ? 7 : 40);
         s.channels = channels * s.groups;
         if (!make_shape(&s, 9)) continue;
-        const int k = s.kernel[0] * s.kernel[1] * channels;
-        int shares = between(1, 6);
-        while (k % shares) shares--;
-        check_product(&s, each, k / shares, between(1, k / shares), bn);
+        const bool lines_are_runs = s.groups == 1 && s.dilation[1] == 1 && i % 2;
+        const int taps = i % 4 > 1 ? 1 : lines_are_runs ? s.kernel[1] : s.kernel[0] * s.kernel[1];
+        check_product(&s, each, taps, between(1, 40), bn);
     }
 }
 

@@ -1,4 +1,4 @@
-/* move, pad, concat, gather, norm, softmax and reduce on hand-computed values. */
+/* move, pad, concat, gather, resample, norm, softmax and reduce on hand-computed values. */
 #include "eval_fixture.h"
 
 static const elem all[] = {ELEM_F32, ELEM_F64, ELEM_F16, ELEM_BF16, ELEM_I8, ELEM_I16, ELEM_I32, ELEM_I64, ELEM_U8, ELEM_U16, ELEM_U32, ELEM_U64};
@@ -144,6 +144,33 @@ static void gather(void **unused)
     }
 }
 
+static ir_node *resample_node(fixture *f, int64_t axis, const double *index)
+{
+    ir_node *n = ir_begin(f->g, IR_RESAMPLE);
+    ir_input(n, iota(f, ELEM_F32, SHAPE(2, 3, 2)));
+    ir_input(n, operand(f, ELEM_I64, SHAPE(2, 2), index));
+    ir_input(n, operand(f, ELEM_F32, SHAPE(2, 2), NUMBERS(1, 0.5, 2, -1)));
+    ir_set_int(n, KEY_AXIS, axis);
+    return n;
+}
+
+static void resample(void **unused)
+{
+    (void)unused;
+    for (int variant = 0; variant < VARIANTS; variant++) {
+        fixture *f = fixture_new(variant);
+        expect(f, add(resample_node(f, 1, NUMBERS(0, 2, 1, 1)), f), ELEM_F32, SHAPE(2, 2, 2), NUMBERS(2, 3.5, 2, 3, 11, 12.5, 8, 9));
+        f = fixture_new(variant);
+        expect(f, add(resample_node(f, 2, NUMBERS(0, 1, 1, 0)), f), ELEM_F32, SHAPE(2, 3, 2), NUMBERS(0.5, 2, 3.5, 4, 6.5, 6, 9.5, 8, 12.5, 10, 15.5, 12));
+        f = fixture_new(variant);
+        eval_tensor out;
+        ir_add_result(f->g, "y", add(resample_node(f, 1, NUMBERS(0, 1, 2, 3)), f));
+        assert_int_equal(eval_run(f->g, f->mode, f->input, &out, NULL, NULL, f->diag), STATUS_SHAPE);
+        assert_non_null(strstr(diag_line(f->diag, 0), "index 3"));
+        fixture_free(f);
+    }
+}
+
 /* ---- norm, softmax, reduce ---- */
 
 static ir_value *norm_of(fixture *f, elem e, const char *kind, const double *x, const double *gamma, const double *beta)
@@ -274,7 +301,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(move_transpose_all_types), cmocka_unit_test(move_kinds), cmocka_unit_test(move_composed), cmocka_unit_test(pad),
-        cmocka_unit_test(concat), cmocka_unit_test(gather), cmocka_unit_test(norm), cmocka_unit_test(norm_two_axes), cmocka_unit_test(softmax),
+        cmocka_unit_test(concat), cmocka_unit_test(gather), cmocka_unit_test(resample), cmocka_unit_test(norm), cmocka_unit_test(norm_two_axes), cmocka_unit_test(softmax),
         cmocka_unit_test(reduce_kinds), cmocka_unit_test(reduce_axes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
