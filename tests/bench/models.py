@@ -41,6 +41,8 @@ MODELS = [
     Model("resnet50_224", "ResNet-50", 224, (1,), (1, 8)),
     Model("mobilevit_s_256", "MobileViT-S", 256, (1,), (1, 8)),
     Model("segformer_b0_512", "SegFormer-B0", 512, (), (1,)),
+    Model("swin_t_224", "Swin-T", 224, (1,), (1, 8)),
+    Model("sam_b_1024", "SAM ViT-B encoder", 1024, (), (1,)),
 ]
 DINOV2 = dict(name="dinov2_s14_518", model="Dinov2Model", variants="dynamo_batch", outputs="last_hidden_state pooler_output",
               config=dict(image_size=518, patch_size=14, hidden_size=384, num_attention_heads=6, mlp_ratio=4, num_hidden_layers=12))
@@ -50,6 +52,8 @@ OTHERS = [
     dict(name="resnet50_224", model="ResNetForImageClassification", config=dict(num_labels=1000)),
     dict(name="mobilevit_s_256", model="MobileViTForImageClassification", config=dict(num_labels=1000)),
     dict(name="segformer_b0_512", model="SegformerForSemanticSegmentation", config=dict(num_labels=150)),
+    dict(name="swin_t_224", model="SwinForImageClassification", config=dict(num_labels=1000)),
+    dict(name="sam_b_1024", model="SamVisionModel", outputs="last_hidden_state", config={}),
 ]
 
 
