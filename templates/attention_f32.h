@@ -19,6 +19,14 @@ typedef struct attention_code {
     gemm_code *const *scores, *const *values, *const *add;
 } attention_code;
 
+/* The keys are a grid, to which values by its rows and others by its columns are added: by_row [heads][queries][rows],
+ * by_column [heads][queries][columns]. */
+typedef struct attention_grid {
+    const float *by_row, *by_column;
+    int rows, columns;
+    size_t queries;
+} attention_grid;
+
 /* What is added to the scaled scores or takes keys out. Element (head, row, key) is at
  * head head_stride + row row_stride + key key_stride (0 or 1). */
 typedef struct attention_mask {
@@ -29,6 +37,7 @@ typedef struct attention_mask {
     int causal;                  /* 1: query i sees keys up to i + offset */
     int offset;                  /* keys - queries */
     int empty_is_nan;            /* a row without any key: 1: NaN, 0: zeros */
+    const attention_grid *grid;  /* NULL: nothing is added by rows and columns of keys */
 } attention_mask;
 
 /* s = s scale + mask, on `count` keys. */
@@ -43,6 +52,21 @@ TEMPLATE vf attention_masked_f32(vf s, const attention_mask *mask, size_t at, in
     }
     if (mask->causal) s = vf_select(vi_lanes() + key <= last_key, s, vf_splat(-INFINITY));
     return s;
+}
+
+/* s = s scale + what is added by row and by column of the grid. */
+TEMPLATE void attention_grid_row_f32(float *s, float scale, const attention_grid *grid, size_t head, size_t row)
+{
+    const int columns = grid->columns;
+    const size_t query = head * grid->queries + row;
+    const float *const by_row = grid->by_row + query * (size_t)grid->rows, *const by_column = grid->by_column + query * (size_t)columns;
+    for (int r = 0; r < grid->rows; r++, s += columns) {
+        const vf add = vf_splat(by_row[r]);
+        int c = 0;
+        for (; c + LANES <= columns; c += LANES) vf_store(s + c, vf_fma(vf_load(s + c), vf_splat(scale), add + vf_load(by_column + c)));
+        const int rest = columns - c;
+        if (rest) vf_store_part(s + c, vf_fma(vf_load_part(s + c, rest), vf_splat(scale), add + vf_load_part(by_column + c, rest)), rest);
+    }
 }
 
 TEMPLATE void attention_mask_row_f32(float *s, int keys, float scale, const attention_mask *mask, size_t head, size_t row)
@@ -64,9 +88,13 @@ static inline bool row_has_nan(const float *s, int n)
 /* Turns scores into e^(score - largest); returns what the products with v are multiplied by. */
 TEMPLATE float attention_softmax_row_f32(float *s, int keys, float scale, const attention_mask *mask, size_t head, size_t row)
 {
-    const bool plain = (!mask || (!mask->add && !mask->take && !mask->causal)) && scale > 0;
-    if (!plain && mask) attention_mask_row_f32(s, keys, scale, mask, head, row);
-    else if (!plain) row_scale_f32(s, s, keys, scale);
+    const bool grid = mask && mask->grid, masked = mask && (mask->add || mask->take || mask->causal), plain = !masked && !grid && scale > 0;
+    if (grid) {
+        attention_grid_row_f32(s, scale, mask->grid, head, row);
+        scale = 1;
+    }
+    if (masked) attention_mask_row_f32(s, keys, scale, mask, head, row);
+    else if (!plain && !grid) row_scale_f32(s, s, keys, scale);
     const float top = row_largest_f32(s, keys);
     if (top == -INFINITY && !row_has_nan(s, keys)) {
         memset(s, 0, (size_t)keys * sizeof *s);

@@ -21,6 +21,12 @@ static const char *of_image(codegen *g, const char *pointer, const plan_value *x
     return batch == 1 ? pointer : arena_printf(g->arena, "%s + row * %lld", pointer, (long long)(runs / batch));
 }
 
+/* Does the attention add values by rows and columns of its keys? */
+static bool has_grid(const ir_node *n)
+{
+    return n->inputs > 5 && n->input[4];
+}
+
 /* Whether a mask has values of its own for each of the batch: rank 4, and not 1 along the first axis. */
 static bool mask_by_batch(const plan_value *mask)
 {
@@ -33,15 +39,19 @@ static bool print_mask(strbuf *to, const step_site *at, const attention_shape *a
     const ir_node *n = at->step->node;
     const ir_value *mask = n->inputs > 3 ? n->input[3] : NULL;
     const bool causal = ir_int(n, KEY_CAUSAL, 0) != 0, zero = ir_is_name(n, KEY_EMPTY, "zero");
-    if (!mask && !causal && !zero) return false;
+    if (!mask && !causal && !zero && !has_grid(n)) return false;
+    if (has_grid(n))
+        strbuf_printf(to, "    const attention_grid grid = { by_row, by_column, %lld, %lld, %lld };\n",
+                      (long long)plan_value_of(at->scope, n->input[4])->shape[3], (long long)plan_value_of(at->scope, n->input[5])->shape[3],
+                      (long long)a->queries);
     const plan_value *x = plan_value_of(at->scope, mask);
     int64_t size[4] = { 1, 1, 1, 1 };
     for (int i = 0; x && i < mask->type.rank; i++) size[4 - mask->type.rank + i] = x->shape[i];
     const int64_t row = size[2] > 1 ? size[3] : 0, head = size[1] > 1 ? size[2] * size[3] : 0;
     const bool boolean = x && !elem_is_float(mask->type.elem);
-    strbuf_printf(to, "    const attention_mask mask = { %s, %s, %lld, %lld, %d, %d, %lld, %d };\n", x && !boolean ? "mask_values" : "NULL",
+    strbuf_printf(to, "    const attention_mask mask = { %s, %s, %lld, %lld, %d, %d, %lld, %d, %s };\n", x && !boolean ? "mask_values" : "NULL",
                   boolean ? "mask_values" : "NULL", (long long)head, (long long)row, size[3] > 1 || a->keys == 1, causal,
-                  (long long)(a->keys - a->queries), !zero);
+                  (long long)(a->keys - a->queries), !zero, has_grid(n) ? "&grid" : "NULL");
     return true;
 }
 
@@ -55,8 +65,9 @@ void codegen_attention(codegen *g, strbuf *to, const step_site *at)
     const bool has_mask = n->inputs > 3 && n->input[3], probabilities = n->outputs > 1;
     strbuf parameters = strbuf_in(a), arguments = strbuf_in(a), body = strbuf_in(a);
     strbuf_printf(&parameters,
-                  "gemm_code *const *code, const float *q, const float *k, const float *v, %s%sfloat *out, float *scratch, int64_t row, int64_t rows",
-                  has_mask ? arena_printf(a, "const %s *mask_values, ", codegen_c_type(n->input[3]->type.elem)) : "", probabilities ? "float *probabilities, " : "");
+                  "gemm_code *const *code, const float *q, const float *k, const float *v, %s%s%sfloat *out, float *scratch, int64_t row, int64_t rows",
+                  has_mask ? arena_printf(a, "const %s *mask_values, ", codegen_c_type(n->input[3]->type.elem)) : "",
+                  has_grid(n) ? "const float *by_row, const float *by_column, " : "", probabilities ? "float *probabilities, " : "");
     strbuf_printf(&arguments, "m->code, %s, %s, %s, ", codegen_input(g, at, 0, true), of_image(g, codegen_input(g, at, 1, false), k, s.batch),
                   of_image(g, codegen_input(g, at, 2, false), v, s.batch));
     if (has_mask) {
@@ -64,6 +75,8 @@ void codegen_attention(codegen *g, strbuf *to, const step_site *at)
         const char *pointer = codegen_input(g, at, 3, false);
         strbuf_printf(&arguments, "%s, ", mask_by_batch(mask) ? of_image(g, pointer, mask, s.batch) : pointer);
     }
+    for (int i = 4; has_grid(n) && i < 6; i++)
+        strbuf_printf(&arguments, "%s, ", of_image(g, codegen_input(g, at, i, false), plan_value_of(at->scope, n->input[i]), s.batch));
     if (probabilities)
         strbuf_printf(&arguments, "%s, ", of_image(g, codegen_output(g, at, 1, false), plan_value_of(at->scope, n->output[1]), s.batch));
     strbuf_printf(&arguments, "%s, %s, %s, %s", codegen_output(g, at, 0, true), codegen_scratch(g, at->phase, at->step->scratch),

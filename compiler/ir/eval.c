@@ -29,7 +29,7 @@ static bool is_optional(ir_op op, int input)
     case IR_LINEAR: return input == 2;
     case IR_MLP: return input == 2 || input == 4;
     case IR_NORM: return input > 0;
-    case IR_ATTENTION: return input == 3;
+    case IR_ATTENTION: return input >= 3;
     case IR_CONV: case IR_CONV_LAST: return input == 2;
     case IR_PAD: return input == 1;
     default: return false;

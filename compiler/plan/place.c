@@ -93,8 +93,9 @@ static bool readers_take_runs(const plan_scope *s, const ir_value *v, int64_t ru
             if (n->input[0] != v || v->uses != 1 || run != row_of(s, n, v)) return false;
             break;
         case IR_ATTENTION:
-            if (run != row_of(s, n, v) || s->value[n->input[0]->id].shape[0] != 1 || n->input[1] == v || (n->inputs > 3 && n->input[3] == v))
-                return false;
+            if (run != row_of(s, n, v) || s->value[n->input[0]->id].shape[0] != 1 || n->input[1] == v) return false;
+            for (int k = 3; k < n->inputs; k++)
+                if (n->input[k] == v) return false;
             break;
         case IR_MOVE:
             if (plan_is_folded(n)) {
