@@ -18,11 +18,25 @@ static bool has_work(const plan_scope *s, const ir_node *n)
     return !out->view && !out->assembled;
 }
 
-/* Do the step's rows fall into the phase's? Attentions and transpositions of keys count their rows one by one. */
+/* Is each of the phase's steps made of rows that may as well be taken many at a time? */
+static bool takes_groups(const plan_phase *f)
+{
+    for (int i = 0; i < f->steps; i++) {
+        const plan_step *t = f->step[i];
+        const ir_op op = t->node->op;
+        const bool by_rows = op == IR_LINEAR || op == IR_MLP || op == IR_NORM || op == IR_MAP || op == IR_MOVE;
+        if (!by_rows || t->unit || t->scattered || t->once || t->columns) return false;
+    }
+    return true;
+}
+
+/* Do the step's rows fall into the phase's? Attentions and transpositions of keys count their rows one by one. Of windows, the phase's rows may be
+ * taken together, one window's at a time. */
 static bool rows_suit(const plan_phase *f, const plan_step *t)
 {
     if (t->columns != f->step[0]->columns) return false;
     if (t->rows == f->rows) return true;
+    if (t->window && t->rows >= SHARED_ROWS && f->rows % t->rows == 0) return takes_groups(f);
     if (t->unit || t->scattered || t->node->op == IR_ATTENTION || t->rows % f->rows) return false;
     return f->rows >= SHARED_ROWS || t->rows <= FEW_ROWS;
 }
@@ -48,6 +62,7 @@ static void add_step(arena *a, plan_phase *f, plan_step *t)
     f->step = arena_grow(a, f->step, (size_t)f->steps, sizeof *f->step);
     f->step[f->steps++] = t;
     if (f->steps == 1 || f->all_once) f->rows = t->once ? 1 : t->rows;
+    else if (t->window) f->rows = t->rows;
     f->all_once = (f->steps == 1 || f->all_once) && t->once;
 }
 
@@ -101,7 +116,8 @@ static void cut_panels(plan_phase *f, int height, int tile)
     for (int i = 0; i < f->steps; i++) {
         const plan_step *t = f->step[i];
         unit |= t->unit;
-        if (!t->once && t->rows / f->rows > scale) scale = t->rows / f->rows;
+        const int64_t each = t->once ? 1 : t->rows / f->rows * (t->window ? t->window : 1);
+        if (each > scale) scale = each;
     }
     const int64_t most = unit || height < scale ? 1 : height / scale, least = tile < scale ? 1 : tile / scale;
     f->panels = (int)ceiling(f->rows, most);

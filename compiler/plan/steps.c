@@ -140,9 +140,11 @@ void plan_describe_step(plan_step *s, const plan_options *o)
         break;
     case IR_ATTENTION: {
         const plan_value *q = value(s, 0);
-        s->rows = q->shape[0] == 1 ? q->shape[1] : q->shape[0];
-        s->unit = q->shape[0] != 1;
+        const bool windows = q->shape[0] != 1;
+        s->rows = windows ? q->shape[0] : q->shape[1];
+        s->window = windows ? q->shape[1] : 0;
         s->aligned[0] = true;
+        s->aligned[1] = s->aligned[2] = windows;
         break;
     }
     case IR_MOVE:
@@ -151,9 +153,11 @@ void plan_describe_step(plan_step *s, const plan_options *o)
         s->rows = 1;
         if (plan_is_key_transpose(n)) {
             const plan_value *in = value(s, 0);
-            s->rows = in->shape[0] == 1 ? in->shape[1] : in->shape[0];
-            s->unit = in->shape[0] != 1;
-            s->aligned[0] = s->scattered = true;
+            const bool windows = in->shape[0] != 1;
+            s->rows = windows ? in->shape[0] : in->shape[1];
+            s->window = windows ? in->shape[1] : 0;
+            s->aligned[0] = true;
+            s->scattered = !windows;
         }
         break;
     case IR_CONCAT:
