@@ -150,6 +150,8 @@ plan *plan_make(arena *a, const ir_graph *g, const plan_options *o, diag *d);
 bool plan_is_depthwise(const ir_node *n);
 /* Is this the padding of a transposition that hands an attention its keys? The two are one step, which runs by rows of the transposition's source. */
 bool plan_is_key_transpose(const ir_node *n);
+/* Does a gather take whole rows of the last axis by a constant table? Its step is one by rows. */
+bool plan_gathers_rows(const plan_scope *s, const ir_node *n);
 /* What the step of n reads as its i-th input: the node's input, or the transposition's source. */
 const ir_value *plan_input(const ir_node *n, int i);
 const plan_value *plan_value_of(const plan_scope *s, const ir_value *v);   /* NULL v: NULL */

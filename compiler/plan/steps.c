@@ -108,6 +108,13 @@ static void share_columns(plan_step *s, const plan_value *out, int64_t many)
     for (int i = 0; i < s->node->inputs; i++) s->aligned[i] = false;
 }
 
+bool plan_gathers_rows(const plan_scope *s, const ir_node *n)
+{
+    const plan_value *x = plan_value_of(s, n->input[0]), *index = plan_value_of(s, n->input[1]);
+    const int axis = (int)ir_int(n, KEY_AXIS, 0), rank = x->value->type.rank;
+    return rank > 1 && axis == rank - 2 && leading(x, axis) == 1 && index->value->type.rank == 1 && index->space == SPACE_CONSTANT;
+}
+
 void plan_describe_step(plan_step *s, const plan_options *o)
 {
     const ir_node *n = s->node;
@@ -148,6 +155,9 @@ void plan_describe_step(plan_step *s, const plan_options *o)
         break;
     }
     case IR_MOVE:
+        break;
+    case IR_GATHER:
+        if (!plan_gathers_rows(s->scope, n)) s->rows = 1;
         break;
     case IR_PAD:
         s->rows = 1;
