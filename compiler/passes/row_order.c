@@ -130,6 +130,20 @@ static bool sink(ir_value *v, pass_context *c)
 
 /* ---- sums ---- */
 
+/* norm(M y), which n reads, as M of the norm of y. */
+static bool norm_first(ir_node *n, pass_context *c)
+{
+    row_chain m;
+    for (int i = 0; i < n->inputs; i++) {
+        ir_node *norm = ir_producer(n->input[i], IR_NORM);
+        if (!norm || !ir_only_use(norm->input[0], norm) || !row_chain_of(c->arena, norm->input[0], &m) || row_chain_is_identity(&m)) continue;
+        if (!ir_only_use(norm->output[0], n) || !ir_only_use(m.source, m.move[m.moves - 1]) || !row_chain_inverse(c->arena, &m)) continue;
+        ir_value *made = step_before(norm, &m, c), *back = made ? row_chain_replay(&m, made, norm, c) : NULL;
+        if (back) match_replace(norm->output[0], back);
+    }
+    return diag_errors(c->diag) == 0;
+}
+
 /* x + M y, y's own reader being the first move of M: M, and which input x is. */
 static bool is_sum_of_windows(ir_node *n, pass_context *c, row_chain *m, ir_value **x)
 {
@@ -160,6 +174,7 @@ static bool keep_order(ir_node *n, pass_context *c)
 {
     row_chain m, windows, k;
     ir_value *x;
+    if (!norm_first(n, c)) return false;
     if (!is_sum_of_windows(n, c, &m, &x)) return true;
     int64_t *row = row_chain_inverse(c->arena, &m), source_rows = m.rows;
     if (!row) return true;
