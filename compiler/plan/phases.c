@@ -37,7 +37,7 @@ static bool rows_suit(const plan_phase *f, const plan_step *t)
     if (t->columns != f->step[0]->columns) return false;
     if (t->rows == f->rows) return true;
     if (t->window && t->rows >= SHARED_ROWS && f->rows % t->rows == 0) return takes_groups(f);
-    if (t->unit || t->scattered || t->node->op == IR_ATTENTION || t->rows % f->rows) return false;
+    if (t->unit || t->scattered || t->window || t->node->op == IR_ATTENTION || t->rows % f->rows) return false;
     return f->rows >= SHARED_ROWS || t->rows <= FEW_ROWS;
 }
 
@@ -62,7 +62,7 @@ static void add_step(arena *a, plan_phase *f, plan_step *t)
     f->step = arena_grow(a, f->step, (size_t)f->steps, sizeof *f->step);
     f->step[f->steps++] = t;
     if (f->steps == 1 || f->all_once) f->rows = t->once ? 1 : t->rows;
-    else if (t->window) f->rows = t->rows;
+    else if (t->window && t->rows < f->rows) f->rows = t->rows;
     f->all_once = (f->steps == 1 || f->all_once) && t->once;
 }
 

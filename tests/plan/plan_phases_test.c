@@ -266,6 +266,40 @@ static void windows_take_one_phase(void **state)
     }
 }
 
+/* A phase of one row makes all windows at once: what takes them one by one does not join it. */
+static void windows_do_not_join_a_whole(void **state)
+{
+    (void)state;
+    plan_test t = plan_test_fine("graph g(%x: f32[2,6,8], %a: f32[2,1,1,6], %b: f32[6,6]) {\n"
+                                 "  %w: f32[8,8] = const {bytes = noise 1 1}\n"
+                                 "  %m: f32[2,1,6,6] = map(%a, %b) {expr = add(in0, in1)}\n"
+                                 "  %l: f32[2,6,8] = linear(%x, %w)\n"
+                                 "  %q: f32[2,6,2,4] = move(%l) {move = [2@0, 6@1, 8@2]}\n"
+                                 "  %t: f32[2,2,4,6] = move(%q) {move = [2@0, 2@2, 4@3, 6@1]}\n"
+                                 "  %k: f32[2,2,4,32] = pad(%t) {pads = [0, 0, 0, 0, 0, 0, 0, 26]}\n"
+                                 "  %y: f32[2,6,2,4] = attention(%q, %k, %q, %m) {scale = 0.5, transposed = 1}\n"
+                                 "  return \"y\" %y\n}\n", "");
+    assert_string_equal(plan_test_words(&t, &t.plan->main), "map linear | pad attention");
+    assert_int_equal(t.plan->main.item[0].phase->rows, 1);
+    assert_int_equal(t.plan->main.item[1].phase->rows, 2);
+    plan_test_free(&t);
+}
+
+/* What does not depend on the last phase joins the one before. */
+static void a_step_may_join_the_phase_before(void **state)
+{
+    (void)state;
+    plan_test t = plan_test_fine("graph g(%x: f32[1,100,8], %z: f32[1,100,8]) {\n"
+                                 "  %w: f32[8,8] = const {bytes = noise 1 1}\n"
+                                 "  %a: f32[1,100,8] = linear(%x, %w)\n"
+                                 "  %s: f32[1,1,8] = reduce(%a) {kind = sum, axes = [1], keep = 1}\n"
+                                 "  %b: f32[1,100,8] = linear(%a, %w)\n"
+                                 "  %y: f32[1,100,8] = map(%b, %s) {expr = add(in0, in1)}\n"
+                                 "  return \"y\" %y\n}\n", "");
+    assert_string_equal(plan_test_words(&t, &t.plan->main), "linear linear | reduce | map");
+    plan_test_free(&t);
+}
+
 /* Operands that repeat in one way make slabs; those that repeat in two ways are read as a whole. */
 static void broadcasting_decides_the_rows(void **state)
 {
@@ -379,7 +413,8 @@ int main(void)
         cmocka_unit_test(a_repeated_row_is_copied),
         cmocka_unit_test(parts_of_a_concatenation_are_made_in_place), cmocka_unit_test(a_part_that_comes_twice_is_copied),
         cmocka_unit_test(keys_are_transposed_in_the_phase_that_makes_them), cmocka_unit_test(a_fixed_batch_is_more_rows),
-        cmocka_unit_test(windows_take_one_phase), cmocka_unit_test(broadcasting_decides_the_rows), cmocka_unit_test(short_phases_do_not_take_long_steps),
+        cmocka_unit_test(windows_take_one_phase), cmocka_unit_test(windows_do_not_join_a_whole),
+        cmocka_unit_test(a_step_may_join_the_phase_before), cmocka_unit_test(broadcasting_decides_the_rows), cmocka_unit_test(short_phases_do_not_take_long_steps),
         cmocka_unit_test(the_last_part_counts), cmocka_unit_test(what_cannot_be_planned_is_refused),
         cmocka_unit_test(bytes_are_those_of_the_type), cmocka_unit_test(nothing_takes_no_step),
     };
