@@ -19,6 +19,14 @@ typedef struct attention_code {
     gemm_code *const *scores, *const *values, *const *add;
 } attention_code;
 
+/* The keys are a grid, to which values by its rows and others by its columns are added: by_row [heads][queries][rows],
+ * by_column [heads][queries][columns]. */
+typedef struct attention_grid {
+    const float *by_row, *by_column;
+    int rows, columns;
+    size_t queries;
+} attention_grid;
+
 /* What is added to the scaled scores or takes keys out. Element (head, row, key) is at
  * head head_stride + row row_stride + key key_stride (0 or 1). */
 typedef struct attention_mask {
@@ -29,6 +37,7 @@ typedef struct attention_mask {
     int causal;                  /* 1: query i sees keys up to i + offset */
     int offset;                  /* keys - queries */
     int empty_is_nan;            /* a row without any key: 1: NaN, 0: zeros */
+    const attention_grid *grid;  /* NULL: nothing is added by rows and columns of keys */
 } attention_mask;
 
 /* s = s scale + mask, on `count` keys. */
@@ -45,13 +54,50 @@ TEMPLATE vf attention_masked_f32(vf s, const attention_mask *mask, size_t at, in
     return s;
 }
 
-TEMPLATE void attention_mask_row_f32(float *s, int keys, float scale, const attention_mask *mask, size_t head, size_t row)
+/* s = s scale + what is added by row and by column of the grid. Returns the largest, NaN passed over or returned. */
+TEMPLATE float attention_grid_row_f32(float *s, float scale, const attention_grid *grid, size_t head, size_t row)
+{
+    const int columns = grid->columns;
+    const size_t query = head * grid->queries + row;
+    vf top = vf_splat(-INFINITY);
+    const float *const by_row = grid->by_row + query * (size_t)grid->rows, *const by_column = grid->by_column + query * (size_t)columns;
+    for (int r = 0; r < grid->rows; r++, s += columns) {
+        const vf add = vf_splat(by_row[r]);
+        int c = 0;
+        for (; c + LANES <= columns; c += LANES) {
+            const vf sum = vf_fma(vf_load(s + c), vf_splat(scale), add + vf_load(by_column + c));
+            vf_store(s + c, sum);
+            top = vf_larger(sum, top);
+        }
+        const int rest = columns - c;
+        if (rest) {
+            const vf sum = vf_fma(vf_load_part(s + c, rest), vf_splat(scale), add + vf_load_part(by_column + c, rest));
+            vf_store_part(s + c, sum, rest);
+            top = vf_larger(vf_select(vi_first(rest), sum, top), top);
+        }
+    }
+    return vf_largest(top);
+}
+
+/* s = s scale + mask. Returns the largest, as above. */
+TEMPLATE float attention_mask_row_f32(float *s, int keys, float scale, const attention_mask *mask, size_t head, size_t row)
 {
     const size_t at = head * mask->head_stride + row * mask->row_stride;
     const int last_key = (int)row + mask->offset;
+    vf top = vf_splat(-INFINITY);
     int i = 0;
-    for (; i + LANES <= keys; i += LANES) vf_store(s + i, attention_masked_f32(vf_load(s + i) * scale, mask, at, i, last_key, LANES));
-    if (i < keys) vf_store_part(s + i, attention_masked_f32(vf_load_part(s + i, keys - i) * scale, mask, at, i, last_key, keys - i), keys - i);
+    for (; i + LANES <= keys; i += LANES) {
+        const vf masked = attention_masked_f32(vf_load(s + i) * scale, mask, at, i, last_key, LANES);
+        vf_store(s + i, masked);
+        top = vf_larger(masked, top);
+    }
+    const int rest = keys - i;
+    if (rest) {
+        const vf masked = attention_masked_f32(vf_load_part(s + i, rest) * scale, mask, at, i, last_key, rest);
+        vf_store_part(s + i, masked, rest);
+        top = vf_larger(vf_select(vi_first(rest), masked, top), top);
+    }
+    return vf_largest(top);
 }
 
 static inline bool row_has_nan(const float *s, int n)
@@ -64,10 +110,10 @@ static inline bool row_has_nan(const float *s, int n)
 /* Turns scores into e^(score - largest); returns what the products with v are multiplied by. */
 TEMPLATE float attention_softmax_row_f32(float *s, int keys, float scale, const attention_mask *mask, size_t head, size_t row)
 {
-    const bool plain = (!mask || (!mask->add && !mask->take && !mask->causal)) && scale > 0;
-    if (!plain && mask) attention_mask_row_f32(s, keys, scale, mask, head, row);
-    else if (!plain) row_scale_f32(s, s, keys, scale);
-    const float top = row_largest_f32(s, keys);
+    const bool grid = mask && mask->grid, masked = mask && (mask->add || mask->take || mask->causal), plain = !masked && !grid && scale > 0;
+    if (!plain && !grid && !masked) row_scale_f32(s, s, keys, scale);
+    float top = grid ? attention_grid_row_f32(s, scale, mask->grid, head, row) : masked ? 0 : row_largest_f32(s, keys);
+    if (masked) top = attention_mask_row_f32(s, keys, grid ? 1 : scale, mask, head, row);
     if (top == -INFINITY && !row_has_nan(s, keys)) {
         memset(s, 0, (size_t)keys * sizeof *s);
         return mask && !mask->empty_is_nan ? 0 : NAN;
@@ -82,7 +128,7 @@ TEMPLATE void attention_tile_f32(const attention_code *code, int kernel, const f
 {
     gemm_code *const scores = code && code->scores ? code->scores[kernel] : NULL;
     float *s = scratch, *factor = scratch + (ptrdiff_t)rows * ldk;
-    for (int key = 0; key < ldk; key += width) gemm_f32(scores, kt + key, q, s + key, width, rows, d, ldk, ldq, ldk, 0);
+    for (int key = 0; key < keys; key += width) gemm_f32(scores, kt + key, q, s + key, width, rows, d, ldk, ldq, ldk, 0);
     for (int r = 0; r < rows; r++) factor[r] = attention_softmax_row_f32(s + (ptrdiff_t)r * ldk, keys, scale, mask, head, row + (size_t)r);
     for (int key = 0; key < keys; key += part) {
         const int count = keys - key < part ? keys - key : part;

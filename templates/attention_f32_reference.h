@@ -17,6 +17,10 @@ static inline void attention_f32_reference(const float *q, const float *k, int l
         if (mask) {
             const size_t at = head * mask->head_stride + row * mask->row_stride + (size_t)(j * mask->key_stride);
             if (mask->add) s += (double)mask->add[at];
+            if (mask->grid) {
+                const size_t query = head * mask->grid->queries + row, rows = (size_t)mask->grid->rows, columns = (size_t)mask->grid->columns;
+                s += (double)mask->grid->by_row[query * rows + (size_t)j / columns] + (double)mask->grid->by_column[query * columns + (size_t)j % columns];
+            }
             if ((mask->take && !mask->take[at]) || (mask->causal && j > (int)row + mask->offset)) s = -INFINITY;
         }
         probability[j] = s;

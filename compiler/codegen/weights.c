@@ -44,7 +44,7 @@ static void pack(const float *w, float *to, int64_t k, int64_t n, int64_t block)
 static status section_bytes(codegen *g, const section *s, void **bytes, size_t *size)
 {
     eval_tensor t;
-    const status fine = eval_constant(s->value, &t, g->diag);
+    const status fine = eval_constant_at(s->value, g->plan->symbol, &t, g->diag);
     if (fine != STATUS_OK) return fine;
     *size = (size_t)t.elements * (s->layout == LAYOUT_FLAGS ? sizeof(float) : elem_size(t.elem));
     *bytes = t.data;

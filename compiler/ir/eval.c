@@ -29,7 +29,7 @@ static bool is_optional(ir_op op, int input)
     case IR_LINEAR: return input == 2;
     case IR_MLP: return input == 2 || input == 4;
     case IR_NORM: return input > 0;
-    case IR_ATTENTION: return input == 3;
+    case IR_ATTENTION: return input >= 3;
     case IR_CONV: case IR_CONV_LAST: return input == 2;
     case IR_PAD: return input == 1;
     default: return false;
@@ -297,9 +297,9 @@ static status run_recipe(const eval_context *c, const ir_value *v, eval_value *r
     return s;
 }
 
-status eval_constant(const ir_value *v, eval_tensor *out, diag *d)
+status eval_constant_at(const ir_value *v, const int64_t *symbol, eval_tensor *out, diag *d)
 {
-    eval_context c = {.mode = EVAL_TYPED, .diag = d};
+    eval_context c = {.mode = EVAL_TYPED, .symbol = symbol, .diag = d};
     eval_value held, result;
     status s;
     *out = (eval_tensor){0};
@@ -310,6 +310,11 @@ status eval_constant(const ir_value *v, eval_tensor *out, diag *d)
     } else s = run_recipe(&c, v, &result);
     if (s == STATUS_OK) *out = as_tensor(&result);
     return s;
+}
+
+status eval_constant(const ir_value *v, eval_tensor *out, diag *d)
+{
+    return eval_constant_at(v, NULL, out, d);
 }
 
 /* in [inputs], pointers into held [inputs]. */

@@ -37,6 +37,8 @@ void eval_free(eval_tensor *t);
 
 /* The value of a constant recipe (ir_is_constant), typed. data is malloc'ed. */
 status eval_constant(const ir_value *v, eval_tensor *out, diag *d);
+/* The same of any size: symbols have these values. */
+status eval_constant_at(const ir_value *v, const int64_t *symbol, eval_tensor *out, diag *d);
 /* Evaluates one node whose inputs are all const nodes, typed; outputs as above. */
 status eval_node(const ir_node *n, eval_tensor *outputs, diag *d);
 

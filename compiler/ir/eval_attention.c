@@ -10,6 +10,7 @@ typedef struct heads {
     double scale;
     bool causal, empty_is_zero, bool_mask;
     eval_operand mask;         /* data NULL: none */
+    int64_t grid_columns;      /* of the keys, to which inputs 4 and 5 are added; 0: none */
 } heads;
 
 static status measure(const eval_context *c, const ir_node *n, const eval_value *const *in, const eval_value *out, heads *h)
@@ -31,15 +32,34 @@ static status measure(const eval_context *c, const ir_node *n, const eval_value 
     else if (mask && !eval_operand_broadcast(mask, 4, scores, &h->mask)) input = 3, wrong = "the mask does not broadcast to the scores";
     else if (!eval_shape_is(&out[0], 4, result)) wrong = "the output is of another shape";
     else if (n->outputs > 1 && !eval_shape_is(&out[1], 4, scores)) wrong = "the second output is of another shape";
+    if (n->inputs > 5 && in[4] && in[5]) {
+        const int64_t along = in[5]->rank == 4 ? in[5]->shape[3] : 0, across = in[4]->rank == 4 ? in[4]->shape[3] : 0;
+        const int64_t of_rows[4] = {h->batch, h->heads, h->queries, across}, of_columns[4] = {h->batch, h->heads, h->queries, along};
+        h->grid_columns = along;
+        if (!eval_shape_is(in[4], 4, of_rows) || !eval_shape_is(in[5], 4, of_columns) || along * across != h->keys)
+            input = 4, wrong = "rows and columns do not make up the keys";
+    }
     if (wrong) return eval_fail(c, n, input, STATUS_SHAPE, "%s", wrong);
     h->bool_mask = mask && !elem_is_float(mask->elem);
     return STATUS_OK;
 }
 
-/* score [keys] of query `row`: scale, mask, causality. `line`, [keys], is scratch. */
-static void mask_scores(const heads *h, int64_t first, int64_t row, double *score, double *line)
+/* Adds to score [keys] of a query, whose place among those of all heads is `query`, what its row and its column of the grid say. */
+static void add_grid(const heads *h, const eval_value *const *in, int64_t query, double *score, double *line)
+{
+    const int64_t columns = h->grid_columns, rows = columns ? h->keys / columns : 0;
+    if (!columns) return;
+    double *const by_column = line + rows;
+    eval_load_floats(in[4]->stored, in[4]->data, query * rows, 1, rows, line);
+    eval_load_floats(in[5]->stored, in[5]->data, query * columns, 1, columns, by_column);
+    for (int64_t j = 0; j < h->keys; j++) score[j] += line[j / columns] + by_column[j % columns];
+}
+
+/* score [keys] of query `row`: scale, mask, causality. `line`, [keys + 1], is scratch. */
+static void mask_scores(const heads *h, const eval_value *const *in, int64_t first, int64_t row, double *score, double *line)
 {
     for (int64_t j = 0; j < h->keys; j++) score[j] *= h->scale;
+    add_grid(h, in, first / (h->keys ? h->keys : 1), score, line);
     if (h->mask.data) {
         eval_operand_load_floats(&h->mask, first, h->keys, line);
         if (!h->bool_mask) for (int64_t j = 0; j < h->keys; j++) score[j] += line[j];
@@ -78,7 +98,7 @@ static status attend(const eval_context *c, const ir_node *n, const eval_value *
     if (code != STATUS_OK) return code;
     int64_t first = ((image * h->heads + head) * h->queries + row) * h->keys;
     for (int64_t i = 0; i < count; i++) {
-        mask_scores(h, first + i * h->keys, row + i, s->score + i * h->keys, s->line);
+        mask_scores(h, in, first + i * h->keys, row + i, s->score + i * h->keys, s->line);
         softmax_row(h, s->score + i * h->keys);
     }
     if (n->outputs > 1) eval_store_floats(out[1].stored, out[1].owned, first, count * h->keys, s->score);
@@ -98,7 +118,7 @@ status eval_attention(const eval_context *c, const ir_node *n, const eval_value 
     int64_t block = eval_rows_at_once(h.queries, h.keys + h.value_width);
     scratch room;
     room.score = eval_allocate(block * h.keys, sizeof *room.score);
-    room.line = eval_allocate(h.keys, sizeof *room.line);
+    room.line = eval_allocate(h.keys + 1, sizeof *room.line);
     room.result = eval_allocate(block * h.value_width, sizeof *room.result);
     if (!room.score || !room.line || !room.result) s = eval_out_of_memory(c, n);
     for (int64_t i = 0; i < h.batch * h.heads && s == STATUS_OK; i++) {

@@ -265,7 +265,7 @@ static bool may_be_absent(ir_op op, int input)
     case IR_MLP: return input == 2 || input == 4;
     case IR_NORM: return input > 0;
     case IR_PAD: return input == 1;
-    case IR_ATTENTION: return input == 3;
+    case IR_ATTENTION: return input >= 3;
     default: return false;
     }
 }

@@ -102,6 +102,23 @@ static bool check_mask(const ir_node *n, diag *d, const ir_type *scores)
     return infer_broadcasts_to(n, d, 3, scores);
 }
 
+/* What is added by rows and columns of the grid of keys. */
+static bool check_grid(const ir_node *n, diag *d, const ir_type *scores)
+{
+    const ir_type *rows = infer_type(n, 4), *columns = infer_type(n, 5);
+    if (!rows && !columns) return true;
+    if (!rows || !columns) return infer_fail(n, d, rows ? 5 : 4, STATUS_ARITY, "what is added by rows and by columns come together");
+    const ir_type *const part[] = {rows, columns};
+    for (int i = 0; i < 2; i++) {
+        bool fits = part[i]->rank == 4 && part[i]->elem == scores->elem;
+        for (int k = 0; k < 3 && fits; k++) fits = dim_equal(part[i]->dim[k], scores->dim[k]);
+        if (!fits) return infer_fail(n, d, 4 + i, STATUS_SHAPE, "it is not of batch, heads and queries");
+    }
+    dim keys;
+    if (!dim_mul(rows->dim[3], columns->dim[3], &keys)) return infer_fail(n, d, 4, STATUS_SHAPE, "sizes overflow");
+    return infer_same(n, d, 4, keys, scores->dim[3], "rows and columns do not make up the keys");
+}
+
 /* Heads and sizes of q [B,Tq,H,d], k [B,Tk,G,d] or [B,G,d,T], v [B,Tk,G,e]. */
 static bool check_heads(const ir_node *n, diag *d, const ir_type *q, const ir_type *k, const ir_type *v)
 {
@@ -126,7 +143,7 @@ bool infer_attention(ir_node *n, diag *d, ir_type *out)
     const char *empty = ir_name(n, KEY_EMPTY, "nan");
     if (strcmp(empty, "nan") != 0 && strcmp(empty, "zero") != 0) return infer_fail(n, d, -1, STATUS_ATTRIBUTE, "an empty row gives nan or zero");
     ir_type scores = {.elem = q->elem, .rank = 4, .dim = {q->dim[0], q->dim[2], q->dim[1], v->dim[1]}};
-    if (!check_heads(n, d, q, k, v) || !check_mask(n, d, &scores)) return false;
+    if (!check_heads(n, d, q, k, v) || !check_mask(n, d, &scores) || !check_grid(n, d, &scores)) return false;
     *out = (ir_type){.elem = q->elem, .rank = 4, .dim = {q->dim[0], q->dim[1], q->dim[2], v->dim[3]}};
     if (n->outputs > 1) n->output[1]->type = scores;
     return true;

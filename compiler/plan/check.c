@@ -18,7 +18,7 @@ static int constant_calls(const plan *p, const ir_graph *f, int i, int *calls)
     for (const ir_node *n = p->graph->first; n; n = n->next) {
         if (n->op != IR_CALL || ir_find(n, KEY_FUNCTION)->graph != f) continue;
         ++*calls;
-        constant += plan_packs_as_constant(n->input[i]);
+        constant += ir_is_constant(n->input[i]);
     }
     return constant;
 }

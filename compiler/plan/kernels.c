@@ -154,8 +154,7 @@ static void attention_kernels(plan *p, plan_step *t, const plan_phase *f, int ti
     const bool transposed = ir_int(t->node, KEY_TRANSPOSED, 0) != 0;
     const int heads = (int)q->shape[2], d = (int)q->shape[3], keys = (int)v->shape[1], groups = (int)v->shape[2], e = (int)v->shape[3];
     const int ldk = transposed ? (int)k->shape[3] : (int)plan_round_up(keys, KEY_BLOCK);
-    const int64_t scale = q->shape[0] == 1 ? 1 : q->shape[1];
-    t->tiles[0] = t->tiles[1] = cut_tiles(p, f, scale, tile, 1);
+    t->tiles[0] = t->tiles[1] = t->window ? cut_whole(p, t->window, tile, 1) : cut_tiles(p, f, 1, tile, 1);
     score_kernels(p, &t->tiles[0], ldk, d, row_stride(q, heads * d));
     value_kernels(p, &t->tiles[1], e, keys, row_stride(v, groups * e), ldk, heads * e);
     const int rows = t->tiles[0].low + t->tiles[0].heights - 1;

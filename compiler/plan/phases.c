@@ -1,5 +1,5 @@
-/* Steps into phases, phases into panels of tiles. A step joins the phase before it if all that it reads of that phase it reads by panel; else it
- * starts a new one. */
+/* Steps into phases, phases into panels of tiles. A step joins the phase before it if all that it reads of that phase it reads by panel; if it does not
+ * depend on that phase at all, it may join the one before that in the same way; else it starts a new one. */
 #include "plan_private.h"
 
 #include <limits.h>
@@ -18,12 +18,26 @@ static bool has_work(const plan_scope *s, const ir_node *n)
     return !out->view && !out->assembled;
 }
 
-/* Do the step's rows fall into the phase's? Attentions and transpositions of keys count their rows one by one. */
+/* Is each of the phase's steps made of rows that may as well be taken many at a time? */
+static bool takes_groups(const plan_phase *f)
+{
+    for (int i = 0; i < f->steps; i++) {
+        const plan_step *t = f->step[i];
+        const ir_op op = t->node->op;
+        const bool by_rows = op == IR_LINEAR || op == IR_MLP || op == IR_NORM || op == IR_MAP || op == IR_MOVE || op == IR_GATHER;
+        if (!by_rows || t->unit || t->scattered || t->once || t->columns) return false;
+    }
+    return true;
+}
+
+/* Do the step's rows fall into the phase's? Attentions and transpositions of keys count their rows one by one. Of windows, the phase's rows may be
+ * taken together, one window's at a time. */
 static bool rows_suit(const plan_phase *f, const plan_step *t)
 {
     if (t->columns != f->step[0]->columns) return false;
     if (t->rows == f->rows) return true;
-    if (t->unit || t->scattered || t->node->op == IR_ATTENTION || t->rows % f->rows) return false;
+    if (t->window && t->rows >= SHARED_ROWS && f->rows % t->rows == 0) return takes_groups(f);
+    if (t->unit || t->scattered || t->window || t->node->op == IR_ATTENTION || t->rows % f->rows) return false;
     return f->rows >= SHARED_ROWS || t->rows <= FEW_ROWS;
 }
 
@@ -48,6 +62,7 @@ static void add_step(arena *a, plan_phase *f, plan_step *t)
     f->step = arena_grow(a, f->step, (size_t)f->steps, sizeof *f->step);
     f->step[f->steps++] = t;
     if (f->steps == 1 || f->all_once) f->rows = t->once ? 1 : t->rows;
+    else if (t->window && t->rows < f->rows) f->rows = t->rows;
     f->all_once = (f->steps == 1 || f->all_once) && t->once;
 }
 
@@ -101,7 +116,8 @@ static void cut_panels(plan_phase *f, int height, int tile)
     for (int i = 0; i < f->steps; i++) {
         const plan_step *t = f->step[i];
         unit |= t->unit;
-        if (!t->once && t->rows / f->rows > scale) scale = t->rows / f->rows;
+        const int64_t each = t->once ? 1 : t->rows / f->rows * (t->window ? t->window : 1);
+        if (each > scale) scale = each;
     }
     const int64_t most = unit || height < scale ? 1 : height / scale, least = tile < scale ? 1 : tile / scale;
     f->panels = (int)ceiling(f->rows, most);
@@ -116,17 +132,37 @@ int64_t plan_panel_row(const plan_phase *f, int i)
     return f->rows * tile / f->tiles;
 }
 
+/* Does the step neither read nor write anything that item `item` writes? */
+static bool is_independent(const plan_scope *s, const plan_step *t, int item)
+{
+    for (int i = 0; i < t->node->inputs; i++) {
+        const plan_value *x = plan_value_of(s, plan_input(t->node, i));
+        if (x && x->space != SPACE_CONSTANT && x->base->written == item) return false;
+    }
+    for (int i = 0; i < t->node->outputs; i++)
+        if (plan_value_of(s, t->node->output[i])->base->def.item >= 0) return false;
+    return true;
+}
+
+/* The item whose phase the step joins; -1: none. */
+static int phase_of(const plan_scope *s, const plan_step *t)
+{
+    const int last = s->items - 1;
+    if (last < 0 || !s->item[last].phase) return -1;
+    if (joins(s, s->item[last].phase, t, last)) return last;
+    const bool before = last > 0 && s->item[last - 1].phase && !t->once && is_independent(s, t, last);
+    return before && !s->item[last - 1].phase->all_once && joins(s, s->item[last - 1].phase, t, last - 1) ? last - 1 : -1;
+}
+
 void plan_make_phases(plan *p, plan_scope *s, const plan_options *o)
 {
     for (int i = 0; i < s->values; i++) {
         s->value[i].def = s->value[i].last = (plan_time){ -1, -1 };
         s->value[i].written = -1;
     }
-    plan_phase *f = NULL;
     for (const ir_node *n = s->graph->first; n; n = n->next) {
         if (n->op == IR_CALL) {
             add_call(p, s, n);
-            f = NULL;
             continue;
         }
         if (!has_work(s, n)) continue;
@@ -135,12 +171,13 @@ void plan_make_phases(plan *p, plan_scope *s, const plan_options *o)
         t->scope = s;
         t->aligned = arena_array(p->arena, (size_t)n->inputs + 1, sizeof *t->aligned);
         plan_describe_step(t, o);
-        if (!f || !joins(s, f, t, s->items - 1)) {
-            f = arena_alloc(p->arena, sizeof *f);
-            add_item(p->arena, s, (plan_item){ .phase = f, .function = -1 });
+        int item = phase_of(s, t);
+        if (item < 0) {
+            add_item(p->arena, s, (plan_item){ .phase = arena_alloc(p->arena, sizeof(plan_phase)), .function = -1 });
+            item = s->items - 1;
         }
-        add_step(p->arena, f, t);
-        mark_outputs(s, t, f, s->items - 1);
+        add_step(p->arena, s->item[item].phase, t);
+        mark_outputs(s, t, s->item[item].phase, item);
     }
     for (int i = 0; i < s->items; i++)
         if (s->item[i].phase) cut_panels(s->item[i].phase, o->panel_rows ? o->panel_rows : PLAN_PANEL_ROWS, o->tile_rows ? o->tile_rows : TILE_ROWS);

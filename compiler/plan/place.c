@@ -1,5 +1,5 @@
-/* Where values are: shapes at N = 1, and moves that need no copy because their result is a view of the source.
- * A view is a reshape of contiguous data, or evenly spaced runs: a slice of the last axis (one of q, k, v packed side by side) or of the rows. */
+/* Where values are: shapes at N = 1 (constants of the batch's size are evaluated for one image), and moves that need no copy because their result is
+ * a view of the source. A view is a reshape of contiguous data, or evenly spaced runs: a slice of the last axis (one of q, k, v packed side by side) or of the rows. */
 #include "plan_private.h"
 
 int64_t plan_round_up(int64_t n, int64_t to)
@@ -34,14 +34,6 @@ static int64_t product(const int64_t *shape, int from, int to)
     return n;
 }
 
-bool plan_packs_as_constant(const ir_value *v)
-{
-    if (!ir_is_constant(v) || !ir_dims_constant(&v->type, NULL, NULL)) return false;
-    for (int i = 0; i < v->def->inputs; i++)
-        if (v->def->input[i] && !plan_packs_as_constant(v->def->input[i])) return false;
-    return true;
-}
-
 static void place(const plan *p, plan_scope *s, const ir_value *v)
 {
     plan_value *x = plan_value_at(s, v);
@@ -50,7 +42,7 @@ static void place(const plan *p, plan_scope *s, const ir_value *v)
     x->elements = product(x->shape, 0, v->type.rank);
     x->base = x;
     x->row_elements = x->row_stride = x->elements;
-    x->space = plan_packs_as_constant(v) ? SPACE_CONSTANT : v->def ? SPACE_FRAME : SPACE_ARGUMENT;
+    x->space = ir_is_constant(v) ? SPACE_CONSTANT : v->def ? SPACE_FRAME : SPACE_ARGUMENT;
     x->bytes = x->elements * (int64_t)elem_size(v->type.elem);
 }
 
@@ -93,12 +85,13 @@ static bool readers_take_runs(const plan_scope *s, const ir_value *v, int64_t ru
             if (n->input[0] != v || v->uses != 1 || run != row_of(s, n, v)) return false;
             break;
         case IR_ATTENTION:
-            if (run != row_of(s, n, v) || s->value[n->input[0]->id].shape[0] != 1 || n->input[1] == v || (n->inputs > 3 && n->input[3] == v))
-                return false;
+            if (run != row_of(s, n, v) || n->input[1] == v) return false;
+            for (int k = 3; k < n->inputs; k++)
+                if (n->input[k] == v) return false;
             break;
         case IR_MOVE:
             if (plan_is_folded(n)) {
-                if (run != row_of(s, n, v) || s->value[v->id].shape[0] != 1) return false;
+                if (run != row_of(s, n, v)) return false;
                 break;
             }
             if (!move_is_reshape(&v->type, ir_move(n)) || last < 0 || run % s->value[out->id].shape[last] || !readers_take_runs(s, out, run))

@@ -72,6 +72,7 @@ struct plan_step {
     plan_scope *scope;
     int64_t rows;                    /* of the step itself: a multiple of the phase's */
     bool unit;                       /* a panel is exactly one row of the phase */
+    int64_t window;                  /* attention of several windows or images, and their keys: rows of the last axis in each row of the step; else 0 */
     bool once;                       /* the first panel does it for all */
     bool columns;                    /* linear: its rows are blocks of output features, and a panel makes its blocks of all rows of the result */
     bool scattered;                  /* reads by panel, but what it writes is complete only after the phase */
@@ -152,6 +153,8 @@ bool plan_is_depthwise(const ir_node *n);
 bool plan_is_product(const plan_step *t);
 /* Is this the padding of a transposition that hands an attention its keys? The two are one step, which runs by rows of the transposition's source. */
 bool plan_is_key_transpose(const ir_node *n);
+/* Does a gather take whole rows of the last axis by a constant table? Its step is one by rows. */
+bool plan_gathers_rows(const plan_scope *s, const ir_node *n);
 /* What the step of n reads as its i-th input: the node's input, or the transposition's source. */
 const ir_value *plan_input(const ir_node *n, int i);
 const plan_value *plan_value_of(const plan_scope *s, const ir_value *v);   /* NULL v: NULL */

@@ -68,8 +68,6 @@ int64_t plan_allocate(plan_buffers *all, int64_t *bound);
 void plan_assign_memory(plan *p);
 
 bool plan_is_folded(const ir_node *n);
-/* Is v evaluated when weights are packed? Constants of symbolic size (a class token for every image of the batch) are made at run time instead. */
-bool plan_packs_as_constant(const ir_value *v);
 plan_value *plan_value_at(plan_scope *s, const ir_value *v);
 plan_value *plan_base(plan_scope *s, const ir_value *v);
 

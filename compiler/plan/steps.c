@@ -108,6 +108,13 @@ static void share_columns(plan_step *s, const plan_value *out, int64_t many)
     for (int i = 0; i < s->node->inputs; i++) s->aligned[i] = false;
 }
 
+bool plan_gathers_rows(const plan_scope *s, const ir_node *n)
+{
+    const plan_value *x = plan_value_of(s, n->input[0]), *index = plan_value_of(s, n->input[1]);
+    const int axis = (int)ir_int(n, KEY_AXIS, 0), rank = x->value->type.rank;
+    return rank > 1 && axis == rank - 2 && leading(x, axis) == 1 && index->value->type.rank == 1 && index->space == SPACE_CONSTANT;
+}
+
 void plan_describe_step(plan_step *s, const plan_options *o)
 {
     const ir_node *n = s->node;
@@ -140,21 +147,28 @@ void plan_describe_step(plan_step *s, const plan_options *o)
         break;
     case IR_ATTENTION: {
         const plan_value *q = value(s, 0);
-        s->rows = q->shape[0] == 1 ? q->shape[1] : q->shape[0];
-        s->unit = q->shape[0] != 1;
+        const bool windows = q->shape[0] != 1;
+        s->rows = windows ? q->shape[0] : q->shape[1];
+        s->window = windows ? q->shape[1] : 0;
         s->aligned[0] = true;
+        s->aligned[1] = s->aligned[2] = windows;
         break;
     }
     case IR_MOVE:
     case IR_RESAMPLE:
         break;
+    case IR_GATHER:
+        if (!plan_gathers_rows(s->scope, n)) s->rows = 1;
+        break;
     case IR_PAD:
         s->rows = 1;
         if (plan_is_key_transpose(n)) {
             const plan_value *in = value(s, 0);
-            s->rows = in->shape[0] == 1 ? in->shape[1] : in->shape[0];
-            s->unit = in->shape[0] != 1;
-            s->aligned[0] = s->scattered = true;
+            const bool windows = in->shape[0] != 1;
+            s->rows = windows ? in->shape[0] : in->shape[1];
+            s->window = windows ? in->shape[1] : 0;
+            s->aligned[0] = true;
+            s->scattered = !windows;
         }
         break;
     case IR_CONCAT:

@@ -42,6 +42,8 @@ MODELS = [
     Model("mobilevit_s_256", "MobileViT-S", 256, (1,), (1, 8)),
     Model("segformer_b0_512", "SegFormer-B0", 512, (1,), (1,)),
     Model("detr_r50_800", "DETR-R50", 800, (), (1,)),
+    Model("swin_t_224", "Swin-T", 224, (1,), (1, 8)),
+    Model("sam_b_1024", "SAM ViT-B encoder", 1024, (), (1,)),
 ]
 BATCHED = "dynamo_batch"   # a dynamic batch, where a row of OTHERS does not say another variant
 DINOV2 = dict(name="dinov2_s14_518", model="Dinov2Model", outputs="last_hidden_state pooler_output",
@@ -55,6 +57,8 @@ OTHERS = [
     dict(name="detr_r50_800", model="DetrForObjectDetection", variants="dynamo", outputs="logits pred_boxes",
          config=dict(use_timm_backbone=False, use_pretrained_backbone=False, backbone=None,
                      backbone_config=dict(model_type="resnet", out_features=["stage4"]))),
+    dict(name="swin_t_224", model="SwinForImageClassification", config=dict(num_labels=1000)),
+    dict(name="sam_b_1024", model="SamVisionModel", outputs="last_hidden_state", config={}),
 ]
 
 

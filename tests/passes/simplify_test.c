@@ -308,6 +308,65 @@ static void test_other_convolutions(void **state)
     arena_free(a);
 }
 
+/* ---- concatenations of pieces of one value ---- */
+
+static void test_rolls(void **state)
+{
+    (void)state;
+    pass_test_check("graph t(%x \"x\": f32[2,6,4]) {\n"
+                    "  %a: f32[2,4,4] = move(%x) {move = [2@0, 4@1, 4@2] +[0, 2, 0]}\n"
+                    "  %b: f32[2,2,4] = move(%x) {move = [2@0, 2@1, 4@2]}\n"
+                    "  %c: f32[2,6,4] = concat(%a, %b) {axis = 1}\n"
+                    "  %y: f32[2,3,2,4] = move(%c) {move = [2@0, 3@1, 2@1*3, 4@2]}\n"
+                    "  return \"y\" %y\n}\n", "simplify dce",
+                    "graph t(%x \"x\": f32[2,6,4]) {\n"
+                    "  %y: f32[2,3,2,4] = move(%x) {move = [2@0, 3@1, 2@1*3, 4@2] +[0, 2, 0] %[0, 6, 0]}\n"
+                    "  return \"y\" %y\n}\n");
+}
+
+/* Neighbouring pixels side by side, the lower one first; and the same pieces of a value that was a move already. */
+static void test_merged_patches(void **state)
+{
+    (void)state;
+    pass_test_check("symbols N 1..64\ngraph t(%x \"x\": f32[N,24,3]) {\n"
+                    "  %v: f32[N,4,6,3] = move(%x) {move = [N@0, 24@1, 3@2]}\n"
+                    "  %a: f32[N,2,3,3] = move(%v) {move = [N@0, 2@1*2, 3@2*2, 3@3]}\n"
+                    "  %b: f32[N,2,3,3] = move(%v) {move = [N@0, 2@1*2, 3@2*2, 3@3] +[0, 1, 0, 0]}\n"
+                    "  %d: f32[N,2,3,3] = move(%v) {move = [N@0, 2@1*2, 3@2*2, 3@3] +[0, 0, 1, 0]}\n"
+                    "  %e: f32[N,2,3,3] = move(%v) {move = [N@0, 2@1*2, 3@2*2, 3@3] +[0, 1, 1, 0]}\n"
+                    "  %c: f32[N,2,3,12] = concat(%a, %b, %d, %e) {axis = 3}\n"
+                    "  %y: f32[N,6,12] = move(%c) {move = [N@0, 2@1, 3@2, 12@3]}\n"
+                    "  return \"y\" %y\n}\n", "simplify dce",
+                    "symbols N 1..64\ngraph t(%x \"x\": f32[N,24,3]) {\n"
+                    "  %y: f32[N,6,12] = move(%x) {move = [N@0, 2@1*12, 6@1, 2@1*6, 3@2]}\n"
+                    "  return \"y\" %y\n}\n");
+}
+
+/* Pieces that follow no rule; a roll that leaves an element out; pieces of two values. */
+static void test_other_concats(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {
+        "  %a: f32[4] = move(%x) {move = [4@0] +[2]}\n  %b: f32[2] = move(%x) {move = [2@0] +[1]}\n",
+        "  %a: f32[2] = move(%x) {move = [2@0] +[4]}\n  %b: f32[4] = move(%z) {move = [4@0]}\n",
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        arena *a = arena_new();
+        const char *text = arena_printf(a, "symbols N 1..64\ngraph t(%%x \"x\": f32[6], %%z \"z\": f32[6]) {\n%s"
+                                           "  %%y: f32[6] = concat(%%a, %%b) {axis = 0}\n  return \"y\" %%y\n}\n", parts[i]);
+        pass_test *t = pass_test_new(text, "simplify dce");
+        assert_int_equal(pass_test_count(t, IR_CONCAT), 1);
+        pass_test_free(t);
+        arena_free(a);
+    }
+    pass_test *t = pass_test_new("graph t(%x \"x\": f32[8]) {\n"
+                                 "  %a: f32[1] = move(%x) {move = [1@0]}\n  %b: f32[1] = move(%x) {move = [1@0] +[1]}\n"
+                                 "  %d: f32[1] = move(%x) {move = [1@0] +[4]}\n  %e: f32[1] = move(%x) {move = [1@0] +[6]}\n"
+                                 "  %y: f32[4] = concat(%a, %b, %d, %e) {axis = 0}\n  return \"y\" %y\n}\n", "simplify dce");
+    assert_int_equal(pass_test_count(t, IR_CONCAT), 1);
+    pass_test_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,7 +374,8 @@ int main(void)
         cmocka_unit_test(test_broadcasting_zero), cmocka_unit_test(test_mask_of_zeros), cmocka_unit_test(test_casts),
         cmocka_unit_test(test_moves_compose), cmocka_unit_test(test_moves_cancel), cmocka_unit_test(test_expand_in_front_of_map),
         cmocka_unit_test(test_flat_linear), cmocka_unit_test(test_bias), cmocka_unit_test(test_no_bias), cmocka_unit_test(test_guard),
-        cmocka_unit_test(test_patches), cmocka_unit_test(test_other_convolutions),
+        cmocka_unit_test(test_patches), cmocka_unit_test(test_other_convolutions), cmocka_unit_test(test_rolls),
+        cmocka_unit_test(test_merged_patches), cmocka_unit_test(test_other_concats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

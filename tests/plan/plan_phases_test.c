@@ -53,7 +53,7 @@ static void blocks_take_one_phase_each(void **state)
     arena *a = arena_new();
     plan_test t = plan_test_fine(vit_text(a, 3, "  return \"y\" %x3\n}\n"), "");
     assert_string_equal(plan_test_words(&t, &t.plan->main),
-                        "move linear | norm linear linear linear | attention linear norm mlp norm linear linear linear | "
+                        "linear concat | norm linear linear linear | attention linear norm mlp norm linear linear linear | "
                         "attention linear norm mlp norm linear linear linear | attention linear norm mlp");
     check_panels(&t.plan->main, 50);
     check_heights(t.plan, &t.plan->main);
@@ -197,7 +197,7 @@ static void keys_are_transposed_in_the_phase_that_makes_them(void **state)
     (void)state;
     arena *a = arena_new();
     plan_test t = plan_test_fine(vit_text(a, 1, "  return \"y\" %x1\n}\n"), "transpose_keys");
-    assert_string_equal(plan_test_words(&t, &t.plan->main), "move linear | norm linear linear linear pad | attention linear norm mlp");
+    assert_string_equal(plan_test_words(&t, &t.plan->main), "linear concat | norm linear linear linear pad | attention linear norm mlp");
     const plan_step *pad = t.plan->main.item[1].phase->step[4];
     assert_true(pad->scattered && pad->aligned[0] && !pad->unit);
     assert_int_equal(pad->rows, 6);
@@ -223,8 +223,80 @@ static void a_fixed_batch_is_more_rows(void **state)
     const plan_phase *f = t.plan->main.item[1].phase;
     assert_int_equal(f->rows, 2);
     assert_int_equal(f->panels, 2);
-    assert_true(f->step[0]->unit && f->step[1]->unit);
+    assert_true(!f->step[0]->unit && f->step[0]->window == 6 && f->step[1]->unit);
     assert_int_equal(f->step[0]->tiles[0].low, 6);
+    plan_test_free(&t);
+}
+
+/* Windows [B, 6, 8] of B · 6 rows, attended to one by one, their keys transposed first. */
+static const char *windows(arena *a, int count)
+{
+    return arena_printf(a, "graph g(%%x: f32[%d,8]) {\n"
+                           "  %%w: f32[8,8] = const {bytes = noise 1 1}\n"
+                           "  %%m: f32[%d,6,8] = move(%%x) {move = [%d@0, 6@0*%d, 8@1]}\n"
+                           "  %%l: f32[%d,6,8] = linear(%%m, %%w)\n"
+                           "  %%q: f32[%d,6,2,4] = move(%%l) {move = [%d@0, 6@1, 8@2]}\n"
+                           "  %%t: f32[%d,2,4,6] = move(%%q) {move = [%d@0, 2@2, 4@3, 6@1]}\n"
+                           "  %%k: f32[%d,2,4,32] = pad(%%t) {pads = [0, 0, 0, 0, 0, 0, 0, 26]}\n"
+                           "  %%a: f32[%d,6,2,4] = attention(%%q, %%k, %%q) {scale = 0.5, transposed = 1}\n"
+                           "  %%j: f32[%d,6,8] = move(%%a) {move = [%d@0, 6@1, 2@2, 4@3]}\n"
+                           "  %%y: f32[%d,6,8] = linear(%%j, %%w)\n"
+                           "  return \"y\" %%y\n}\n", 6 * count, count, count, count, count, count, count, count, count, count, count, count, count, count);
+}
+
+/* Many windows take one phase, some windows a panel, and nothing but the result is in the frame; a few do not share out well and take three. */
+static void windows_take_one_phase(void **state)
+{
+    (void)state;
+    static const struct { int count; const char *words; int rows, panels; } cases[] = {
+        { 64, "move linear pad attention linear", 64, 2 },
+        { 16, "move linear pad attention linear", 16, 1 },
+        { 15, "move linear | pad attention | linear", 90, 1 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        arena *a = arena_new();
+        plan_test t = plan_test_fine(windows(a, cases[i].count), "");
+        const plan_phase *f = t.plan->main.item[0].phase;
+        assert_string_equal(plan_test_words(&t, &t.plan->main), cases[i].words);
+        assert_int_equal(f->rows, cases[i].rows);
+        assert_int_equal(f->panels, cases[i].panels);
+        if (t.plan->main.items == 1) assert_int_equal(t.plan->frame_bytes, cases[i].count * 6 * 8 * 4);
+        plan_test_free(&t);
+        arena_free(a);
+    }
+}
+
+/* A phase of one row makes all windows at once: what takes them one by one does not join it. */
+static void windows_do_not_join_a_whole(void **state)
+{
+    (void)state;
+    plan_test t = plan_test_fine("graph g(%x: f32[2,6,8], %a: f32[2,1,1,6], %b: f32[6,6]) {\n"
+                                 "  %w: f32[8,8] = const {bytes = noise 1 1}\n"
+                                 "  %m: f32[2,1,6,6] = map(%a, %b) {expr = add(in0, in1)}\n"
+                                 "  %l: f32[2,6,8] = linear(%x, %w)\n"
+                                 "  %q: f32[2,6,2,4] = move(%l) {move = [2@0, 6@1, 8@2]}\n"
+                                 "  %t: f32[2,2,4,6] = move(%q) {move = [2@0, 2@2, 4@3, 6@1]}\n"
+                                 "  %k: f32[2,2,4,32] = pad(%t) {pads = [0, 0, 0, 0, 0, 0, 0, 26]}\n"
+                                 "  %y: f32[2,6,2,4] = attention(%q, %k, %q, %m) {scale = 0.5, transposed = 1}\n"
+                                 "  return \"y\" %y\n}\n", "");
+    assert_string_equal(plan_test_words(&t, &t.plan->main), "map linear | pad attention");
+    assert_int_equal(t.plan->main.item[0].phase->rows, 1);
+    assert_int_equal(t.plan->main.item[1].phase->rows, 2);
+    plan_test_free(&t);
+}
+
+/* What does not depend on the last phase joins the one before. */
+static void a_step_may_join_the_phase_before(void **state)
+{
+    (void)state;
+    plan_test t = plan_test_fine("graph g(%x: f32[1,100,8], %z: f32[1,100,8]) {\n"
+                                 "  %w: f32[8,8] = const {bytes = noise 1 1}\n"
+                                 "  %a: f32[1,100,8] = linear(%x, %w)\n"
+                                 "  %s: f32[1,1,8] = reduce(%a) {kind = sum, axes = [1], keep = 1}\n"
+                                 "  %b: f32[1,100,8] = linear(%a, %w)\n"
+                                 "  %y: f32[1,100,8] = map(%b, %s) {expr = add(in0, in1)}\n"
+                                 "  return \"y\" %y\n}\n", "");
+    assert_string_equal(plan_test_words(&t, &t.plan->main), "linear linear | reduce | map");
     plan_test_free(&t);
 }
 
@@ -341,7 +413,8 @@ int main(void)
         cmocka_unit_test(a_repeated_row_is_copied),
         cmocka_unit_test(parts_of_a_concatenation_are_made_in_place), cmocka_unit_test(a_part_that_comes_twice_is_copied),
         cmocka_unit_test(keys_are_transposed_in_the_phase_that_makes_them), cmocka_unit_test(a_fixed_batch_is_more_rows),
-        cmocka_unit_test(broadcasting_decides_the_rows), cmocka_unit_test(short_phases_do_not_take_long_steps),
+        cmocka_unit_test(windows_take_one_phase), cmocka_unit_test(windows_do_not_join_a_whole),
+        cmocka_unit_test(a_step_may_join_the_phase_before), cmocka_unit_test(broadcasting_decides_the_rows), cmocka_unit_test(short_phases_do_not_take_long_steps),
         cmocka_unit_test(the_last_part_counts), cmocka_unit_test(what_cannot_be_planned_is_refused),
         cmocka_unit_test(bytes_are_those_of_the_type), cmocka_unit_test(nothing_takes_no_step),
     };

@@ -81,20 +81,42 @@ static void test_masks(void **state)
         for (size_t j = 0; j < all; j++) take[j] = test_random(0, 1) > .4f;
         for (size_t j = 0; j < all; j += 7) add.data[j] = -INFINITY;
         const attention_mask masks[] = {
-            { add.data, NULL, queries * keys, keys, 1, 0, 0, 0 },
-            { add.data, NULL, 0, keys, 1, 0, 0, 1 },
-            { add.data + 1 - (all == 1), NULL, 0, 0, 0, 0, 0, 0 },
-            { NULL, take, queries * keys, keys, 1, 0, 0, 0 },
-            { NULL, take, 0, 0, 1, 0, 0, 1 },
-            { NULL, take, queries * keys, 1, 0, 0, 0, 0 },
-            { add.data, take, 0, keys, 1, 1, s->keys - s->queries, 0 },
-            { NULL, NULL, 0, 0, 0, 1, s->keys - s->queries, 0 },
-            { NULL, NULL, 0, 0, 0, 1, -s->first - 2, 0 },
-            { NULL, NULL, 0, 0, 0, 1, -s->first - 2, 1 },
+            { add.data, NULL, queries * keys, keys, 1, 0, 0, 0, NULL },
+            { add.data, NULL, 0, keys, 1, 0, 0, 1, NULL },
+            { add.data + 1 - (all == 1), NULL, 0, 0, 0, 0, 0, 0, NULL },
+            { NULL, take, queries * keys, keys, 1, 0, 0, 0, NULL },
+            { NULL, take, 0, 0, 1, 0, 0, 1, NULL },
+            { NULL, take, queries * keys, 1, 0, 0, 0, 0, NULL },
+            { add.data, take, 0, keys, 1, 1, s->keys - s->queries, 0, NULL },
+            { NULL, NULL, 0, 0, 0, 1, s->keys - s->queries, 0, NULL },
+            { NULL, NULL, 0, 0, 0, 1, -s->first - 2, 0, NULL },
+            { NULL, NULL, 0, 0, 0, 1, -s->first - 2, 1, NULL },
         };
         for (size_t m = 0; m < sizeof masks / sizeof *masks; m++) check(s, .3f, &masks[m]);
         floats_free(add);
         free(take);
+    }
+}
+
+/* What is added by rows and by columns of the keys' grid, alone and with a mask. */
+static void test_grids(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        const sizes *s = &shapes[i];
+        for (int columns = 1; columns <= s->keys; columns++) {
+            if (s->keys % columns) continue;
+            const size_t rows = (size_t)(s->keys / columns), queries = (size_t)(s->heads * s->queries);
+            floats by_row = floats_random(queries * rows, -3, 3), by_column = floats_random(queries * (size_t)columns, -3, 3);
+            floats add = floats_random((size_t)(s->queries * s->keys), -3, 3);
+            const attention_grid grid = { by_row.data, by_column.data, (int)rows, columns, (size_t)s->queries };
+            const attention_mask masks[] = {
+                { NULL, NULL, 0, 0, 0, 0, 0, 1, &grid },
+                { add.data, NULL, 0, (size_t)s->keys, 1, 1, s->keys - s->queries, 0, &grid },
+            };
+            for (size_t m = 0; m < 2; m++) check(s, m ? -.2f : .3f, &masks[m]);
+            floats_free(by_row), floats_free(by_column), floats_free(add);
+        }
     }
 }
 
@@ -107,7 +129,7 @@ static void test_nan_stays(void **state)
     for (int i = 0; i < ROWS * D; i++) q[i] = i == D ? NAN : .5f;
     for (int i = 0; i < KEYS * D; i++) v[i] = 1;
     for (int i = 0; i < KEYS; i++) add[i] = i == 3 ? 0 : -INFINITY;
-    const attention_mask mask = { add, NULL, 0, 0, 1, 0, 0, 0 };
+    const attention_mask mask = { add, NULL, 0, 0, 1, 0, 0, 0, NULL };
     attention_f32(NULL, q, D, kt, v, D, out, D, ROWS, 0, 1, 1, KEYS, 32, 16, KEYS, D, D, 1, &mask, NULL, ROWS, scratch, 32, 1);
     for (int i = 0; i < ROWS * D; i++) assert_near((double)out[i], i / D == 1 ? (double)NAN : 1, 1e-6);
 }
@@ -116,6 +138,7 @@ static void test_nan_stays(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_plain), cmocka_unit_test(test_masks), cmocka_unit_test(test_nan_stays) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_plain), cmocka_unit_test(test_masks), cmocka_unit_test(test_grids),
+                                        cmocka_unit_test(test_nan_stays) };
     return RUN_AT_LEVEL(tests);
 }
