@@ -122,6 +122,7 @@ static status prepare(driver *d)
     status s = load(d);
     if (s == STATUS_OK && !widen_halves(d->graph, d->diag)) s = STATUS_TYPE;
     if (s == STATUS_OK) s = run_passes(d);
+    if (s == STATUS_OK && !pass_lengths(d->graph, &c)) s = STATUS_SHAPE_UNKNOWN;
     if (s == STATUS_OK && !lower_types(d->graph, &c)) s = STATUS_CODEGEN;
     if (s == STATUS_OK && !lower_few_rows(d->graph, &c, PLAN_FEW_ROWS, PLAN_MANY_WEIGHTS)) s = STATUS_CODEGEN;
     if (s == STATUS_OK && !ir_verify(d->graph, d->diag)) s = STATUS_VERIFY;
