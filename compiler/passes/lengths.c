@@ -51,7 +51,7 @@ bool lengths_refuse(lengths *l, const ir_node *n, int i, const char *why)
 const lengths_value *lengths_of(const lengths *l, const ir_node *n, int i)
 {
     const ir_value *v = i < n->inputs ? n->input[i] : NULL;
-    return v && l->value[v->id].value ? &l->value[v->id] : NULL;
+    return v && v->id < l->values && l->value[v->id].value ? &l->value[v->id] : NULL;
 }
 
 ir_value *lengths_input(const lengths *l, const ir_node *n, int i)
@@ -207,8 +207,9 @@ static bool end(lengths *l)
 {
     ir_graph *g = l->graph;
     for (int i = 0; i < g->results; i++) {
-        const lengths_value *x = &l->value[g->result[i].value->id];
-        if (!x->value) continue;
+        const ir_value *v = g->result[i].value;
+        const lengths_value *x = v->id < l->values ? &l->value[v->id] : NULL;
+        if (!x || !x->value) continue;
         ir_value *shrunk = between(l, IR_SHRINK, x->value, x->axis, x->symbol, NULL);
         if (!shrunk) return false;
         g->result[i].value = shrunk;
@@ -223,7 +224,7 @@ bool pass_lengths(ir_graph *g, pass_context *c)
     for (int i = 0; i < g->results; i++) any |= is_of_length(g, g->result[i].value) && !ir_producer(g->result[i].value, IR_SHRINK);
     if (!any) return true;
     const size_t symbols = (size_t)g->symbols->count + 1;
-    lengths l = { g, c, arena_array(c->arena, (size_t)g->next_id + 1, sizeof *l.value), arena_array(c->arena, symbols, sizeof *l.length),
+    lengths l = { g, c, g->next_id, arena_array(c->arena, (size_t)g->next_id + 1, sizeof *l.value), arena_array(c->arena, symbols, sizeof *l.length),
                   arena_array(c->arena, symbols, sizeof *l.slack) };
     ir_node *const first = g->first;
     if (!begin(&l, first)) return false;
@@ -232,7 +233,7 @@ bool pass_lengths(ir_graph *g, pass_context *c)
         next = n->next;
         if (!is_concerned(n)) continue;
         bool failed = false;   /* where an input has failed, nothing more is said */
-        for (int i = 0; i < n->inputs; i++) failed |= is_of_length(g, n->input[i]) && !l.value[n->input[i]->id].value;
+        for (int i = 0; i < n->inputs; i++) failed |= is_of_length(g, n->input[i]) && !lengths_of(&l, n, i);
         if (!failed && !lower_node(&l, n)) fine = false;
     }
     if (!fine || !end(&l)) return false;

@@ -14,7 +14,8 @@ typedef struct lengths_value {
 typedef struct lengths {
     ir_graph *graph;
     pass_context *c;
-    lengths_value *value;     /* [id] of the values as they were */
+    int values;
+    lengths_value *value;     /* [values], by id of the values as they were */
     ir_value **length, **slack;   /* [symbol] i64 scalars; NULL: not yet */
 } lengths;
 

@@ -2,15 +2,11 @@
  * changes: both end at the same place. Along a constant axis, or from a length to constant places, the axis is gathered by numbers that follow the slack. */
 #include "lengths.h"
 
-static bool is_length(const lengths *l, dim d)
-{
-    return dim_is_length(l->graph->symbols, d, NULL);
-}
-
-/* Elements below digit i, and below axis `axis` of t; false: not constant. */
-static bool same_below(const move *m, int i, const ir_type *t, int axis)
+/* Does digit i run through axis `axis` of t? One that repeats an element may run through neighbouring axes, too: *times as many places. */
+static bool runs_through(const move *m, int i, const ir_type *t, int axis, int64_t *times)
 {
     int64_t below = 1, want = 1, size;
+    dim quotient;
     for (int k = i + 1; k < m->digits; k++) {
         if (!dim_is_constant(m->digit[k].extent, &size)) return false;
         below *= size;
@@ -19,7 +15,9 @@ static bool same_below(const move *m, int i, const ir_type *t, int axis)
         if (!dim_is_constant(t->dim[k], &size)) return false;
         want *= size;
     }
-    return below == want;
+    if (!dim_div_exact(m->digit[i].extent, t->dim[axis], &quotient) || !dim_is_constant(quotient, times)) return false;
+    if (m->digit[i].axis >= 0) return *times == 1 && below == want;
+    return below && want && want % below == 0 && *times * below % want == 0;
 }
 
 /* The digit that steps along an axis of the source: -1: none, -2: several. */
@@ -70,16 +68,17 @@ ir_value *lengths_move(lengths *l, ir_node *n, bool *zero)
     move m = *ir_move(n);
     ir_type type;
     int axis, symbol = source ? source->symbol : 0, length = -1;
+    int64_t times = 1;
     if (!lengths_axis(l->graph, to, &axis, &symbol) || !lengths_capacity(l, to, &type)) return lengths_refuse(l, n, -1, "makes a size that is no length and more"), NULL;
     for (int i = 0; i < m.digits; i++) {
-        if (!is_length(l, m.digit[i].extent)) continue;
-        if (length >= 0 || axis < 0 || !dim_equal(m.digit[i].extent, to->dim[axis]) || !same_below(&m, i, to, axis)) return lengths_refuse(l, n, 0, "splits a length"), NULL;
+        if (dim_is_constant(m.digit[i].extent, NULL)) continue;
+        if (length >= 0 || axis < 0 || !runs_through(&m, i, to, axis, &times)) return lengths_refuse(l, n, 0, "splits a length"), NULL;
         length = i;
     }
     if (axis >= 0 && length < 0) return lengths_refuse(l, n, 0, "splits a length"), NULL;
     if (source && axis >= 0 && source->symbol != symbol) return lengths_refuse(l, n, 0, "makes one length of another"), NULL;
     const int along = length >= 0 ? m.digit[length].axis : -1;
-    if (length >= 0) m.digit[length].extent = type.dim[axis];
+    if (length >= 0 && !dim_mul(type.dim[axis], dim_of(times), &m.digit[length].extent)) return NULL;
     if (along >= 0 && (digit_of(&m, along) == -2 || m.wrap[along])) return lengths_refuse(l, n, 0, "joins a length"), NULL;
     *zero = source && source->zero && source->axis == along;
     if (along >= 0 && source && source->axis == along) {
