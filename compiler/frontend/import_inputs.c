@@ -173,7 +173,9 @@ static bool given_symbol(inputs *in, const Onnx__ValueInfoProto *v, int axis, co
     if (capacity && (!is_length || in->im->symbols->symbol[symbol].max != number)) {
         return fail(in, STATUS_BIND, v, arena_printf(a, "axis %d: '%.60s' is given two capacities", axis, word));
     }
-    if (sum && !is_length) return fail(in, STATUS_BIND, v, arena_printf(a, "axis %d: '%.60s' has no capacity; one is given as %.60s<=48", axis, word, word));
+    if (sum && !is_length) {
+        return fail(in, STATUS_BIND, v, arena_printf(a, "axis %d: '%.60s' has no capacity; one is given as %.60s<=48", axis, word, word));
+    }
     if (known) return dim_add(*known, dim_of(sum ? number : 0), out);
     *out = new_symbol(in->im, word);
     bind(in, word_key(in->im, word), *out);

@@ -30,8 +30,8 @@ static const char *remedy(const lengths *l, int symbol)
     for (int i = 0; i < g->parameters; i++)
         for (int a = 0; a < g->parameter[i].value->type.rank; a++)
             if (dim_mentions(g->parameter[i].value->type.dim[a], symbol))
-                return arena_printf(l->c->arena, "%s is axis %d of input '%.100s', and a number there in --shape '%.100s=…' fixes it", g->symbols->symbol[symbol].name,
-                                    a, g->parameter[i].name, g->parameter[i].name);
+                return arena_printf(l->c->arena, "%s is axis %d of input '%.100s', and a number there in --shape '%.100s=…' fixes it",
+                                    g->symbols->symbol[symbol].name, a, g->parameter[i].name, g->parameter[i].name);
     return "a number in --shape fixes it";
 }
 
@@ -65,7 +65,8 @@ bool lengths_capacity(const lengths *l, const ir_type *t, ir_type *to)
     *to = *t;
     for (int i = 0; i < t->rank; i++)
         for (int s = 0; s < l->graph->symbols->count; s++)
-            if (l->graph->symbols->symbol[s].length && !dim_substitute(to->dim[i], s, dim_of(l->graph->symbols->symbol[s].max), &to->dim[i])) return false;
+            if (l->graph->symbols->symbol[s].length &&
+                !dim_substitute(to->dim[i], s, dim_of(l->graph->symbols->symbol[s].max), &to->dim[i])) return false;
     return true;
 }
 
@@ -129,7 +130,10 @@ static ir_value *between(lengths *l, ir_op op, ir_value *x, int axis, int symbol
     ir_input(n, l->length[symbol]);
     ir_set_int(n, KEY_AXIS, axis);
     ir_set_int(n, KEY_SYMBOL, symbol);
-    return ir_end(n, before, l->c->diag);
+    ir_value *v = ir_end(n, before, l->c->diag);
+    n->origins = 0;   /* of an input: no node of the file */
+    if (v && x->def) ir_copy_origins(n, x->def);
+    return v;
 }
 
 /* Old output k of n has become `by`. */
@@ -139,7 +143,8 @@ static bool put(lengths *l, ir_node *n, int k, ir_value *by, bool zero)
     ir_type capacity;
     ir_value *old = n->output[k];
     if (!lengths_axis(l->graph, &old->type, &axis, &symbol)) return lengths_refuse(l, n, -1, "makes a size that is no length and more");
-    if (!lengths_capacity(l, &old->type, &capacity) || !ir_type_equal(&capacity, &by->type)) return lengths_refuse(l, n, -1, "has another size at the capacity");
+    if (!lengths_capacity(l, &old->type, &capacity) || !ir_type_equal(&capacity, &by->type))
+        return lengths_refuse(l, n, -1, "has another size at the capacity");
     by->name = old->name;
     if (axis >= 0) l->value[old->id] = (lengths_value){ by, axis, symbol, zero };
     else ir_replace(old, by);
@@ -186,12 +191,14 @@ static bool begin(lengths *l, ir_node *first)
         for (int s = 0; s < g->symbols->count; s++)
             for (int a = 0; a < v->type.rank; a++)
                 if (!g->symbols->symbol[s].length && dim_mentions(v->type.dim[a], s)) {
-                    diag_error(l->c->diag, STATUS_MIXED_BATCH, NULL, "input '%.100s': beside a length of the run the batch must be a number; --shape '%.100s=1,…' fixes it",
+                    diag_error(l->c->diag, STATUS_MIXED_BATCH, NULL,
+                               "input '%.100s': beside a length of the run the batch must be a number; --shape '%.100s=1,…' fixes it",
                                g->parameter[i].name, g->parameter[i].name);
                     return false;
                 }
         if (!lengths_axis(g, &v->type, &axis, &symbol)) {
-            diag_error(l->c->diag, STATUS_SHAPE_UNKNOWN, NULL, "input '%.100s' has two axes that are lengths; a number in --shape fixes one", g->parameter[i].name);
+            diag_error(l->c->diag, STATUS_SHAPE_UNKNOWN, NULL, "input '%.100s' has two axes that are lengths; a number in --shape fixes one",
+                       g->parameter[i].name);
             return false;
         }
         if (axis < 0) continue;

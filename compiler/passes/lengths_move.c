@@ -69,7 +69,8 @@ ir_value *lengths_move(lengths *l, ir_node *n, bool *zero)
     ir_type type;
     int axis, symbol = source ? source->symbol : 0, length = -1;
     int64_t times = 1;
-    if (!lengths_axis(l->graph, to, &axis, &symbol) || !lengths_capacity(l, to, &type)) return lengths_refuse(l, n, -1, "makes a size that is no length and more"), NULL;
+    if (!lengths_axis(l->graph, to, &axis, &symbol) || !lengths_capacity(l, to, &type))
+        return lengths_refuse(l, n, -1, "makes a size that is no length and more"), NULL;
     for (int i = 0; i < m.digits; i++) {
         if (dim_is_constant(m.digit[i].extent, NULL)) continue;
         if (length >= 0 || axis < 0 || !runs_through(&m, i, to, axis, &times)) return lengths_refuse(l, n, 0, "splits a length"), NULL;
