@@ -162,6 +162,7 @@ FAMILIES = [
         inputs=(*text(), Input("token_type_ids", (2, TOKENS), "bit"))),
     Row("gpt2", "GPT2LMHeadModel", GPT2, f"dynamo script {OPSETS}", inputs=text(1), call=NO_CACHE),
     Row("gpt2_step", "GPT2LMHeadModel", GPT2, "dynamo dynamo_past script_past", "logits cache", inputs=(*CACHED, *past(2, (1, 2, 5, 16)))),
+    Row("gpt2_step_of_4", "GPT2LMHeadModel", dict(GPT2, n_layer=4), "dynamo_past", "logits cache", inputs=(*CACHED, *past(4, (1, 2, 5, 16)))),
     Row("llama", "LlamaForCausalLM", LLAMA, "dynamo script", inputs=text(1), call=NO_CACHE),
     Row("llama_step", "LlamaForCausalLM", LLAMA, "dynamo dynamo_o18 dynamo_o23 dynamo_o24 dynamo_past_o24", "logits cache", inputs=(*CACHED, *past(2, (1, 1, 5, 16)))),
     Row("trocr", "VisionEncoderDecoderModel", dict(encoder=dict(VIT, model_type="vit"), decoder=dict(TROCR, model_type="trocr", add_cross_attention=True,

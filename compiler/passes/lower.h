@@ -11,9 +11,6 @@ bool lower_types(ir_graph *g, pass_context *c);
 /* MLPs of at most `rows` rows an image and as many weights in each half become two linear layers, whose output features threads share. */
 bool lower_few_rows(ir_graph *g, pass_context *c, int64_t rows, int64_t weights);
 
-/* The pass of that name; does nothing where it has run. */
-bool pass_lengths(ir_graph *g, pass_context *c);
-
 /* For lower.c: attention of doubles as products, maps and a softmax. */
 bool lower_attention(ir_node *n, pass_context *c);
 
