@@ -31,6 +31,7 @@ typedef struct driver {
     codegen_options code;
     pass_report report;
     double started;
+    bool program;   /* the graph becomes one: the pass of lengths must run */
 } driver;
 
 static double now(void)
@@ -46,8 +47,10 @@ static void progress(const driver *d, const char *what)
     if (!d->options->quiet && now() - d->started > 1) fprintf(stderr, "vitcc: %s (%.1f s)\n", what, now() - d->started);
 }
 
-static bool left_out(const driver_options *o, const char *pass)
+static bool left_out(const driver *d, const char *pass)
 {
+    const driver_options *o = d->options;
+    if (d->program && !strcmp(pass, "lengths")) return false;
     for (int i = 0; i < o->no_passes; i++)
         if (!strcmp(o->no_pass[i], pass) || !strcmp(o->no_pass[i], "all")) return true;
     return false;
@@ -100,7 +103,7 @@ static status run_passes(driver *d)
     status s = STATUS_OK;
     if (d->options->validate && !v) return diag_errors(d->diag) ? diag_first(d->diag) : diag_error(d->diag, STATUS_MEMORY, NULL, "validating");
     for (int i = 0; i < passes_count && s == STATUS_OK; i++) {
-        if (left_out(d->options, passes[i].name)) continue;
+        if (left_out(d, passes[i].name)) continue;
         progress(d, passes[i].name);
         if (!passes[i].run(d->graph, &c)) s = diag_first(d->diag) ? diag_first(d->diag) : STATUS_VERIFY;
         else if (!ir_verify(d->graph, d->diag)) {
@@ -119,6 +122,7 @@ static status run_passes(driver *d)
 static status prepare(driver *d)
 {
     pass_context c = { .arena = d->arena, .diag = d->diag, .report = &d->report };
+    d->program = true;
     status s = load(d);
     if (s == STATUS_OK && !widen_halves(d->graph, d->diag)) s = STATUS_TYPE;
     if (s == STATUS_OK) s = run_passes(d);

@@ -7,7 +7,7 @@
     python models/export.py --list
 
 A variant is "dynamo" (torch.onnx.export with dynamo=True) or "script" (dynamo=False), then in this order "_batch" for a
-dynamic batch, "_data" for weights in a file of their own, and "_o18" for opset 18 (20 where not said).
+dynamic batch, "_past" for a cache of dynamic length, "_data" for weights in a file of their own, and "_o18" for opset 18 (20 where not said).
 """
 import argparse
 import contextlib
@@ -31,7 +31,7 @@ import rows
 
 OPSET = 20
 TRACED_BATCH, RUN_BATCH = 2, 3  # of a dynamic batch; the dynamo exporter would take a traced 1 for a constant
-VARIANT = re.compile(r"(dynamo|script)(_batch)?(_data)?(?:_o(\d+))?")
+VARIANT = re.compile(r"(dynamo|script)(_batch)?(_past)?(_data)?(?:_o(\d+))?")
 
 
 class Exported(torch.nn.Module):
@@ -53,9 +53,16 @@ class ExportedOfMany(Exported):
         return tuple(export_weights.call(self.row, self.model, dict(zip(names, tensors))).values())
 
 
+def past_axes(name, kind=torch.export.Dim):
+    """The axes of an input or output that follow the length of the cache before this step."""
+    length = kind("past")
+    longer = length + " + 1" if kind is str else length + 1
+    return {"past": {2: length}, "present": {2: longer}, "attention": {1: longer}}.get(name.split("_")[0], {})
+
+
 def torch_export(row, model, variant, path):
     """Runs the exporter that the variant names; it may leave weights in files beside `path`."""
-    exporter, batch, data, opset = VARIANT.fullmatch(variant).groups()
+    exporter, batch, past, data, opset = VARIANT.fullmatch(variant).groups()
     example = export_weights.inputs(row, TRACED_BATCH if batch else 1)
     names = list(export_weights.answers(row, model, example))
     options = dict(input_names=list(example), output_names=names, opset_version=int(opset or OPSET))
@@ -65,10 +72,14 @@ def torch_export(row, model, variant, path):
         if batch:
             shapes = ({0: "batch"},) * len(example)
             options["dynamic_shapes"] = shapes if one_image else (shapes,)
+        if past:
+            options["dynamic_shapes"] = (tuple(past_axes(name) for name in example),)
     else:
         options["dynamo"] = False
         if batch:
             options["dynamic_axes"] = {name: {0: "batch"} for name in [*example, *names]}
+        if past:
+            options["dynamic_axes"] = {name: past_axes(name, str) for name in [*example, *names]}
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         wrapped = (Exported if one_image else ExportedOfMany)(row, model).eval()

@@ -82,6 +82,7 @@ bool program_start(program *p, int64_t max_batch)
 {
     if (p->options.threads == 0) p->options.threads = available_threads();
     p->max_batch = max_batch;
+    if (p->options.inputs == 0 && p->options.selftest == NULL) p->length = p->m->capacity;
     const double before = program_seconds();
     const char *wrong = p->m->start(&p->session, p->model, p->options.threads, max_batch);
     p->load_ms += (program_seconds() - before) * 1e3;
@@ -99,7 +100,7 @@ bool program_start(program *p, int64_t max_batch)
 
 bool program_run(program *p, int64_t batch)
 {
-    const char *wrong = p->m->run(p->session, batch, (const void *const *)p->input, p->output);
+    const char *wrong = p->m->run(p->session, batch, p->length, (const void *const *)p->input, p->output);
     return wrong == NULL ? true : program_wrong(p, "%s", wrong);
 }
 

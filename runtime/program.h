@@ -10,6 +10,7 @@ typedef struct program_tensor {
     int rank;
     const int64_t *shape;        /* -k: k times the batch */
     size_t size;                 /* bytes of an element */
+    int length;                  /* 1 + the axis whose size follows the run's length, its shape being for the capacity; 0: none */
 } program_tensor;
 
 /* What a Hugging Face image processor does, in this order: resize, centre crop, rescale, normalise. */
@@ -31,6 +32,7 @@ typedef struct program_model {
     int inputs, outputs;
     const program_tensor *input, *output;
     int64_t batch;                                 /* the one batch of a static model; 0: any */
+    int64_t capacity;                              /* of the run's length; 0: there is none */
     const program_preprocess *preprocess;          /* NULL: no pictures */
     int labels;
     const char *const *label;                      /* index → label */
@@ -40,7 +42,7 @@ typedef struct program_model {
     void (*close)(void *model);
     const char *(*start)(void **session, void *model, int threads, int64_t max_batch);
     void (*stop)(void *session);
-    const char *(*run)(void *session, int64_t batch, const void *const *input, void *const *output);
+    const char *(*run)(void *session, int64_t batch, int64_t length, const void *const *input, void *const *output);
     struct profile_row *(*profile)(void *model, int *rows);    /* from now on clocks every kernel; NULL: cannot */
     const char *(*trace)(void *session, const char *folder);   /* NULL: not built with tracing */
 } program_model;

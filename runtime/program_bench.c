@@ -16,10 +16,10 @@ static uint64_t next_random(uint64_t *state)
 }
 
 /* Floats from -1 to 1, bytes of pixels from 0 to 255; anything else is 0 or 1, which suits flags, masks and token numbers. */
-static void fill_random(const program_tensor *t, bool pixels, int64_t batch, void *data)
+static void fill_random(const program *p, const program_tensor *t, bool pixels, int64_t batch, void *data)
 {
     uint64_t state = 1;
-    const int64_t elements = program_elements(t, batch);
+    const int64_t elements = program_elements(p, t, batch);
     for (int64_t i = 0; i < elements; i++) {
         const uint64_t bits = next_random(&state);
         const double number = (double)(bits >> 11) * 0x1p-52 - 1;
@@ -43,7 +43,7 @@ static bool prepare(program *p, int64_t *batch)
     for (int i = 0; i < p->m->inputs; i++) {
         const program_tensor *t = &p->m->input[i];
         const bool pixels = p->m->preprocess != NULL && p->m->preprocess->pixels && t->rank == 4 && t->size == 1 && t->type[1] == 'u';
-        fill_random(t, pixels, *batch, p->input[i]);
+        fill_random(p, t, pixels, *batch, p->input[i]);
     }
     return true;
 }

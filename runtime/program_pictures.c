@@ -93,7 +93,7 @@ static bool print_classes(program *p, const char *path, int64_t batch, int64_t s
 {
     const program_model *m = p->m;
     const program_tensor *t = &m->output[m->logits];
-    const int64_t classes = program_elements(t, batch) / batch;
+    const int64_t classes = program_elements(p, t, batch) / batch;
     candidate *c = malloc((size_t)(classes + 1) * sizeof *c);
     if (c == NULL) return program_wrong(p, "memory ran out");
     for (int64_t i = 0; i < classes; i++) c[i] = (candidate){i, program_float(t, p->output[m->logits], slot * classes + i)};
@@ -115,11 +115,12 @@ static bool print_classes(program *p, const char *path, int64_t batch, int64_t s
     return true;
 }
 
-static bool has_scores(const program_model *m)
+static bool has_scores(const program *p)
 {
+    const program_model *m = p->m;
     if (m->logits < 0) return false;
     const program_tensor *t = &m->output[m->logits];
-    return program_is_float(t) && program_elements(t, 1) > 0;
+    return program_is_float(t) && program_elements(p, t, 1) > 0;
 }
 
 /* ---- batches ---- */
@@ -132,7 +133,7 @@ static bool run_batch(program *p, const char *const *path, int64_t count)
     if (!program_run(p, batch)) return false;
     const double ms = (program_seconds() - before) * 1e3 / (double)count;
     for (int64_t i = 0; i < count; i++) {
-        if (!has_scores(p->m)) printf(p->options.quiet ? "%s\t\t\t%.1f\n" : "%s (%.1f ms)\n", path[i], ms);
+        if (!has_scores(p)) printf(p->options.quiet ? "%s\t\t\t%.1f\n" : "%s (%.1f ms)\n", path[i], ms);
         else if (!print_classes(p, path[i], batch, i, ms)) return false;
     }
     return p->options.output_dir == NULL || program_write_outputs(p, batch);

@@ -24,7 +24,7 @@ typedef struct program {
     program_options options;
     void *model, *session;
     double started, load_ms;           /* started: seconds, when the process began */
-    int64_t max_batch;
+    int64_t max_batch, length;         /* length: the run's; the capacity, where no input says otherwise */
     void **input, **output;            /* one buffer a tensor, for max_batch */
     char message[PROGRAM_MESSAGE];
 } program;
@@ -44,7 +44,7 @@ bool program_wrong(program *p, const char *format, ...) __attribute__((format(pr
 
 /* ---- program_tensors.c ---- */
 
-int64_t program_elements(const program_tensor *t, int64_t batch);
+int64_t program_elements(const program *p, const program_tensor *t, int64_t batch);   /* at the run's length */
 /* Float types: float16, bfloat16 ("<V2"), float32, float64; element i, as double. */
 bool program_is_float(const program_tensor *t);
 double program_float(const program_tensor *t, const void *data, int64_t i);

@@ -33,7 +33,7 @@ static difference compare_floats(const program_tensor *t, const void *have, cons
 static bool compare_output(program *p, int index, int64_t batch, const npy_array *want)
 {
     const program_tensor *t = &p->m->output[index];
-    const int64_t elements = program_elements(t, batch);
+    const int64_t elements = program_elements(p, t, batch);
     if (strcmp(want->type, t->type) != 0 || want->elements != elements) {
         printf("%s: FAILED: the stored output has another type or size\n", t->name);
         return false;

@@ -13,18 +13,19 @@
 enum { BUFFER_ALIGN = 64, NAME_MAX_BYTES = 200 };
 
 /* Size of axis i. */
-static int64_t axis_size(const program_tensor *t, int i, int64_t batch)
+static int64_t axis_size(const program *p, const program_tensor *t, int i, int64_t batch)
 {
     int64_t size;
+    if (t->length == i + 1) return t->shape[i] - p->m->capacity + p->length;
     if (t->shape[i] >= 0) return t->shape[i];
     return __builtin_mul_overflow(-t->shape[i], batch, &size) ? INT64_MAX : size;
 }
 
-int64_t program_elements(const program_tensor *t, int64_t batch)
+int64_t program_elements(const program *p, const program_tensor *t, int64_t batch)
 {
     int64_t product = 1;
     for (int i = 0; i < t->rank; i++)
-        if (__builtin_mul_overflow(product, axis_size(t, i, batch), &product)) return -1;
+        if (__builtin_mul_overflow(product, axis_size(p, t, i, batch), &product)) return -1;
     return product;
 }
 
@@ -48,9 +49,9 @@ void program_set_float(const program_tensor *t, void *data, int64_t i, double x)
     else ((uint16_t *)data)[i] = t->type[1] == 'V' ? half_from_double(x, 8, 7) : half_from_double(x, 5, 10);
 }
 
-static void *allocate_one(const program_tensor *t, int64_t batch)
+static void *allocate_one(const program *p, const program_tensor *t, int64_t batch)
 {
-    const int64_t elements = program_elements(t, batch);
+    const int64_t elements = program_elements(p, t, batch);
     size_t bytes;
     if (elements < 0 || __builtin_mul_overflow((size_t)elements, t->size, &bytes) || bytes > SIZE_MAX / 2) return NULL;
     bytes = (bytes / BUFFER_ALIGN + 1) * BUFFER_ALIGN;
@@ -65,8 +66,8 @@ bool program_allocate(program *p)
     p->input = calloc((size_t)m->inputs + 1, sizeof *p->input);
     p->output = calloc((size_t)m->outputs + 1, sizeof *p->output);
     bool made = p->input != NULL && p->output != NULL;
-    for (int i = 0; made && i < m->inputs; i++) made = (p->input[i] = allocate_one(&m->input[i], p->max_batch)) != NULL;
-    for (int i = 0; made && i < m->outputs; i++) made = (p->output[i] = allocate_one(&m->output[i], p->max_batch)) != NULL;
+    for (int i = 0; made && i < m->inputs; i++) made = (p->input[i] = allocate_one(p, &m->input[i], p->max_batch)) != NULL;
+    for (int i = 0; made && i < m->outputs; i++) made = (p->output[i] = allocate_one(p, &m->output[i], p->max_batch)) != NULL;
     return made ? true : program_wrong(p, "memory ran out");
 }
 
@@ -115,9 +116,16 @@ static bool check_shape(program *p, const program_tensor *t, const npy_array *a,
         return program_wrong(p, "%s: elements are '%s', but '%s' takes '%s'", path, a->type, t->name, t->type);
     bool fits = t->rank == a->rank;
     int64_t found = *batch;
+    if (fits && t->length && p->length < 0) {
+        const int64_t size = a->shape[t->length - 1], more = t->shape[t->length - 1] - p->m->capacity;
+        if (size < more || size - more > p->m->capacity)
+            return program_wrong(p, "%s: axis %d of '%s' has %" PRId64 " to %" PRId64 " elements, not %" PRId64, path, t->length - 1, t->name, more,
+                                 more + p->m->capacity, size);
+        p->length = size - more;
+    }
     for (int i = 0; fits && i < t->rank; i++) {
         if (t->shape[i] < 0 && found == 0) found = a->shape[i] / -t->shape[i];
-        fits = a->shape[i] == axis_size(t, i, found) && (t->shape[i] >= 0 || found > 0);
+        fits = a->shape[i] == axis_size(p, t, i, found) && (t->shape[i] >= 0 || found > 0);
     }
     if (fits) {
         *batch = found;
@@ -126,7 +134,7 @@ static bool check_shape(program *p, const program_tensor *t, const npy_array *a,
     size_t used = (size_t)snprintf(want, sizeof want, "[");
     for (int i = 0; i < t->rank && used < sizeof want; i++) {
         char size[24] = "N";
-        if (t->shape[i] >= 0 || *batch != 0) snprintf(size, sizeof size, "%" PRId64, axis_size(t, i, *batch));
+        if (t->shape[i] >= 0 || *batch != 0) snprintf(size, sizeof size, "%" PRId64, axis_size(p, t, i, *batch));
         used += (size_t)snprintf(want + used, sizeof want - used, "%s%s", i > 0 ? ", " : "", size);
     }
     if (used < sizeof want) snprintf(want + used, sizeof want - used, "]");
@@ -136,6 +144,7 @@ static bool check_shape(program *p, const program_tensor *t, const npy_array *a,
 static bool read_arrays(program *p, const char *const *path, npy_array *a, int64_t *batch)
 {
     *batch = 0;
+    p->length = p->m->capacity ? -1 : 0;   /* not known yet */
     for (int i = 0; i < p->m->inputs; i++) {
         if (!npy_read(path[i], &a[i], p->message, sizeof p->message)) return false;
         if (!check_shape(p, &p->m->input[i], &a[i], path[i], batch)) return false;
@@ -167,7 +176,7 @@ bool program_write_outputs(program *p, int64_t batch)
         const program_tensor *t = &p->m->output[i];
         int64_t shape[NPY_RANK_MAX];
         if (t->rank > NPY_RANK_MAX) return program_wrong(p, "output '%s' has too many axes for a .npy file", t->name);
-        for (int axis = 0; axis < t->rank; axis++) shape[axis] = axis_size(t, axis, batch);
+        for (int axis = 0; axis < t->rank; axis++) shape[axis] = axis_size(p, t, axis, batch);
         char path[PROGRAM_PATH];
         if (!program_tensor_path(p, dir, "", p->m->output, i, path)) return false;
         if (!npy_write(path, t->type, t->size, t->rank, shape, p->output[i], p->message, sizeof p->message)) return false;

@@ -82,6 +82,11 @@ const char *codegen_c_type(elem e);
 const char *codegen_numpy_type(elem e);
 /* An axis of an input or output; 0: the batch. */
 long long codegen_extent(const codegen *g, dim d);
+/* 1 + the axis of a run's length; 0: none. */
+int codegen_length_axis(const codegen *g, const ir_type *t);
+/* Is d the length and so much more? The length's field of the inputs. */
+bool codegen_of_length(const codegen *g, dim d, long long *more);
+const char *codegen_length_name(const codegen *g);
 long long codegen_fixed_batch(const codegen *g);
 const char **codegen_port_names(arena *a, const ir_port *port, int count);
 

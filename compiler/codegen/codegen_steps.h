@@ -51,6 +51,8 @@ void codegen_gather(codegen *g, strbuf *to, const step_site *at);
 void codegen_resample(codegen *g, strbuf *to, const step_site *at);
 void codegen_topk(codegen *g, strbuf *to, const step_site *at);
 void codegen_pick(codegen *g, strbuf *to, const step_site *at);
+void codegen_length(codegen *g, strbuf *to, const step_site *at);
+void codegen_capacity(codegen *g, strbuf *to, const step_site *at);
 void codegen_pad(codegen *g, strbuf *to, const step_site *at);
 void codegen_matmul(codegen *g, strbuf *to, const step_site *at);
 void codegen_reduce(codegen *g, strbuf *to, const step_site *at);

@@ -66,6 +66,35 @@ const char **codegen_port_names(arena *a, const ir_port *port, int count)
 /* What the input of raw pixels takes. */
 static const char pixels_note[] = ": raw pixels, [batch, height, width, channels] of 0 to 255; mean and std are inside";
 
+bool codegen_of_length(const codegen *g, dim d, long long *more)
+{
+    const int symbol = g->plan->length_symbol;
+    if (symbol < 0 || !dim_mentions(d, symbol)) return false;
+    *more = (long long)(plan_dim(g->plan, d) - g->plan->symbol[symbol]);
+    return true;
+}
+
+int codegen_length_axis(const codegen *g, const ir_type *t)
+{
+    long long more;
+    for (int i = 0; i < t->rank; i++)
+        if (codegen_of_length(g, t->dim[i], &more)) return i + 1;
+    return 0;
+}
+
+const char *codegen_length_name(const codegen *g)
+{
+    const ir_graph *graph = g->plan->graph;
+    const char **port = codegen_port_names(g->arena, graph->parameter, graph->parameters);
+    const char *base = codegen_identifier(g->arena, graph->symbols->symbol[g->plan->length_symbol].name), *name = base;
+    for (int i = 0, again = 2; i < graph->parameters; i++)
+        if (!strcmp(name, port[i])) {
+            name = arena_printf(g->arena, "%s_%d", base, again++);
+            i = -1;
+        }
+    return name;
+}
+
 static void print_ports(codegen *g, strbuf *to, const ir_port *port, int count, bool constant)
 {
     const codegen_preprocess *p = &g->options->preprocess;
@@ -78,11 +107,16 @@ static void print_ports(codegen *g, strbuf *to, const ir_port *port, int count, 
         for (int j = 0; j < v->type.rank; j++) {
             const int64_t n = plan_dim(g->plan, v->type.dim[j]);
             const bool batch = g->plan->batch_symbol >= 0 && dim_mentions(v->type.dim[j], g->plan->batch_symbol);
-            if (batch && n == 1) strbuf_printf(to, "%sbatch", j ? "," : "");
+            long long more;
+            if (codegen_of_length(g, v->type.dim[j], &more))
+                strbuf_printf(to, more ? "%s%s+%lld" : "%s%s", j ? "," : "", codegen_length_name(g), more);
+            else if (batch && n == 1) strbuf_printf(to, "%sbatch", j ? "," : "");
             else strbuf_printf(to, "%s%lld%s", j ? "," : "", (long long)n, batch ? "*batch" : "");
         }
         strbuf_printf(to, "]%s */\n", constant && p->pixels && i == p->input ? pixels_note : "");
     }
+    if (constant && g->plan->length_symbol >= 0)
+        strbuf_printf(to, "    int64_t %s;   /* 0 to %lld */\n", codegen_length_name(g), (long long)g->plan->symbol[g->plan->length_symbol]);
 }
 
 /* Has an output more than one row of its outermost axis for each image? */
@@ -172,6 +206,9 @@ void codegen_header(codegen *g, strbuf *to)
     print_named(g, to, "} $_outputs;\n\ntypedef struct $_tensor {\n"
                        "    const char *name, *type;   /* as in the ONNX file; numpy's type, such as \"<f4\" */\n    int rank;\n");
     strbuf_printf(to, "    int64_t shape[8];          /* %s */\n", has_multiples(g) ? "0: the batch; -k: k times the batch" : "0: the batch");
+    if (g->plan->length_symbol >= 0)
+        strbuf_printf(to, "    int length;                /* 1 + the axis whose size follows the inputs' %s, its shape being the capacity; 0: none */\n",
+                      codegen_length_name(g));
     strbuf_printf(to, "} %s_tensor;\n\n/* Opens the weights%s, checks that they belong to this code, and prepares kernels for this CPU. */\n",
                   g->options->name, g->options->embed_weights ? " (embedded: path may be NULL)" : "");
     print_named(g, to, functions);

@@ -93,9 +93,21 @@ static void print_tensors(codegen *g, strbuf *to)
             const long long extent = codegen_extent(g, port->value->type.dim[j]);
             strbuf_printf(to, "%s%lld", j ? ", " : "", extent == -1 ? 0 : extent);
         }
-        strbuf_add(to, port->value->type.rank ? " } },\n" : "0 } },\n");
+        strbuf_add(to, port->value->type.rank ? " }" : "0 }");
+        if (g->plan->length_symbol >= 0) strbuf_printf(to, ", %d", codegen_length_axis(g, &port->value->type));
+        strbuf_add(to, " },\n");
     }
     strbuf_printf(to, "    };\n    return i >= 0 && i < %d ? &tensors[i] : NULL;\n}\n\n", count);
+}
+
+/* An input is there, or at this length has no elements. */
+static void print_complete(codegen *g, strbuf *to, const ir_type *t, const char *name)
+{
+    const int axis = codegen_length_axis(g, t);
+    long long more = 1;
+    if (axis) codegen_of_length(g, t->dim[axis - 1], &more);
+    if (more) strbuf_printf(to, " && in->%s", name);
+    else strbuf_printf(to, " && (in->%s || !in->%s)", name, codegen_length_name(g));
 }
 
 /* Pointers of image i of a batch. */
@@ -109,7 +121,10 @@ static void print_image_of(codegen *g, strbuf *to)
         const char **name = codegen_port_names(g->arena, port, count);
         if (!o) {
             strbuf_printf(to, "static int inputs_complete(const %s_inputs *in)\n{\n    return 1", n);
-            for (int i = 0; i < count; i++) strbuf_printf(to, " && in->%s", name[i]);
+            for (int i = 0; i < count; i++) print_complete(g, to, &port[i].value->type, name[i]);
+            if (g->plan->length_symbol >= 0)
+                strbuf_printf(to, " && in->%s >= 0 && in->%s <= %lld", codegen_length_name(g), codegen_length_name(g),
+                              (long long)g->plan->symbol[g->plan->length_symbol]);
             strbuf_add(to, count ? ";\n}\n\n" : " && in;\n}\n\n");
         }
         const char *kind = o ? "outputs" : "inputs";
@@ -122,6 +137,7 @@ static void print_image_of(codegen *g, strbuf *to)
             if (!plan_is_batched(g->plan, x->value)) strbuf_printf(to, "        .%s = all->%s,\n", name[i], name[i]);
             else strbuf_printf(to, "        .%s = all->%s ? all->%s + image * %lld : NULL,\n", name[i], name[i], name[i], (long long)x->elements);
         }
+        if (!o && g->plan->length_symbol >= 0) strbuf_printf(to, "        .%s = all->%s,\n", codegen_length_name(g), codegen_length_name(g));
         strbuf_add(to, "    };\n}\n\n");
     }
 }

@@ -297,13 +297,28 @@ static void print_loop(codegen *g, strbuf *to, const plan_item *t, int count, in
     strbuf_add(to, ");\n    }\n");
 }
 
+/* "32", or of a length "(in->P + 1) * 32": elements of an output. */
+static const char *elements_text(codegen *g, const plan_value *x)
+{
+    const ir_type *t = &x->value->type;
+    const int axis = codegen_length_axis(g, t);
+    long long more, rest = 1;
+    if (!axis) return arena_printf(g->arena, "%lld", (long long)x->elements);
+    codegen_of_length(g, t->dim[axis - 1], &more);
+    for (int i = 0; i < t->rank; i++)
+        if (i != axis - 1) rest *= (long long)x->shape[i];
+    const char *length = arena_printf(g->arena, "in->%s", codegen_length_name(g));
+    if (more) length = arena_printf(g->arena, "(%s + %lld)", length, more);
+    return arena_printf(g->arena, "(size_t)%s * %lld", length, rest);
+}
+
 /* Output i to where the caller wants it. */
 static void print_copy(codegen *g, strbuf *to, int i, const char *name, const char *from, const plan_value *x)
 {
     const char *type = codegen_c_type(x->value->type.elem);
     const long long size = x->elements;
     if (g->plan->together == 1 || !plan_is_batched(g->plan, x->value)) {
-        strbuf_printf(to, "        if (i == %d && out->%s) memcpy(out->%s, %s, %lld * sizeof(%s));\n", i, name, name, from, size, type);
+        strbuf_printf(to, "        if (i == %d && out->%s) memcpy(out->%s, %s, %s * sizeof(%s));\n", i, name, name, from, elements_text(g, x), type);
         return;
     }
     const bool own = plan_is_of_images(g->plan, &g->plan->main, x->base);

@@ -13,8 +13,9 @@ static void print_tensor_table(codegen *g, strbuf *to, const char *name, const i
     }
     strbuf_printf(to, "static const program_tensor %s[] = {\n", name);
     for (int i = 0; i < count; i++)
-        strbuf_printf(to, "    { \"%s\", \"%s\", %d, %s_shape_%d, %d },\n", codegen_escape(g->arena, port[i].name),
-                      codegen_numpy_type(port[i].value->type.elem), port[i].value->type.rank, name, i, (int)elem_size(port[i].value->type.elem));
+        strbuf_printf(to, "    { \"%s\", \"%s\", %d, %s_shape_%d, %d, %d },\n", codegen_escape(g->arena, port[i].name),
+                      codegen_numpy_type(port[i].value->type.elem), port[i].value->type.rank, name, i, (int)elem_size(port[i].value->type.elem),
+                      codegen_length_axis(g, &port[i].value->type));
     if (!count) strbuf_add(to, "    { 0 }   /* there are none */\n");
     strbuf_add(to, "};\n\n");
 }
@@ -72,16 +73,17 @@ static void print_adapter(codegen *g, strbuf *to)
                       "    return message(%s_start((%s_session **)session, model, &options));\n"
                       "}\n\n", n, n, n);
     strbuf_printf(to, "static void stop_session(void *session)\n{\n    %s_stop(session);\n}\n\n", n);
-    strbuf_printf(to, "static const char *run_session(void *session, int64_t batch, const void *const *input, void *const *output)\n{\n"
+    strbuf_printf(to, "static const char *run_session(void *session, int64_t batch, int64_t length, const void *const *input, void *const *output)\n{\n"
                       "    const %s_inputs in = {\n", n);
     const char **name = codegen_port_names(g->arena, graph->parameter, graph->parameters);
     for (int i = 0; i < graph->parameters; i++) strbuf_printf(to, "        .%s = input[%d],\n", name[i], i);
     if (!graph->parameters) strbuf_add(to, "        .none = 0\n");
+    if (g->plan->length_symbol >= 0) strbuf_printf(to, "        .%s = length,\n", codegen_length_name(g));
     strbuf_printf(to, "    };\n    const %s_outputs out = {\n", n);
     name = codegen_port_names(g->arena, graph->result, graph->results);
     for (int i = 0; i < graph->results; i++) strbuf_printf(to, "        .%s = output[%d],\n", name[i], i);
     strbuf_printf(to, "    };\n    %sreturn message(%s_run(session, batch, &in, &out));\n}\n\n",
-                  graph->parameters ? "" : "(void)input;\n    ", n);
+                  arena_printf(g->arena, "%s%s", graph->parameters ? "" : "(void)input;\n    ", g->plan->length_symbol >= 0 ? "" : "(void)length;\n    "), n);
     strbuf_printf(to, "#ifdef %s_TRACE\n"
                       "static const char *trace_session(void *session, const char *folder)\n{\n"
                       "    return message(%s_trace(session, folder));\n"
@@ -125,6 +127,7 @@ void codegen_main(codegen *g, strbuf *to)
     else strbuf_printf(to, "    .weights = \"%s.weights\",\n", o->name);
     strbuf_printf(to, "    .inputs = %d, .outputs = %d, .input = inputs, .output = outputs,\n"
                       "    .batch = %lld,\n", graph->parameters, graph->results, codegen_fixed_batch(g));
+    if (g->plan->length_symbol >= 0) strbuf_printf(to, "    .capacity = %lld,\n", (long long)g->plan->symbol[g->plan->length_symbol]);
     if (o->preprocess.present) strbuf_add(to, "    .preprocess = &preprocess,\n");
     if (o->labels) strbuf_printf(to, "    .labels = %d, .label = labels,\n", o->labels);
     strbuf_printf(to, "    .logits = %d,\n"

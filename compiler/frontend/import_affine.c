@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../base/checked.h"
+#include "import_length.h"
 
 enum { COORDINATES_MAX = 4 };
 
@@ -26,7 +27,41 @@ static bool put(importer *im, import_node *n, int k, const ir_type *type, const 
     return true;
 }
 
+bool import_affine_steps(const import_value *v, int64_t *offset, const int64_t **step)
+{
+    if (!v->affine || v->affine->forms != 1) return false;
+    *offset = v->affine->form[0].offset;
+    *step = v->affine->form[0].step;
+    return true;
+}
+
+/* Is it a form, and no tensor but one that was made of it? */
+static bool is_lazy(const importer *im, const import_value *v)
+{
+    for (int a = 0; v->affine && v->tensor && a < v->type.rank; a++)
+        if (dim_is_length(im->symbols, v->type.dim[a], NULL)) return true;
+    return v->affine && !v->tensor;
+}
+
+/* Is what has no form better a tensor, since all that it is made of can be one? */
+static bool is_tensor(importer *im, const import_node *n, const import_affine *out)
+{
+    for (int i = 0; i < n->inputs; i++)
+        if (!import_length_fits(im, n->in[i])) return false;
+    return out->forms == 0;
+}
+
 /* ---- where they come from ---- */
+
+/* Few numbers from a start that follows a length. */
+static bool short_range(importer *im, import_node *n, dim start, int64_t step, int64_t count)
+{
+    dim *content = arena_array(im->arena, (size_t)(count > 0 ? count : 0) + 1, sizeof *content);
+    if (count < 0 || count > CONTENTS_MAX) return false;
+    for (int64_t i = 0; i < count; i++)
+        if (!dim_add(start, dim_of(i * step), &content[i])) return false;
+    return import_put_contents(im, n, 0, &(ir_type){ .elem = ELEM_I64, .rank = 1, .dim = { dim_of(count) } }, content);
+}
 
 bool import_affine_range(importer *im, import_node *n)
 {
@@ -35,8 +70,10 @@ bool import_affine_range(importer *im, import_node *n)
     dim length, rest;
     for (int i = 0; i < 3; i++)
         if (import_type(n, i)->elem != ELEM_I64 || !(bound[i] = import_contents(im, n->in[i], &count)) || count != 1) return false;
-    if (!dim_is_constant(bound[0][0], &start) || !dim_is_constant(bound[2][0], &step) || !step) return false;
+    if (!dim_is_constant(bound[2][0], &step) || !step) return false;
     if (!dim_sub(bound[1][0], bound[0][0], &rest) || !dim_div_exact(rest, dim_of(step), &length)) return false;
+    if (dim_is_constant(length, &count) && step > -CONTENTS_MAX && step < CONTENTS_MAX) return short_range(im, n, bound[0][0], step, count);
+    if (!dim_is_constant(bound[0][0], &start)) return false;
     if (dim_compare(im->symbols, length, dim_of(-1)) != 1) return false;
     const ir_type type = { .elem = ELEM_I64, .rank = 1, .dim = { length } };
     return put(im, n, 0, &type, &(import_affine){ .forms = 1, .form = { { start, { step } } } });
@@ -129,21 +166,22 @@ bool import_affine_map(importer *im, import_node *n, expr_op op)
     import_affine x, y, out = { 0 };
     ir_type type;
     bool lazy = false;
-    for (int i = 0; i < n->inputs; i++) lazy |= n->in[i]->affine && !n->in[i]->tensor;
+    for (int i = 0; i < n->inputs; i++) lazy |= is_lazy(im, n->in[i]);
     if (!lazy || !broadcast_type(n, op, &type)) return false;
     if (n->inputs == 2 && type.elem == ELEM_I64 && read(im, n->in[0], &x) && read(im, n->in[1], &y) && x.forms == 1 && y.forms == 1) {
         const affine_form left = aligned(&x.form[0], import_type(n, 0), &type), right = aligned(&y.form[0], import_type(n, 1), &type);
         out.forms = combine(op, left, right, &out.form[0]);
     }
-    return put(im, n, 0, &type, &out);
+    return !is_tensor(im, n, &out) && put(im, n, 0, &type, &out);
 }
 
 bool import_affine_cast(importer *im, import_node *n, elem to)
 {
     ir_type type = *import_type(n, 0);
-    if (!n->in[0]->affine || n->in[0]->tensor) return false;
+    if (!is_lazy(im, n->in[0])) return false;
     type.elem = to;
-    return put(im, n, 0, &type, to == ELEM_I64 ? n->in[0]->affine : &(import_affine){ 0 });
+    const import_affine none = { 0 }, *kept = to == ELEM_I64 ? n->in[0]->affine : &none;
+    return !is_tensor(im, n, kept) && put(im, n, 0, &type, kept);
 }
 
 /* ---- moved ---- */
@@ -205,6 +243,7 @@ bool import_affine_move(importer *im, import_node *n, int k, int i, const move *
     if (!n->in[i]->affine && ir_dims_constant(to, NULL, NULL)) return false;
     if (!read(im, n->in[i], &x)) return false;
     out.forms = x.forms == 1 && moved(&x.form[0], m, to, &out.form[0]);
+    if (out.forms == 0 && import_length_fits(im, n->in[i])) return false;
     return put(im, n, k, to, &out);
 }
 
@@ -214,7 +253,7 @@ bool import_affine_concat(importer *im, import_node *n, int axis)
     import_affine x, out = { .forms = n->inputs };
     ir_type type = *import_type(n, 0);
     bool lazy = false;
-    for (int i = 0; i < n->inputs; i++) lazy |= n->in[i]->affine && !n->in[i]->tensor;
+    for (int i = 0; i < n->inputs; i++) lazy |= is_lazy(im, n->in[i]);
     if (!lazy || axis != type.rank - 1 || n->inputs > COORDINATES_MAX || type.elem != ELEM_I64) return false;
     for (int i = 0; i < n->inputs; i++) {
         const ir_type *t = import_type(n, i);

@@ -12,6 +12,9 @@ bool import_affine_concat(importer *im, import_node *n, int axis);
 /* Output k's, from input i's; its tensor, if it has one, is put beside it. */
 bool import_affine_move(importer *im, import_node *n, int k, int i, const move *m, const ir_type *to);
 
+/* v's number at place p is *offset + sum of step[a] * p[a]; false: it is no such form. */
+bool import_affine_steps(const import_value *v, int64_t *offset, const int64_t **step);
+
 /* Gather and GatherND where input 1 is affine; false: reported. */
 bool import_affine_gather(importer *im, import_node *n, int axis);
 bool import_affine_gather_nd(importer *im, import_node *n);

@@ -42,6 +42,12 @@ static dim new_symbol(importer *im, const char *param)
     return dim_symbol_of(dim_declare(im->arena, im->symbols, symbol_name(im, param), 1, SYMBOL_MAX));
 }
 
+/* A name of --shape, "--shape N", apart from those of the file. */
+static const char *word_key(importer *im, const char *word)
+{
+    return arena_printf(im->arena, "--shape %s", word);
+}
+
 static const dim *find_binding(const inputs *in, const char *param)
 {
     for (int i = 0; i < in->bindings; i++)
@@ -69,6 +75,18 @@ static bool fixed(const Onnx__TensorShapeProto__Dimension *d)
     return d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && d->dim_value >= 0;
 }
 
+/* "past_length + 1" in the file, where past_length is bound. */
+static bool sum_of_file(const inputs *in, const char *param, dim *out)
+{
+    const char *plus = strchr(param, '+');
+    size_t length = plus ? (size_t)(plus - param) : 0;
+    char *end;
+    while (length && param[length - 1] == ' ') length--;
+    const dim *known = length ? find_binding(in, arena_strndup(in->im->arena, param, length)) : NULL;
+    const long long more = known ? strtoll(plus + 1, &end, 10) : 0;
+    return known && !*end && more > 0 && more <= INT32_MAX && dim_add(*known, dim_of(more), out);
+}
+
 /* The file's own word on a dimension that --shape leaves alone. False: it has none; nothing is reported. */
 static bool file_dim(inputs *in, int axis, const Onnx__TensorShapeProto__Dimension *d, dim *out)
 {
@@ -76,6 +94,7 @@ static bool file_dim(inputs *in, int axis, const Onnx__TensorShapeProto__Dimensi
     const dim *known = param ? find_binding(in, param) : NULL;
     if (fixed(d)) *out = dim_of(d->dim_value);
     else if (known) *out = *known;
+    else if (param && sum_of_file(in, param, out)) return true;
     else if (axis == 0) {
         *out = new_symbol(in->im, param ? param : "N");
         if (param) bind(in, param, *out);
@@ -101,6 +120,68 @@ static bool fail_open(inputs *in, const Onnx__ValueInfoProto *v)
         arena_printf(in->im->arena, "no fixed size for axis %s; give them all as numbers in --shape '%.200s=%s'", open.text, v->name, example.text));
 }
 
+/* What follows the name in "name=1,2,P<=48": behind the last = that belongs to no <=; NULL: there is no name. */
+static const char *behind_name(const char *text)
+{
+    for (const char *at = text + strlen(text); at-- > text;)
+        if (*at == '=' && (at == text || at[-1] != '<')) return at + 1;
+    return NULL;
+}
+
+/* The word that `text` starts with; its length. */
+static size_t word_length(const char *text)
+{
+    size_t n = 0;
+    while ((text[n] >= 'a' && text[n] <= 'z') || (text[n] >= 'A' && text[n] <= 'Z') || text[n] == '_' || (n && text[n] >= '0' && text[n] <= '9')) n++;
+    return n;
+}
+
+/* The lengths that --shape declares, as in "P<=48": before all inputs, since any may use them. Wrong ones are left to given_dim. */
+static void declare_lengths(inputs *in)
+{
+    importer *im = in->im;
+    for (int i = 0; i < im->options->shapes; i++) {
+        const char *list = behind_name(im->options->shape[i]);
+        for (const char *at = list ? list : im->options->shape[i]; *at; at += strcspn(at, ","), at += *at == ',') {
+            const size_t length = word_length(at);
+            char *end;
+            if (!length || strncmp(at + length, "<=", 2)) continue;
+            const long long capacity = strtoll(at + length + 2, &end, 10);
+            const char *word = arena_strndup(im->arena, at, length), *key = word_key(im, word);
+            if ((*end && *end != ',') || capacity < 1 || capacity > SYMBOL_MAX || find_binding(in, key)) continue;
+            bind(in, key, dim_symbol_of(dim_declare_length(im->arena, im->symbols, symbol_name(im, word), capacity)));
+        }
+    }
+}
+
+/* A word of --shape: N, P<=48, or behind that P and P+1. */
+static bool given_symbol(inputs *in, const Onnx__ValueInfoProto *v, int axis, const char *text, dim *out)
+{
+    arena *a = in->im->arena;
+    const size_t length = word_length(text);
+    const char *word = arena_strndup(a, text, length), *rest = text + length;
+    const dim *known = find_binding(in, word_key(in->im, word));
+    char *end;
+    int symbol;
+    if (!length) return fail(in, STATUS_BIND, v, arena_printf(a, "'%.60s' is neither a number nor a word", text));
+    const bool is_length = known && dim_is_length(in->im->symbols, *known, &symbol);
+    const bool capacity = !strncmp(rest, "<=", 2), sum = *rest == '+';
+    const long long number = capacity || sum ? strtoll(rest + (capacity ? 2 : 1), &end, 10) : 0;
+    if (*rest && (!(capacity || sum) || *end || number < 1 || number > SYMBOL_MAX)) {
+        return fail(in, STATUS_BIND, v, arena_printf(a, "axis %d cannot be '%.60s'; a length up to a capacity is P<=48, and then P or P+1", axis, text));
+    }
+    if (capacity && (!is_length || in->im->symbols->symbol[symbol].max != number)) {
+        return fail(in, STATUS_BIND, v, arena_printf(a, "axis %d: '%.60s' is given two capacities", axis, word));
+    }
+    if (sum && !is_length) {
+        return fail(in, STATUS_BIND, v, arena_printf(a, "axis %d: '%.60s' has no capacity; one is given as %.60s<=48", axis, word, word));
+    }
+    if (known) return dim_add(*known, dim_of(sum ? number : 0), out);
+    *out = new_symbol(in->im, word);
+    bind(in, word_key(in->im, word), *out);
+    return true;
+}
+
 /* One word or number of --shape. */
 static bool given_dim(inputs *in, const Onnx__ValueInfoProto *v, int axis, const Onnx__TensorShapeProto__Dimension *d, const char *text, dim *out)
 {
@@ -110,18 +191,11 @@ static bool given_dim(inputs *in, const Onnx__ValueInfoProto *v, int axis, const
     const char *param = param_of(d);
     const bool is_number = end != text && !*end;
     if (is_number && (number < (fixed(d) ? 0 : 1) || number > INT32_MAX)) return fail(in, STATUS_BIND, v, arena_printf(a, "axis %d cannot be %.30s", axis, text));
-    if (!is_number && !((*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') || *text == '_')) {
-        return fail(in, STATUS_BIND, v, arena_printf(a, "'%.60s' is neither a number nor a word", text));
-    }
     if (fixed(d) && (!is_number || number != d->dim_value)) {
         return fail(in, STATUS_BIND, v, arena_printf(a, "axis %d is %" PRId64 " in the model, not %.60s", axis, d->dim_value, text));
     }
     if (is_number) *out = dim_of(number);
-    else {
-        const dim *known = find_binding(in, arena_printf(a, "--shape %s", text));   /* the same word is the same symbol */
-        *out = known ? *known : new_symbol(in->im, text);
-        if (!known) bind(in, arena_printf(a, "--shape %s", text), *out);
-    }
+    else if (!given_symbol(in, v, axis, text, out)) return false;
     const dim *before = param ? find_binding(in, param) : NULL;
     if (before && !dim_equal(*before, *out)) {
         return fail(in, STATUS_BIND, v, arena_printf(a, "axis %d, '%.100s' in the model, is bound twice", axis, param));
@@ -138,13 +212,12 @@ static const char *given_for(inputs *in, const Onnx__ValueInfoProto *v, int inpu
     const frontend_options *o = in->im->options;
     const char *found = NULL;
     for (int i = 0; i < o->shapes; i++) {
-        const char *equals = strrchr(o->shape[i], '=');
-        const bool mine = equals ? strlen(v->name) == (size_t)(equals - o->shape[i]) && !strncmp(o->shape[i], v->name, strlen(v->name))
-            : inputs_count == 1;
+        const char *list = behind_name(o->shape[i]);
+        const bool mine = list ? strlen(v->name) == (size_t)(list - 1 - o->shape[i]) && !strncmp(o->shape[i], v->name, strlen(v->name)) : inputs_count == 1;
         if (!mine) continue;
         used[i] = true;
         if (found) fail(in, STATUS_BIND, v, "its shape is given twice");
-        found = equals ? equals + 1 : o->shape[i];
+        found = list ? list : o->shape[i];
     }
     return found;
 }
@@ -257,6 +330,7 @@ void import_inputs(importer *im)
     bool *used = arena_array(im->arena, (size_t)im->options->shapes + 1, sizeof *used);
     int count = 0;
     for (size_t i = 0; i < g->n_input; i++) count += is_input(im, g->input[i]);
+    declare_lengths(&in);
     for (size_t i = 0; i < g->n_input; i++) {          /* --shape first: it binds names that other inputs may use */
         const Onnx__ValueInfoProto *v = g->input[i];
         if (!is_input(im, v)) continue;
@@ -277,7 +351,7 @@ void import_inputs(importer *im)
     check_bindings(im);
     for (int i = 0; i < im->options->shapes; i++)
         if (!used[i]) {
-            diag_error(im->diag, STATUS_BIND, NULL, "--shape %.200s: %s", im->options->shape[i], strchr(im->options->shape[i], '=')
+            diag_error(im->diag, STATUS_BIND, NULL, "--shape %.200s: %s", im->options->shape[i], behind_name(im->options->shape[i])
                 ? "no input of this name" : "which input it means must be said, as in name=N,3,224,224");
         }
 }

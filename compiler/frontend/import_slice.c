@@ -8,17 +8,20 @@
 
 typedef struct cut { dim start, end; int64_t step; } cut;
 
+/* a <= b for every value of the symbols. */
+static bool at_most(const dim_symbols *s, dim a, dim b)
+{
+    dim more;
+    return dim_add(b, dim_of(1), &more) && dim_compare(s, a, more) == -1;
+}
+
 /* Into lowest..highest; false: undecided. */
 static bool clamp(const dim_symbols *s, dim lowest, dim highest, dim *x)
 {
-    const int low = dim_compare(s, *x, lowest);
-    if (low == -1) {
-        *x = lowest;
-        return true;
-    }
-    const int high = dim_compare(s, *x, highest);
-    if (low == DIM_UNDECIDED || high == DIM_UNDECIDED) return false;
-    if (high == 1) *x = highest;
+    if (at_most(s, *x, lowest)) *x = lowest;
+    else if (!at_most(s, lowest, *x)) return false;
+    else if (at_most(s, highest, *x)) *x = highest;
+    else if (!at_most(s, *x, highest)) return false;
     return true;
 }
 
@@ -47,7 +50,7 @@ static bool measure(const dim_symbols *s, dim size, cut c, int64_t *first, dim *
     int64_t n;
     if (!dim_is_constant(length, &n)) {
         *count = length;
-        return c.step == 1 && *first == 0;
+        return c.step == 1 && (*first == 0 || dim_is_length(s, length, NULL));
     }
     if (c.step < 0) n = -n;
     const int64_t stride = c.step < 0 ? -c.step : c.step;
@@ -101,10 +104,12 @@ bool import_slice(importer *im, import_node *n)
     if (!read_cuts(im, n, cuts)) return false;
     for (int a = 0; a < x->rank; a++) {
         int64_t first;
-        dim count;
+        dim count = dim_of(0);
         m.digit[a] = (move_digit){ x->dim[a], a, 1 };
         if (!cuts[a].step) continue;
-        if (!measure(im->symbols, x->dim[a], cuts[a], &first, &count) || !move_slice(x, a, first, cuts[a].step, count, &one, &part)) {
+        const bool measured = measure(im->symbols, x->dim[a], cuts[a], &first, &count);
+        const bool follows = dim_is_length(im->symbols, count, NULL) || dim_is_length(im->symbols, x->dim[a], NULL);   /* its bounds are the move's check */
+        if (!measured || (!follows && !move_slice(x, a, first, cuts[a].step, count, &one, &part))) {
             return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "the part taken of axis %d", a);
         }
         m.digit[a] = (move_digit){ count, a, cuts[a].step };

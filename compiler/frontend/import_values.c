@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "../ir/eval.h"
-#include "import.h"
+#include "import_length.h"
 
 bool import_has(const import_node *n, int i)
 {
@@ -70,17 +70,21 @@ static const char *symbol_source(importer *im, dim d)
 
 ir_value *import_tensor_of(importer *im, import_value *v, const diag_place *place)
 {
+    dim symbolic = dim_of(0);
     if (v->tensor) return v->tensor;
+    if (v->content) v->tensor = constant_of(im, v, &symbolic);
+    if (!v->tensor) v->tensor = import_length_tensor(im, v);
+    if (v->tensor) {
+        v->tensor->name = v->name;
+        return v->tensor;
+    }
     if (!v->content) {
         diag_error(im->diag, STATUS_SHAPE_UNKNOWN, place, "it counts along a dimension that only a run knows, and is needed as a tensor; --shape fixes it");
         return NULL;
     }
-    dim symbolic = dim_of(0);
-    v->tensor = constant_of(im, v, &symbolic);
-    if (v->tensor) v->tensor->name = v->name;
-    else diag_error(im->diag, STATUS_SHAPE_UNKNOWN, place, "its element %s is needed as a number: %s", dim_text(im->arena, im->symbols, symbolic),
+    diag_error(im->diag, STATUS_SHAPE_UNKNOWN, place, "its element %s is needed as a number: %s", dim_text(im->arena, im->symbols, symbolic),
         symbol_source(im, symbolic));
-    return v->tensor;
+    return NULL;
 }
 
 ir_value *import_tensor(importer *im, import_node *n, int i)

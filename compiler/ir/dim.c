@@ -22,8 +22,23 @@ int dim_declare(arena *a, dim_symbols *s, const char *name, int64_t min, int64_t
     int known = dim_find(s, name);
     if (known >= 0) return known;
     s->symbol = arena_grow(a, s->symbol, (size_t)s->count, sizeof *s->symbol);
-    s->symbol[s->count] = (struct dim_symbol){arena_strdup(a, name), min, max};
+    s->symbol[s->count] = (struct dim_symbol){arena_strdup(a, name), min, max, false};
     return s->count++;
+}
+
+int dim_declare_length(arena *a, dim_symbols *s, const char *name, int64_t capacity)
+{
+    const int i = dim_declare(a, s, name, 0, capacity);
+    s->symbol[i].length = true;
+    return i;
+}
+
+bool dim_is_length(const dim_symbols *s, dim d, int *symbol)
+{
+    const int found = d.term[0].symbol;
+    if (!s || d.term[0].coefficient == 0 || d.term[1].coefficient != 0 || found >= s->count || !s->symbol[found].length) return false;
+    if (symbol) *symbol = found;
+    return true;
 }
 
 dim dim_of(int64_t constant)

@@ -1,4 +1,4 @@
-/* Dimensions: affine forms over run-time symbols (the batch N, later a cache's length). Only dim.c looks inside one. */
+/* Dimensions: affine forms over run-time symbols (the batch N, a cache's length P). Only dim.c looks inside one. */
 #ifndef VITCC_IR_DIM_H
 #define VITCC_IR_DIM_H
 
@@ -11,13 +11,15 @@ typedef struct dim {
     struct { int32_t symbol; int64_t coefficient; } term[DIM_TERMS];   /* coefficient 0: unused; used ones first, by rising symbol */
 } dim;
 
-/* The run-time symbols of a graph, each a whole number from min to max. */
+/* The run-time symbols of a graph, each a whole number from min to max. A length is planned at its maximum, the capacity; the batch one image at a time. */
 typedef struct dim_symbols {
     int count;
-    struct dim_symbol { const char *name; int64_t min, max; } *symbol;
+    struct dim_symbol { const char *name; int64_t min, max; bool length; } *symbol;
 } dim_symbols;
 
 int dim_declare(arena *a, dim_symbols *s, const char *name, int64_t min, int64_t max);   /* its index; one declared before keeps its bounds */
+int dim_declare_length(arena *a, dim_symbols *s, const char *name, int64_t capacity);
+bool dim_is_length(const dim_symbols *s, dim d, int *symbol);   /* the one symbol of d is a length; symbol may be NULL */
 int dim_find(const dim_symbols *s, const char *name);                                      /* -1: none */
 
 dim dim_of(int64_t constant);

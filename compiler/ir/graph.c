@@ -62,13 +62,22 @@ void ir_unlink(ir_node *n)
     n->previous = n->next = NULL;
 }
 
+/* Has an output a size that only a run knows? */
+static bool follows_length(const ir_node *n)
+{
+    for (int i = 0; i < n->outputs; i++)
+        for (int a = 0; a < n->output[i]->type.rank; a++)
+            if (dim_is_length(n->graph->symbols, n->output[i]->type.dim[a], NULL)) return true;
+    return false;
+}
+
 bool ir_constant_now(const ir_node *n)
 {
     if (n->op == IR_CONST) return true;
     if (n->op == IR_CALL || n->inputs == 0) return false;
     for (int i = 0; i < n->inputs; i++)
         if (n->input[i] && !(n->input[i]->def && n->input[i]->def->constant)) return false;
-    return true;
+    return !follows_length(n);
 }
 
 void ir_constant_changed(ir_node *n)

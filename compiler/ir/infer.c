@@ -243,6 +243,34 @@ static bool infer_pick(ir_node *n, diag *d, ir_type *out)
     return true;
 }
 
+static bool infer_length(ir_node *n, diag *d, ir_type *out)
+{
+    const dim_symbols *s = n->graph->symbols;
+    const int64_t symbol = ir_int(n, KEY_SYMBOL, -1);
+    if (symbol < 0 || symbol >= s->count || !s->symbol[symbol].length) return infer_fail(n, d, -1, STATUS_SHAPE, "there is no such length");
+    *out = (ir_type){.elem = ELEM_I64};
+    return true;
+}
+
+/* Between a size that is the length and more, and the same at its capacity. */
+static bool infer_capacity(ir_node *n, diag *d, ir_type *out)
+{
+    const ir_type *length = infer_type(n, 1);
+    ir_type scalar;
+    int axis = 0;
+    if (!infer_length(n, d, &scalar)) return false;
+    if (length->elem != ELEM_I64 || length->rank) return infer_fail(n, d, 1, STATUS_TYPE, "the length is an i64 scalar");
+    *out = *infer_type(n, 0);
+    if (!infer_axis(n, d, out->rank, &axis)) return false;
+    const int symbol = (int)ir_int(n, KEY_SYMBOL, 0);
+    const dim capacity = dim_of(n->graph->symbols->symbol[symbol].max);
+    dim rest;
+    if (n->op == IR_EXTEND) return dim_substitute(out->dim[axis], symbol, capacity, &out->dim[axis]) || infer_fail(n, d, 0, STATUS_SHAPE, "it overflows");
+    if (!dim_sub(out->dim[axis], capacity, &rest) || dim_compare(NULL, rest, dim_of(-1)) != 1)
+        return infer_fail(n, d, 0, STATUS_SHAPE, "it is no capacity");
+    return dim_add(rest, dim_symbol_of(symbol), &out->dim[axis]);
+}
+
 static bool infer_call(ir_node *n, diag *d, ir_type *out)
 {
     const ir_graph *f = ir_find(n, KEY_FUNCTION)->graph;
@@ -302,6 +330,7 @@ static infer_operator *const operator_of[IR_OP_COUNT] = {
     [IR_ATTENTION] = infer_attention, [IR_NORM] = infer_norm, [IR_SOFTMAX] = infer_softmax, [IR_REDUCE] = infer_reduce, [IR_MOVE] = infer_move,
     [IR_PAD] = infer_pad, [IR_CONCAT] = infer_concat, [IR_GATHER] = infer_gather, [IR_RESAMPLE] = infer_resample, [IR_TOPK] = infer_topk, [IR_PICK] = infer_pick,
     [IR_CONV] = infer_conv, [IR_CONV_LAST] = infer_conv_last, [IR_CALL] = infer_call,
+    [IR_LENGTH] = infer_length, [IR_EXTEND] = infer_capacity, [IR_SHRINK] = infer_capacity,
 };
 
 bool ir_infer(ir_node *n, diag *d)

@@ -284,7 +284,7 @@ static ir_graph *parse_graph(parser *p, int first_free)
     return parse_fail(p, "the text ends before the graph's return") ? p->graph : NULL;
 }
 
-/* symbols N 1..16, M 1..4 */
+/* symbols N 1..16, P 0..48 length */
 static bool parse_symbols(parser *p)
 {
     do {
@@ -298,7 +298,8 @@ static bool parse_symbols(parser *p)
         if (!text_int64(&p->at, &min) || !text_accept(&p->at, "..") || !text_int64(&p->at, &max) || min > max)
             return parse_fail(p, "a symbol's bounds are expected, as 1..16");
         if (dim_find(p->symbols, name) >= 0) return parse_fail(p, "symbol %s is declared twice", name);
-        dim_declare(p->arena, p->symbols, name, min, max);
+        const int symbol = dim_declare(p->arena, p->symbols, name, min, max);
+        p->symbols->symbol[symbol].length = text_accept(&p->at, "length");
     } while (text_accept(&p->at, ","));
     return end_line(p);
 }

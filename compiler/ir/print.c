@@ -140,6 +140,7 @@ static void put_symbols(strbuf *b, const dim_symbols *s)
         if (text_is_word(s->symbol[i].name)) strbuf_add(b, s->symbol[i].name);
         else text_quote(b, '"', s->symbol[i].name);
         strbuf_printf(b, " %" PRId64 "..%" PRId64, s->symbol[i].min, s->symbol[i].max);
+        if (s->symbol[i].length) strbuf_add(b, " length");
         if (i + 1 == s->count) strbuf_add(b, "\n");
     }
 }

@@ -259,7 +259,7 @@ bool plan_check_batch(plan *p, diag *d)
     for (int i = 0; i < g->parameters; i++)
         for (int j = 0; j < g->parameter[i].value->type.rank; j++)
             for (int s = 0; s < g->symbols->count; s++) {
-                if (!dim_mentions(g->parameter[i].value->type.dim[j], s)) continue;
+                if (!dim_mentions(g->parameter[i].value->type.dim[j], s) || g->symbols->symbol[s].length) continue;
                 if (p->batch_symbol < 0) p->batch_symbol = s;
                 if (p->batch_symbol != s || j != 0 || plan_dim(p, g->parameter[i].value->type.dim[j]) != 1) {
                     diag_place place = { .node = NULL, .input = -1 };

@@ -59,7 +59,12 @@ plan *plan_make(arena *a, const ir_graph *g, const plan_options *o, diag *d)
     p->arena = a;
     p->graph = g;
     p->symbol = arena_array(a, (size_t)g->symbols->count + 1, sizeof *p->symbol);
-    for (int i = 0; i < g->symbols->count; i++) p->symbol[i] = 1;
+    p->length_symbol = -1;
+    for (int i = 0; i < g->symbols->count; i++) {
+        const struct dim_symbol *s = &g->symbols->symbol[i];
+        p->symbol[i] = s->length ? s->max : 1;
+        if (s->length) p->length_symbol = i;
+    }
     if (!plan_check_batch(p, d) || !plan_check_graph(p, d)) return NULL;
     p->functions = g->functions;
     p->function = arena_array(a, (size_t)g->functions + 1, sizeof *p->function);

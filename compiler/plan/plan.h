@@ -31,7 +31,7 @@ typedef struct plan_time { int item, step; } plan_time;
 typedef struct plan_value {
     const ir_value *value;
     int64_t elements;
-    int64_t shape[IR_RANK_MAX];      /* with N = 1 */
+    int64_t shape[IR_RANK_MAX];      /* with N = 1, lengths at their capacity */
     struct plan_value *base;         /* a view: whose storage it shares; itself otherwise */
     int64_t offset;                  /* of a view, in elements from base's first */
     int64_t row_elements, row_stride;  /* elements lie in runs of row_elements, row_stride apart; equal: contiguous */
@@ -126,8 +126,9 @@ typedef struct plan_buffer {         /* of the frame, for the report */
 typedef struct plan {
     arena *arena;
     const ir_graph *graph;
-    int64_t *symbol;                 /* every run-time symbol's value while planning: 1 */
+    int64_t *symbol;                 /* every run-time symbol's value while planning: 1, of a length its capacity */
     int batch_symbol;                /* -1: a static model */
+    int length_symbol;               /* -1: none */
     int together;                    /* images that a worker runs at a time, at most */
     plan_scope main;
     int functions;

@@ -171,6 +171,10 @@ void plan_describe_step(plan_step *s, const plan_options *o)
             s->scattered = !windows;
         }
         break;
+    case IR_EXTEND: case IR_SHRINK:   /* rows of the caller's memory are as long as the run says */
+        s->rows = leading(out, (int)ir_int(n, KEY_AXIS, 0));
+        s->scattered = true;
+        break;
     case IR_CONCAT:
         s->rows = 1;
         s->once = true;

@@ -43,9 +43,9 @@ static const char *model_start(void **session, void *model, int threads, int64_t
     return threads > 7 ? "too many threads for this model" : NULL;
 }
 
-static const char *model_run(void *session, int64_t batch, const void *const *input, void *const *output)
+static const char *model_run(void *session, int64_t batch, int64_t length, const void *const *input, void *const *output)
 {
-    (void)session;
+    (void)session, (void)length;
     if (batch > session_batch) return "the batch is too large";
     const float *x = input[0];
     for (int64_t n = 0; n < batch; n++) {
@@ -60,8 +60,8 @@ static const char *model_run(void *session, int64_t batch, const void *const *in
 }
 
 static const int64_t picture_shape[] = {-1, 3, 2, 2}, score_shape[] = {-1, 3}, count_shape[] = {-1};
-static const program_tensor model_input[] = {{"pixel/values", "<f4", 4, picture_shape, 4}};
-static const program_tensor model_output[] = {{"a/b", "<f4", 2, score_shape, 4}, {"a_b", "<i8", 1, count_shape, 8}};
+static const program_tensor model_input[] = {{"pixel/values", "<f4", 4, picture_shape, 4, 0}};
+static const program_tensor model_output[] = {{"a/b", "<f4", 2, score_shape, 4, 0}, {"a_b", "<i8", 1, count_shape, 8, 0}};
 static const program_preprocess preprocess = {.do_resize = 1, .height = 2, .width = 2, .resample = 2, .do_rescale = 1, .rescale = 1 / 255.0, .channels = 3};
 static const char *const labels[] = {"red", "green"};
 static const program_model fake = {
