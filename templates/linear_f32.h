@@ -10,6 +10,7 @@
 
 #include "epilogue_f32.h"
 #include "gemm_f32.h"
+#include "indirect_f32.h"
 
 /* How many tiles of at most `tile` rows; tile i has rows / tiles of them, one more if i < rows % tiles. */
 TEMPLATE int tile_count(int rows, int tile)
@@ -59,6 +60,26 @@ TEMPLATE void linear_f32(gemm_code *const *code, const float *x, int ldx, const 
                          int k, int part, int bn, int tile, int low, epilogue_f32 *epilogue, const void *operands)
 {
     linear_columns_f32(code, x, ldx, w, y, ldy, rows, first_row, 0, (n + bn - 1) / bn, n, k, part, bn, tile, low, epilogue, operands);
+}
+
+/* The same without kernels made for the shape, at most `tile` rows: what the weights cost comes from memory, and the next are fetched in time. */
+TEMPLATE void linear_rows_f32(const float *x, int ldx, const float *w, float *y, int ldy, int rows, int n, int k, int part, int bn, int tile,
+                              epilogue_f32 *epilogue, const void *operands)
+{
+    const int parts = (k + part - 1) / part;
+    const float *at[tile];
+    float sums[tile * bn];
+    for (int i = 0; i < rows; i++) at[i] = x + (ptrdiff_t)i * ldx;
+    for (int c = 0; c < n; c += bn) {
+        const int width = n - c < bn ? n - c : bn;
+        const tile_f32 done = { sums, width, 1, 0, 0 };
+        for (int p = 0; p < parts; p++) {
+            const int first = (int)((int64_t)k * p / parts), count = (int)((int64_t)k * (p + 1) / parts) - first;
+            const indirect_runs runs = { at, rows, 1, first, count };
+            indirect_f32(w + (ptrdiff_t)c * k + (ptrdiff_t)first * width, width, &runs, rows, sums, p > 0);
+        }
+        epilogue(&done, y + c, ldy, rows, width, 0, c, operands);
+    }
 }
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "level.h"
 
-enum { MOVE_SHAPE_DIGITS = 16, MOVE_SHAPE_RANK = 8 };
+enum { MOVE_SHAPE_DIGITS = 16, MOVE_SHAPE_RANK = 8, MOVE_LINE = 64 /* bytes */ };
 
 typedef struct move_shape {
     int digits, rank;
@@ -75,6 +75,39 @@ TEMPLATE void move_last_digit(const move_shape *m, const size_t *digit, const un
     }
 }
 
+/* The digit whose neighbours lie side by side in the source while those of the last digit do not, -1: none; *below: elements of the output below it. */
+TEMPLATE int move_turning_digit(const move_shape *m, size_t *below)
+{
+    const int last = m->digits - 1, inner = m->axis[last];
+    *below = 1;
+    if (inner < 0 || m->wrap[inner] || m->step[last] * m->stride[inner] == 1) return -1;
+    for (int d = last; d >= 0; d--) {
+        const int a = m->axis[d];
+        if (d < last && a >= 0 && !m->wrap[a] && m->step[d] * m->stride[a] == 1) return d;
+        *below *= m->extent[d];
+    }
+    return -1;
+}
+
+/* `count` neighbours along digit `turning` from the given digits on, those below it zero, and all that is below: lines of the source are read once. */
+TEMPLATE void move_turned(const move_shape *m, size_t *digit, int turning, size_t below, size_t count, const unsigned char *source, unsigned char *target,
+                          size_t size)
+{
+    const int last = m->digits - 1;
+    const size_t extent = m->extent[last];
+    const ptrdiff_t bytes = m->step[last] * m->stride[m->axis[last]] * (ptrdiff_t)size;
+    for (size_t done = 0; done < below; done += extent) {
+        const unsigned char *from = source + move_index(m, digit, -1) * (ptrdiff_t)size;
+        unsigned char *const to = target + done * size;
+        for (size_t i = 0; i < extent; i++)
+            for (size_t j = 0; j < count; j++) memcpy(to + (j * below + i) * size, from + (ptrdiff_t)i * bytes + (ptrdiff_t)(j * size), size);
+        for (int d = last - 1; d > turning; d--) {
+            if (++digit[d] < m->extent[d]) break;
+            digit[d] = 0;
+        }
+    }
+}
+
 TEMPLATE void move_elements(const move_shape *m, size_t size, const void *source, void *target, size_t first, size_t last)
 {
     unsigned char *to = target;
@@ -89,7 +122,24 @@ TEMPLATE void move_elements(const move_shape *m, size_t size, const void *source
         rest /= m->extent[d];
     }
     const int inner = m->digits - 1;
+    size_t below;
+    const int turning = move_turning_digit(m, &below);
     for (size_t i = first; i < last;) {
+        size_t count = turning >= 0 && i % below == 0 ? (last - i) / below : 0;
+        if (count > 1) {
+            const size_t left = m->extent[turning] - digit[turning], line = MOVE_LINE / size;
+            count = count < left ? count : left;
+            count = count < line ? count : line;
+            move_turned(m, digit, turning, below, count, source, to, size);
+            to += count * below * size;
+            i += count * below;
+            digit[turning] += count - 1;
+            for (int d = turning; d >= 0; d--) {
+                if (++digit[d] < m->extent[d]) break;
+                digit[d] = 0;
+            }
+            continue;
+        }
         size_t run = m->extent[inner] - digit[inner];
         if (run > last - i) run = last - i;
         move_last_digit(m, digit, source, to, run, size);

@@ -1,4 +1,4 @@
-/* One element of an interpolation along an axis in double precision, by the definition, for tests. */
+/* One element of an interpolation or pool along an axis in double precision, by the definition, for tests. */
 #ifndef VITCC_TEMPLATES_RESAMPLE_F32_REFERENCE_H
 #define VITCC_TEMPLATES_RESAMPLE_F32_REFERENCE_H
 
@@ -8,9 +8,12 @@ static inline double resample_f32_reference(const float *x, const int64_t *index
                                             size_t element)
 {
     const size_t i = element % inner, o = element / inner % out, outer = element / inner / out;
-    double sum = 0;
-    for (size_t t = 0; t < (size_t)taps; t++)
-        sum += (double)weight[o * (size_t)taps + t] * (double)x[(outer * in + (size_t)index[o * (size_t)taps + t]) * inner + i];
+    double sum = weight ? 0 : -HUGE_VAL;
+    for (size_t t = 0; t < (size_t)taps; t++) {
+        const double next = (double)x[(outer * in + (size_t)index[o * (size_t)taps + t]) * inner + i];
+        if (weight) sum += (double)weight[o * (size_t)taps + t] * next;
+        else sum = isnan(sum) || sum > next ? sum : next;
+    }
     return sum;
 }
 

@@ -103,14 +103,17 @@ void codegen_resample(codegen *g, strbuf *to, const step_site *at)
     const plan_value *x = codegen_input_value(at, 0), *index = codegen_input_value(at, 1), *out = codegen_output_value(at);
     const int axis = (int)ir_int(at->step->node, KEY_AXIS, 0), rank = out->value->type.rank;
     const long long inner = codegen_product(out, axis + 1, rank), in = x->shape[axis], places = out->shape[axis], taps = index->shape[1];
-    const char *parameters = "const float *x, const int64_t *index, const float *weight, float *y, int64_t row, int64_t rows";
+    const bool weights = at->step->node->inputs > 2;
+    const char *parameters = arena_printf(a, "const float *x, const int64_t *index, %sfloat *y, int64_t row, int64_t rows", weights ? "const float *weight, " : "");
     const char *rest = axis == rank - 1 ? "" : arena_printf(a, "%lld, %lld, ", inner, (long long)out->shape[rank - 1]);
-    const char *body = arena_printf(a, "static void $(%s)\n{\n    %s(x, index, weight, y, %lld, %lld, %lld, %s(size_t)row, (size_t)rows);\n}\n", parameters,
-                                    axis == rank - 1 ? "resample_last_f32" : "resample_f32", taps, in, places, rest);
+    const char *body = arena_printf(a, "static void $(%s)\n{\n    %s(x, index, %s, y, %lld, %lld, %lld, %s(size_t)row, (size_t)rows);\n}\n", parameters,
+                                    axis == rank - 1 ? "resample_last_f32" : "resample_f32", weights ? "weight" : "NULL", taps, in, places, rest);
     const char *scale = at->step->rows == at->phase->rows ? "" : arena_printf(a, " * %lld", (long long)(at->step->rows / at->phase->rows));
-    const char *arguments = arena_printf(a, "%s, %s, %s, %s, row%s, rows%s", codegen_input(g, at, 0, false), codegen_input(g, at, 1, false),
-                                         codegen_input(g, at, 2, false), codegen_output(g, at, 0, true), scale, scale);
-    codegen_call(g, to, at, codegen_instance(g, arena_printf(a, "resample_%lld_to_%lld", in, places), parameters, body), arguments);
+    const char *source = codegen_input(g, at, 0, false), *index_text = codegen_input(g, at, 1, false);
+    const char *arguments = arena_printf(a, "%s, %s, %s%s, row%s, rows%s", source, index_text,
+                                         weights ? arena_printf(a, "%s, ", codegen_input(g, at, 2, false)) : "", codegen_output(g, at, 0, true), scale, scale);
+    const char *wish = arena_printf(a, "%s_%lld_to_%lld", weights ? "resample" : "max_pool", in, places);
+    codegen_call(g, to, at, codegen_instance(g, wish, parameters, body), arguments);
 }
 
 void codegen_topk(codegen *g, strbuf *to, const step_site *at)

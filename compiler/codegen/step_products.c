@@ -84,9 +84,9 @@ void codegen_linear(codegen *g, strbuf *to, const step_site *at)
     const expr *e = ir_expr(n, KEY_EPILOGUE);
     const bool bias = n->inputs > 2 && n->input[2];
     strbuf parameters = strbuf_in(a), operands = strbuf_in(a), arguments = strbuf_in(a), body = strbuf_in(a);
-    strbuf_printf(&parameters, "gemm_code *const *code, const float *x, const float *w, %s", bias ? "const float *bias, " : "");
+    strbuf_printf(&parameters, "%sconst float *x, const float *w, %s", t->indirect ? "" : "gemm_code *const *code, ", bias ? "const float *bias, " : "");
     const bool columns = at->step->columns;
-    strbuf_printf(&arguments, "m->code, %s, %s, ", codegen_input(g, at, 0, !columns),
+    strbuf_printf(&arguments, "%s%s, %s, ", t->indirect ? "" : "m->code, ", codegen_input(g, at, 0, !columns),
                   codegen_weight(g, at->scope, at->index, n->input[1], LAYOUT_PACKED, t->width, "w"));
     if (bias) {
         strbuf_printf(&arguments, "%s, ", codegen_weight(g, at->scope, at->index, n->input[2], LAYOUT_PLAIN, 0, "b"));
@@ -97,8 +97,11 @@ void codegen_linear(codegen *g, strbuf *to, const step_site *at)
     codegen_epilogue(g, &body, "out", e, bias, n->inputs > 3 ? n->inputs - 3 : 0);
     strbuf_printf(&body, "static void $(%s)\n{\n", parameters.text);
     if (operands.length) strbuf_printf(&body, "    const operand_f32 operands[] = { %s };\n", operands.text);
-    strbuf_printf(&body, "    %s(code + %d, x, %d, w, y, %d, (int)rows, 0, %s%d, %d, %d, %d, %d, %d, %s, %s);\n"
-                         "}\n",
+    if (t->indirect)
+        strbuf_printf(&body, "    linear_rows_f32(x, %d, w, y, %d, (int)rows, %d, %d, %d, %d, %d, %s, %s);\n}\n", t->ldx, t->ldy, t->n, t->k, t->part,
+                      t->width, t->tile, e || bias ? "$_out_tile" : "tile_as_is_f32", operands.length ? "operands" : "NULL");
+    else
+        strbuf_printf(&body, "    %s(code + %d, x, %d, w, y, %d, (int)rows, 0, %s%d, %d, %d, %d, %d, %d, %s, %s);\n}\n",
                   columns ? "linear_columns_f32" : "linear_f32", t->gemm, t->ldx, t->ldy, columns ? "(int)first, (int)blocks, " : "", t->n, t->k, t->part,
                   t->width, t->tile, t->low, e || bias ? "$_out_tile" : "tile_as_is_f32", operands.length ? "operands" : "NULL");
     const char *wish = arena_printf(a, "linear_%d_to_%d%s%s", t->k, t->n, codegen_suffix(a, e), columns ? "_columns" : "");

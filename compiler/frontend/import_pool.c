@@ -1,4 +1,5 @@
-/* Pools: an average is a convolution with ones, divided by the number of places; a maximum is one of shifted slices, axis by axis. */
+/* Pools: an average is a convolution with ones, divided by the number of places; a maximum is taken axis by axis, of a few places each,
+ * or of shifted slices. */
 #include <inttypes.h>
 #include <math.h>
 
@@ -142,6 +143,43 @@ static ir_value *largest(importer *im, const import_node *n, ir_value *x, const 
     return kernel == 1 ? part[0] : import_map(im, n, expr_end(&b, all), part, kernel);
 }
 
+/* The same where each window sees some of the axis: what lies in the padding is left out. NULL: some window does not, or it is reported. */
+static ir_value *largest_places(importer *im, const import_node *n, ir_value *x, const pool *p, int i)
+{
+    const windows *w = &p->w;
+    const int64_t taps = w->kernel[i], elements = p->count[i] * taps;
+    int64_t *place = arena_array(im->arena, (size_t)elements, sizeof *place);
+    for (int64_t o = 0; o < p->count[i]; o++) {
+        int64_t seen = -1;
+        for (int64_t k = taps - 1; k >= 0; k--) {
+            const int64_t at = o * w->strides[i] - w->pads[i] + k * w->dilations[i];
+            if (at >= 0 && at < w->size[i]) seen = at;
+        }
+        if (seen < 0) return NULL;
+        for (int64_t k = 0; k < taps; k++) {
+            const int64_t at = o * w->strides[i] - w->pads[i] + k * w->dilations[i];
+            place[o * taps + k] = at >= 0 && at < w->size[i] ? at : seen;
+        }
+    }
+    const ir_type type = { .elem = ELEM_I64, .rank = 2, .dim = { dim_of(p->count[i]), dim_of(taps) } };
+    ir_node *node = import_begin(im, n, IR_RESAMPLE);
+    ir_input(node, x);
+    ir_input(node, ir_constant(im->graph, type, place, (size_t)elements * sizeof *place, NULL));
+    ir_set_int(node, KEY_AXIS, i + 2);
+    ir_set_name(node, KEY_KIND, "max");
+    return import_end(im, node);
+}
+
+/* All axes so, the last first. NULL: it cannot be. */
+static ir_value *pooled(importer *im, const import_node *n, ir_value *x, const pool *p)
+{
+    int64_t elements = 0;
+    for (int i = 0; i < p->w.axes; i++) elements += p->count[i] * p->w.kernel[i];
+    if (x->type.elem != ELEM_F32 || elements > 1 << 20) return NULL;
+    for (int i = p->w.axes - 1; i >= 0 && x; i--) x = largest_places(im, n, x, p, i);
+    return x;
+}
+
 /* ---- where the maximum is ---- */
 
 /* The number of each place of an image's plane as i64 [1, 1, size…]; `columns`: the first axis runs fastest. */
@@ -224,7 +262,9 @@ bool import_max_pool(importer *im, import_node *n)
     for (int i = 0; i < p.w.axes; i++)
         if (p.w.kernel[i] > 64) return import_fail(im, n, STATUS_ATTRIBUTE, -1, "a window of %" PRId64, p.w.kernel[i]);
     if (import_is_wanted(n, 1)) return put_with_places(im, n, &p);
-    ir_value *x = padded(im, n, import_tensor(im, n, 0), &p, least(e));
+    ir_value *x = import_tensor(im, n, 0), *y = x ? pooled(im, n, x, &p) : NULL;
+    if (y) return import_put(im, n, 0, y);
+    if (x) x = padded(im, n, x, &p, least(e));
     for (int i = 0; i < p.w.axes && x; i++) x = largest(im, n, x, &p, i);
     return import_put(im, n, 0, x);
 }

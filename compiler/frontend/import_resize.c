@@ -281,6 +281,7 @@ static ir_value *resample(importer *im, const import_node *n, ir_value *x, const
     ir_input(node, ir_constant(im->graph, places, place, elements * sizeof *place, NULL));
     ir_input(node, ir_constant(im->graph, type, weight, elements * sizeof *weight, NULL));
     ir_set_int(node, KEY_AXIS, axis);
+    ir_set_name(node, KEY_KIND, "sum");
     return import_end(im, node);
 }
 

@@ -202,9 +202,9 @@ static bool turn_resample(ir_node *n, pass_context *c, bool *changed)
     if (!x) return false;
     ir_node *node = ir_begin(n->graph, n->op);
     ir_input(node, x);
-    ir_input(node, n->input[1]);
-    ir_input(node, n->input[2]);
+    for (int i = 1; i < n->inputs; i++) ir_input(node, n->input[i]);
     ir_set_int(node, KEY_AXIS, last_axis(ir_int(n, KEY_AXIS, 0)));
+    ir_set_name(node, KEY_KIND, ir_name(n, KEY_KIND, "sum"));
     return finish_turned(n, node, c, changed);
 }
 

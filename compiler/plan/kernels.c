@@ -12,6 +12,7 @@ enum {
     RUN = 32,            /* elements of an image side by side that are worth a loop of their own */
     NEAR = 1 << 16,      /* elements that stay near the core: 256 KB */
     NEAR_ROWS = 64,      /* but rows enough for the next weights to come while they are multiplied */
+    STREAM_ROWS = 16,    /* of a linear layer that fetches its next weights */
     HIDDEN = 768         /* hidden features of an MLP at a time, so that they stay near the core: 7 per cent faster than 3,072 */
 };
 
@@ -178,7 +179,7 @@ bool plan_is_depthwise(const ir_node *n)
 
 bool plan_is_product(const plan_step *t)
 {
-    return t->tiles[0].gemm >= 0 || (t->node->op == IR_CONV_LAST && !plan_is_depthwise(t->node));
+    return t->tiles[0].gemm >= 0 || t->tiles[0].indirect;
 }
 
 /* How many places of the window are one run of elements: one whose channels are many; else a line of them, where those lie side by side, or the whole
@@ -215,9 +216,17 @@ static void window_kernels(plan_step *t, const plan_phase *f, int64_t scale)
     if (groups > 1) to->width = largest_divisor(n / groups, PLAN_BLOCK);
     to->tile = window_tile(t->node, channels * groups, f->panel_rows * scale);
     to->part = PART;
+    to->indirect = true;
     to->taps = window_taps(t->node, groups, channels);
     const int64_t run = (int64_t)to->taps * channels, copies = to->taps > 1 ? (int64_t)to->tile * k : 0;
     t->scratch_bytes = lines((int64_t)to->tile * to->width) + lines(run) + lines(copies) + plan_round_up(to->tile * (k / run) * 8, PLAN_ALIGN);
+}
+
+/* So few rows that most of the time goes into reading the weights; but enough to fetch the next meanwhile. */
+static bool streams_weights(const plan_step *t, const plan_phase *f, int64_t scale, int64_t weights)
+{
+    const int64_t rows = f->rows * scale;
+    return !t->columns && !f->joint && rows >= STREAM_ROWS && rows <= NEAR_ROWS && weights >= PLAN_MANY_WEIGHTS;
 }
 
 static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_options *o)
@@ -237,7 +246,9 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
         const int together = f->joint ? p->together : 1;
         t->tiles[0] = t->columns ? cut_whole(p, natural, tile, together) : cut_tiles(p, f, scale, height, together);
         set_shape(&t->tiles[0], out, k, row_stride(x, k), out);
-        t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], k, true);
+        t->tiles[0].indirect = streams_weights(t, f, scale, (int64_t)k * out);
+        if (t->tiles[0].indirect) t->tiles[0].tile = (int)(f->panel_rows * scale), t->tiles[0].part = PART;
+        else t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], k, true);
     } else if (n->op == IR_MLP) {
         const plan_value *x = plan_value_of(s, n->input[0]), *up = plan_value_of(s, n->input[1]);
         const int k = last_size(x), hidden = last_size(up), out = last_size(plan_value_of(s, n->output[0]));

@@ -63,6 +63,7 @@ typedef struct plan_tiles {
     int width;                       /* features a block */
     int n, k, ldx, ldy;              /* features, products summed, row strides of source and result */
     int part;                        /* linear, mlp, conv_last: products summed at a time */
+    bool indirect;                   /* on the kernel of templates/indirect_f32.h: conv_last; linear where few rows read many weights */
     int taps;                        /* conv_last: places of the window in one run of elements */
     int chunk;                       /* mlp: hidden features at a time; attention: keys whose values are summed at a time */
 } plan_tiles;

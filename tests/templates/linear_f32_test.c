@@ -20,15 +20,17 @@ static double gelu_of(double x)
     return .5 * x * erfc(-x / sqrt(2));
 }
 
-static void check(int rows, int n, int k, int part, int bn, int tile)
+/* by_rows: linear_rows_f32. */
+static void check(bool by_rows, int rows, int n, int k, int part, int bn, int tile)
 {
     const int ldx = k + 3, ldy = n + 5;
-    const size_t first_row = 4;
+    const size_t first_row = by_rows ? 0 : 4;
     floats x = floats_random((size_t)(rows - 1) * (size_t)ldx + (size_t)k, -1, 1), w = floats_random((size_t)n * (size_t)k, -.5f, .5f);
     floats y = floats_new((size_t)(rows - 1) * (size_t)ldy + (size_t)n), bias = floats_random((size_t)n, -1, 1);
     floats factor = floats_random(first_row + (size_t)rows, -1, 1), table = floats_random((first_row + (size_t)rows) * (size_t)n, -1, 1);
     const operand_f32 operands[] = { { bias.data, 0, 1 }, { factor.data, 1, 0 }, { table.data, (size_t)n, 1 } };
-    linear_f32(NULL, x.data, ldx, w.data, y.data, ldy, rows, first_row, n, k, part, bn, tile, 1, bias_gelu_add_tile, operands);
+    if (by_rows) linear_rows_f32(x.data, ldx, w.data, y.data, ldy, rows, n, k, part, bn, rows + tile, bias_gelu_add_tile, operands);
+    else linear_f32(NULL, x.data, ldx, w.data, y.data, ldy, rows, first_row, n, k, part, bn, tile, 1, bias_gelu_add_tile, operands);
     for (int r = 0; r < rows; r++)
         for (int i = 0; i < ldy && (r < rows - 1 || i < n); i++) {
             if (i >= n) {
@@ -48,10 +50,12 @@ static void test_shapes(void **state)
 {
     (void)state;
     for (int rows = 1; rows < 40; rows += 4)
-        for (int n = 1; n < 80; n += 13) check(rows, n, 17, 4 + rows % 15, 32, 8);
-    check(50, 200, 100, 100, 64, 32);
-    check(50, 192, 64, 16, 64, 25);
-    check(1, 1000, 96, 40, 64, 32);
+        for (int n = 1; n < 80; n += 13) check(n % 2, rows, n, 17, 4 + rows % 15, 32, 8);
+    for (int by_rows = 0; by_rows < 2; by_rows++) {
+        check(by_rows, 50, 200, 100, 100, 64, 32);
+        check(by_rows, 50, 192, 64, 16, 64, 25);
+        check(by_rows, 1, 1000, 96, 40, 64, 32);
+    }
 }
 
 enum { KINDS = 8 };

@@ -151,6 +151,17 @@ static ir_node *resample_node(fixture *f, int64_t axis, const double *index)
     ir_input(n, operand(f, ELEM_I64, SHAPE(2, 2), index));
     ir_input(n, operand(f, ELEM_F32, SHAPE(2, 2), NUMBERS(1, 0.5, 2, -1)));
     ir_set_int(n, KEY_AXIS, axis);
+    ir_set_name(n, KEY_KIND, "sum");
+    return n;
+}
+
+static ir_node *pool_node(fixture *f)
+{
+    ir_node *n = ir_begin(f->g, IR_RESAMPLE);
+    ir_input(n, operand(f, ELEM_F32, SHAPE(2, 3), NUMBERS(1, 5, 2, -1, -5, NAN)));
+    ir_input(n, operand(f, ELEM_I64, SHAPE(2, 2), NUMBERS(0, 1, 1, 2)));
+    ir_set_int(n, KEY_AXIS, 1);
+    ir_set_name(n, KEY_KIND, "max");
     return n;
 }
 
@@ -162,6 +173,8 @@ static void resample(void **unused)
         expect(f, add(resample_node(f, 1, NUMBERS(0, 2, 1, 1)), f), ELEM_F32, SHAPE(2, 2, 2), NUMBERS(2, 3.5, 2, 3, 11, 12.5, 8, 9));
         f = fixture_new(variant);
         expect(f, add(resample_node(f, 2, NUMBERS(0, 1, 1, 0)), f), ELEM_F32, SHAPE(2, 3, 2), NUMBERS(0.5, 2, 3.5, 4, 6.5, 6, 9.5, 8, 12.5, 10, 15.5, 12));
+        f = fixture_new(variant);
+        expect(f, add(pool_node(f), f), ELEM_F32, SHAPE(2, 2), NUMBERS(5, 5, -1, NAN));
         f = fixture_new(variant);
         eval_tensor out;
         ir_add_result(f->g, "y", add(resample_node(f, 1, NUMBERS(0, 1, 2, 3)), f));
