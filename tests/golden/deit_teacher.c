@@ -118,9 +118,9 @@ static void phase_3(worker *w, const struct deit_teacher_model *m, const struct 
 {
     const struct deit_teacher_kernels *const k = m->kernels;
     (void)in;
-    float *const linear310 = (float *)(frame + 8704);   /* [1,18,32] */
-    float *const keys345 = (float *)(frame + 2304);   /* [1,2,16,32] */
     float *const linear145 = (float *)(frame + 6400);   /* [1,18,32] */
+    float *const keys345 = (float *)(frame + 2304);   /* [1,2,16,32] */
+    float *const linear310 = (float *)(frame + 8704);   /* [1,18,32] */
     float *const attention193 = (float *)(scratch + 2432);   /* [1,18,2,16], a panel of it */
     float *const concat331 = (float *)(frame + 0);   /* [1,18,32] */
     float *const linear212 = (float *)(scratch + 6912);   /* [1,18,32], a panel of it */
@@ -181,9 +181,9 @@ static void phase_6(worker *w, const struct deit_teacher_model *m, const struct 
 {
     const struct deit_teacher_kernels *const k = m->kernels;
     (void)in;
-    float *const linear320 = (float *)(frame + 2304);   /* [1,18,32] */
-    float *const keys347 = (float *)(frame + 4864);   /* [1,2,16,32] */
     float *const linear333 = (float *)(frame + 4608);   /* [1,2,32] */
+    float *const keys347 = (float *)(frame + 4864);   /* [1,2,16,32] */
+    float *const linear320 = (float *)(frame + 2304);   /* [1,18,32] */
     float *const attention335 = (float *)(scratch + 320);   /* [1,2,2,16], a panel of it */
     float *const mlp213 = (float *)(frame + 0);   /* [1,18,32] */
     float *const linear338 = (float *)(scratch + 768);   /* [1,2,32], a panel of it */

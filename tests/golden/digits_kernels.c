@@ -120,12 +120,6 @@ static void mlp_48_96_48_gelu_add(gemm_code *const *code, const float *x, const 
 
 static void move(const float *x, float *y, int64_t first, int64_t rows)
 {
-    static const move_shape shape = { .digits = 2, .rank = 3, .extent = { 1, 48 }, .axis = { -1, 2 }, .step = { 0, 1 }, .offset = { 0, 0, 0 }, .wrap = { 0, 0, 0 }, .stride = { 48, 48, 1 } };
-    move_elements(&shape, sizeof(float), x, y, (size_t)first * 48, (size_t)(first + rows) * 48);
-}
-
-static void move_v2(const float *x, float *y, int64_t first, int64_t rows)
-{
     static const move_shape shape = { .digits = 6, .rank = 4, .extent = { 1, 4, 4, 3, 8, 8 }, .axis = { 0, 2, 3, 1, 2, 3 }, .step = { 1, 8, 8, 1, 1, 1 }, .offset = { 0, 0, 0, 0 }, .wrap = { 0, 0, 0, 0 }, .stride = { 3072, 1024, 32, 1 } };
     move_elements(&shape, sizeof(float), x, y, (size_t)first * 192, (size_t)(first + rows) * 192);
 }
@@ -145,6 +139,11 @@ static void linear_192_to_48_add(gemm_code *const *code, const float *x, const f
 {
     const operand_f32 operands[] = { { e1, 48, 1 } };
     linear_f32(code + 0, x, 192, w, y, 48, (int)rows, 0, 48, 192, 192, 32, 33, 16, linear_192_to_48_add_out_tile, operands);
+}
+
+static void concat_part(const float *x, float *y)
+{
+    copy_rows(x, 48 * sizeof *x, y + 0, 816 * sizeof *y, 1, 48 * sizeof *y);
 }
 
 static inline vf linear_48_to_48_v3_out_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
@@ -245,8 +244,8 @@ const struct digits_kernels KERNEL_TABLE = {
     .linear_48_to_48_add = linear_48_to_48_add,
     .mlp_48_96_48_gelu_add = mlp_48_96_48_gelu_add,
     .move = move,
-    .move_v2 = move_v2,
     .linear_192_to_48_add = linear_192_to_48_add,
+    .concat_part = concat_part,
     .linear_48_to_48_v3 = linear_48_to_48_v3,
     .attention_4x12_over_17_v2 = attention_4x12_over_17_v2,
     .linear_48_to_48_add_v2 = linear_48_to_48_add_v2,
