@@ -1,6 +1,6 @@
 """One contestant in a process of its own, which lives through a row of the benchmark and sleeps while others take their turn.
 
-Told by JSON as its only argument: contestant, folder, input, outputs, threads, cpus, results, spawned (monotonic seconds).
+Told by JSON as its only argument: contestant, folder, inputs, outputs, threads, cpus, results, spawned (monotonic seconds).
 Writes the first run's outputs as results/<output>.npy, prints one line of JSON, then answers each line N on standard input
 with the milliseconds of N runs, after one that is not counted.
 """
@@ -9,6 +9,7 @@ import os
 import pathlib
 import sys
 import time
+import types
 
 import numpy as np
 
@@ -18,10 +19,9 @@ def onnxruntime(job, x):
     imported = time.monotonic()
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = job["threads"], 1, 3
-    options.add_free_dimension_override_by_name("batch", x.shape[0])
+    options.add_free_dimension_override_by_name("batch", len(next(iter(x.values()))))
     session = ort.InferenceSession(job["folder"] + "/model.onnx", options, providers=["CPUExecutionProvider"])
-    feed = {session.get_inputs()[0].name: x}
-    return lambda: session.run(job["outputs"], feed), ort.__version__, imported
+    return lambda: session.run(job["outputs"], x), ort.__version__, imported
 
 
 def openvino(job, x):
@@ -29,14 +29,14 @@ def openvino(job, x):
     imported = time.monotonic()
     core = ov.Core()
     model = core.read_model(job["folder"] + "/model.onnx")
-    model.reshape(list(x.shape))
+    model.reshape({name: list(array.shape) for name, array in x.items()})
     compiled = core.compile_model(model, "CPU", {
         "INFERENCE_NUM_THREADS": job["threads"], "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"})
     request = compiled.create_infer_request()
     ports = [compiled.output(name) for name in job["outputs"]]
 
     def infer():
-        answers = request.infer([x], share_inputs=True, share_outputs=True)
+        answers = request.infer(x, share_inputs=True, share_outputs=True)
         return [answers[port] for port in ports]
     return infer, ov.__version__.split("-")[0], imported
 
@@ -47,14 +47,17 @@ def torch(job, x, compiled=False):
     imported = time.monotonic()
     pt.set_num_threads(job["threads"])
     pt.set_grad_enabled(False)
-    kind = json.loads(pathlib.Path(job["folder"], "model.json").read_text())["class"]
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "models"))
+    import export_weights
+    made = json.loads(pathlib.Path(job["folder"], "model.json").read_text())
+    kind, row = made["class"], types.SimpleNamespace(outputs=made.get("fields", " ".join(made["outputs"])), call=())
     model = getattr(transformers, kind).from_pretrained(job["folder"] + "/torch", local_files_only=True, dtype=pt.float32).eval()
-    pixels = pt.from_numpy(x)
+    tensors = {name: pt.from_numpy(array) for name, array in x.items()}
     call = pt.compile(model) if compiled else model
 
     def infer():
-        answer = call(pixel_values=pixels)
-        return [getattr(answer, name).numpy() for name in job["outputs"]]
+        answers = export_weights.answers(row, call, tensors)
+        return [answers[name] for name in job["outputs"]]
     return infer, pt.__version__.split("+")[0], imported
 
 
@@ -82,7 +85,7 @@ def main():
     said = os.fdopen(os.dup(1), "w")     # whatever libraries print goes to the log
     os.dup2(2, 1)
     os.sched_setaffinity(0, job["cpus"])
-    x = np.load(job["input"])
+    x = {name: np.load(path) for name, path in job["inputs"].items()}
     infer, version, imported = KINDS[job["contestant"]](job, x)
     answers = infer()
     now = time.monotonic()

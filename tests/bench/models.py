@@ -21,10 +21,11 @@ DIGITS = ROOT / "models/digits"
 class Model:
     name: str       # a row of models/rows.py, of OTHERS, or digits
     title: str      # in the table
-    size: int       # pixels an edge
+    size: int       # pixels an edge; 0: it has no picture
     quick: tuple    # batches of the quick table
     full: tuple     # and of the full one
     data: bool = False   # weights in a file of their own: an ONNX file holds 2 GB
+    fixed: bool = False  # exported for one batch, with inputs of its own
 
 
 MODELS = [
@@ -41,11 +42,12 @@ MODELS = [
     Model("resnet50_224", "ResNet-50", 224, (1,), (1, 8)),
     Model("mobilevit_s_256", "MobileViT-S", 256, (1,), (1, 8)),
     Model("segformer_b0_512", "SegFormer-B0", 512, (1,), (1,)),
-    Model("detr_r50_800", "DETR-R50", 800, (), (1,)),
+    Model("detr_r50_800", "DETR-R50", 800, (), (1,), fixed=True),
     Model("swin_t_224", "Swin-T", 224, (1,), (1, 8)),
     Model("sam_b_1024", "SAM ViT-B encoder", 1024, (), (1,)),
+    Model("clip_b32_224", "CLIP ViT-B/32, an image and two texts", 224, (), (1,), fixed=True),
+    Model("gpt2_step", "GPT-2 step, cache of 128", 0, (), (1,), fixed=True),
 ]
-BATCHED = "dynamo_batch"   # a dynamic batch, where a row of OTHERS does not say another variant
 DINOV2 = dict(name="dinov2_s14_518", model="Dinov2Model", outputs="last_hidden_state pooler_output",
               config=dict(image_size=518, patch_size=14, hidden_size=384, num_attention_heads=6, mlp_ratio=4, num_hidden_layers=12))
 OTHERS = [
@@ -54,11 +56,16 @@ OTHERS = [
     dict(name="resnet50_224", model="ResNetForImageClassification", config=dict(num_labels=1000)),
     dict(name="mobilevit_s_256", model="MobileViTForImageClassification", config=dict(num_labels=1000)),
     dict(name="segformer_b0_512", model="SegformerForSemanticSegmentation", config=dict(num_labels=150)),
-    dict(name="detr_r50_800", model="DetrForObjectDetection", variants="dynamo", outputs="logits pred_boxes",
+    dict(name="detr_r50_800", model="DetrForObjectDetection", outputs="logits pred_boxes",
          config=dict(use_timm_backbone=False, use_pretrained_backbone=False, backbone=None,
                      backbone_config=dict(model_type="resnet", out_features=["stage4"]))),
     dict(name="swin_t_224", model="SwinForImageClassification", config=dict(num_labels=1000)),
     dict(name="sam_b_1024", model="SamVisionModel", outputs="last_hidden_state", config={}),
+    dict(name="clip_b32_224", model="CLIPModel", config=dict(), outputs="logits_per_image logits_per_text text_embeds image_embeds",
+         inputs=(("input_ids", (2, 77), "text"), ("attention_mask", (2, 77), "mask"), ("pixel_values", (1, 3, 224, 224)))),
+    dict(name="gpt2_step", model="GPT2LMHeadModel", config=dict(), outputs="logits cache",
+         inputs=(("input_ids", (1, 1), "text"), ("attention_mask", (1, 129), "ones"),
+                 *((f"past_{layer}_{part}", (1, 12, 128, 64)) for layer in range(12) for part in ("key", "value")))),
 ]
 
 
@@ -81,23 +88,23 @@ def make_digits(folder):
     model.load_state_dict(digits_weights(model))
     model.save_pretrained(folder / "torch")
     shutil.copy(DIGITS / "digits.onnx", folder / "model.onnx")
-    return "ViTForImageClassification", "logits"
+    return "ViTForImageClassification", "logits", ["logits"]
 
 
-def make_row(name, data, folder):
-    """One row of models/rows.py or OTHERS, as ONNX and as HuggingFace stores it."""
+def make_row(model, folder):
+    """One row of models/rows.py or OTHERS, as ONNX (with a dynamic batch, where it is not fixed) and as HuggingFace stores it."""
     import torch
     sys.path.insert(0, str(ROOT / "models"))
     import export
     import export_weights
     import rows
     torch.set_grad_enabled(False)
-    size = next(m.size for m in MODELS if m.name == name)
-    others = [rows.Row(**{"variants": BATCHED, "inputs": (rows.Input("pixel_values", (1, 3, size, size)),), **other}) for other in OTHERS]
-    row = next(r for r in [*rows.FULL, *others] if r.name == name)
-    export.export(row, "dynamo_batch_data" if data else next((o.get("variants", BATCHED) for o in OTHERS if o["name"] == name), BATCHED), folder, truth=False)
+    pictures = [("pixel_values", (1, 3, model.size, model.size))]
+    others = [rows.Row(**{"variants": "", **other, "inputs": tuple(rows.Input(*i) for i in other.get("inputs", pictures))}) for other in OTHERS]
+    row = next(r for r in [*rows.FULL, *others] if r.name == model.name)
+    export.export(row, "dynamo" if model.fixed else "dynamo_batch_data" if model.data else "dynamo_batch", folder, truth=False)
     export_weights.build(row).save_pretrained(folder / "torch")
-    return row.model, row.outputs
+    return row.model, row.outputs, [p.stem.removeprefix("output_") for p in sorted(folder.glob("output_*.npy"))]
 
 
 def make(name, folder):
@@ -106,10 +113,10 @@ def make(name, folder):
     work = folder.with_name(folder.name + ".part")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    kind, outputs = make_digits(work) if name == "digits" else make_row(name, model.data, work)
-    for stale in work.glob("*put_*.npy"):
+    kind, fields, outputs = make_digits(work) if name == "digits" else make_row(model, work)
+    for stale in [*work.glob("output_*.npy"), *([] if model.fixed else work.glob("input_*.npy"))]:
         stale.unlink()
-    (work / "model.json").write_text(json.dumps({"class": kind, "outputs": outputs.split()}))
+    (work / "model.json").write_text(json.dumps({"class": kind, "fields": fields, "outputs": outputs}))
     shutil.rmtree(folder, ignore_errors=True)
     work.rename(folder)
 
@@ -151,12 +158,15 @@ class Prepared:
     def report(self):
         return json.loads((self.folder / "out" / f"{self.model.name}.json").read_text())
 
-    def input(self, batch):
-        """One input of that batch, normal as preprocessed pictures are; the same whenever it is made."""
+    def inputs(self, batch):
+        """A file each input: as the model came with them, or pictures of that batch, normal as preprocessed ones are; the same whenever they are made."""
+        if self.model.fixed:
+            by_number = lambda p: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", p.stem)]   # layers in order
+            return {p.stem.removeprefix("input_"): str(p) for p in sorted(self.folder.glob("input_*.npy"), key=by_number)}
         path = self.folder / f"input_{batch}.npy"
         shape = (batch, 3, self.model.size, self.model.size)
         np.save(path, np.random.default_rng(batch).standard_normal(shape).astype(np.float32))
-        return path
+        return {"pixel_values": str(path)}
 
     def warm(self):
         """Brings the files that contestants map or read into the page cache."""

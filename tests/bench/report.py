@@ -26,7 +26,7 @@ def head(columns):
 
 
 def label(row):
-    return [row["title"], f"{row['parameters'] / 1e6:.2f}", row["size"], row["batch"], row["threads"]]
+    return [row["title"], f"{row['parameters'] / 1e6:.2f}", row["size"] or "–", row["batch"], row["threads"]]
 
 
 def number(value):
@@ -96,7 +96,7 @@ def plot(result, peers, path):
     for kind, marker in zip(["generated", *peers], "Dos^v"):
         dots = [(r["contestants"][kind]["ratio"], y) for r, y in zip(rows, places) if kind in r["contestants"]]
         axes.plot([x for x, _ in dots], [y for _, y in dots], marker, label=NAMES[kind], markersize=6)
-    axes.set_yticks(list(places), [f"{r['title']}, {r['size']} px, batch {r['batch']}, {r['threads']} thr." for r in rows], fontsize=8)
+    axes.set_yticks(list(places), [f"{r['title']}, {r['size'] or '–'} px, batch {r['batch']}, {r['threads']} thr." for r in rows], fontsize=8)
     axes.set_xlabel(f"speed, generated program = 1   ({result['cpu']}, {result['date']})", fontsize=8)
     axes.set_xlim(left=0)
     axes.grid(axis="x", alpha=0.4)

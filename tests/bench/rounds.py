@@ -20,7 +20,7 @@ LONG_ROUND = 20          # seconds: rows whose rounds take longer have three rou
 
 def job_of(prepared, batch, threads, cpus):
     results = prepared.folder / "results"
-    return {"folder": str(prepared.folder), "input": str(prepared.input(batch)), "outputs": prepared.outputs, "threads": threads, "cpus": list(cpus),
+    return {"folder": str(prepared.folder), "inputs": prepared.inputs(batch), "outputs": prepared.outputs, "threads": threads, "cpus": list(cpus),
             "batch": batch, "results": str(results)}
 
 
@@ -96,7 +96,7 @@ class Program:
 
     def __init__(self, job, prepared):
         self.job, self.results = job, fresh(pathlib.Path(job["results"], "generated"))
-        self.command = [str(prepared.program), "--input", job["input"], "--threads", str(job["threads"])]
+        self.command = [str(prepared.program), *(word for name, path in job["inputs"].items() for word in ("--input", f"{name}={path}")), "--threads", str(job["threads"])]
         self.first = {"version": None, "peak_mb": 0, **self.start()}
 
     def spawn(self, *options):
