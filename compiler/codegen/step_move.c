@@ -92,14 +92,15 @@ void codegen_topk(codegen *g, strbuf *to, const step_site *at)
 void codegen_pick(codegen *g, strbuf *to, const step_site *at)
 {
     const plan_value *x = codegen_input_value(at, 0), *index = codegen_input_value(at, 1);
-    const int last = x->value->type.rank - 1;
-    if (!x->shape[last]) {
+    const int axis = index->value->type.rank - 1;
+    if (!x->shape[axis]) {
         codegen_refuse(g, at->step->node, "picking from an axis without elements");
         return;
     }
-    const char *body = arena_printf(g->arena, "    pick_elements(x0, %s, x1, y, %lld, %lld, %lld, sizeof *y);\n",
-                                    codegen_element(g->arena, index->value->type.elem), (long long)codegen_product(x, 0, last), (long long)x->shape[last],
-                                    (long long)index->shape[last]);
+    const char *body = arena_printf(g->arena, "    pick_slices(x0, %s, x1, y, %lld, %lld, %lld, %lld * sizeof *y);\n",
+                                    codegen_element(g->arena, index->value->type.elem), (long long)codegen_product(x, 0, axis),
+                                    (long long)x->shape[axis], (long long)index->shape[axis],
+                                    (long long)codegen_product(x, axis + 1, x->value->type.rank));
     codegen_whole(g, to, at, "pick", body);
 }
 

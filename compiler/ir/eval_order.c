@@ -1,4 +1,4 @@
-/* Order along the last axis: the first elements of each row, and elements picked by their places. */
+/* Order along the last axis: the first elements of each row; and slices of rows picked by their places. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,27 +45,38 @@ status eval_topk(const eval_context *c, const ir_node *n, const eval_value *cons
     return STATUS_OK;
 }
 
+/* `count` elements from `from` on. */
+static void copy_slice(const eval_value *x, int64_t from, eval_value *out, int64_t to, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        int64_t whole;
+        double number;
+        if (elem_is_float(out->stored)) {
+            eval_load_floats(x->stored, x->data, from + i, 1, 1, &number);
+            eval_store_floats(out->stored, out->owned, to + i, 1, &number);
+        } else {
+            eval_load_integers(x->stored, x->data, from + i, 1, 1, &whole);
+            eval_store_integers(out->stored, out->owned, to + i, 1, &whole);
+        }
+    }
+}
+
 status eval_pick(const eval_context *c, const ir_node *n, const eval_value *const *in, eval_value *out)
 {
     const eval_value *x = in[0], *indices = in[1];
-    const int64_t size = x->rank ? x->shape[x->rank - 1] : 0, count = indices->rank ? indices->shape[indices->rank - 1] : 0;
-    if (out->elements != indices->elements || (size && count && x->elements / size != indices->elements / count)) {
+    const int axis = indices->rank - 1;
+    const int64_t size = axis >= 0 && axis < x->rank ? x->shape[axis] : 0, count = axis >= 0 ? indices->shape[axis] : 0;
+    int64_t slice = 1;
+    for (int i = axis + 1; i < x->rank; i++) slice *= x->shape[i];
+    if (out->elements != indices->elements * slice || (size && count && slice && x->elements / (size * slice) != indices->elements / count)) {
         return eval_fail(c, n, 1, STATUS_SHAPE, "the output is of another shape");
     }
     for (int64_t i = 0; i < indices->elements; i++) {
-        int64_t index, whole;
-        double number;
+        int64_t index;
         eval_load_integers(indices->stored, indices->data, i, 1, 1, &index);
         if (index < -size || index >= size)
             return eval_fail(c, n, 1, STATUS_SHAPE, "index %lld is outside of %lld", (long long)index, (long long)size);
-        const int64_t from = i / count * size + (index < 0 ? index + size : index);
-        if (elem_is_float(out->stored)) {
-            eval_load_floats(x->stored, x->data, from, 1, 1, &number);
-            eval_store_floats(out->stored, out->owned, i, 1, &number);
-        } else {
-            eval_load_integers(x->stored, x->data, from, 1, 1, &whole);
-            eval_store_integers(out->stored, out->owned, i, 1, &whole);
-        }
+        copy_slice(x, (i / count * size + (index < 0 ? index + size : index)) * slice, out, i * slice, slice);
     }
     return STATUS_OK;
 }

@@ -222,11 +222,11 @@ static bool infer_pick(ir_node *n, diag *d, ir_type *out)
 {
     const ir_type *x = infer_type(n, 0), *index = infer_type(n, 1);
     if (!elem_is_integer(index->elem)) return infer_fail(n, d, 1, STATUS_TYPE, "indices are integers");
-    if (!x->rank || x->rank != index->rank) return infer_fail(n, d, 1, STATUS_SHAPE, "not as many axes as input 0");
-    for (int i = 0; i < x->rank - 1; i++)
+    if (!index->rank || index->rank > x->rank) return infer_fail(n, d, 1, STATUS_SHAPE, "no axes, or more than input 0 has");
+    for (int i = 0; i < index->rank - 1; i++)
         if (!infer_same(n, d, 1, index->dim[i], x->dim[i], "rows differ")) return false;
-    *out = *index;
-    out->elem = x->elem;
+    *out = *x;
+    out->dim[index->rank - 1] = index->dim[index->rank - 1];
     return true;
 }
 

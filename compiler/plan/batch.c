@@ -208,6 +208,18 @@ static bool check_gather(batch_state *b, const ir_node *n)
     return true;
 }
 
+/* Rows are the axes before the one that is picked from, in both inputs alike; slices lie behind it. */
+static bool check_pick(batch_state *b, const ir_node *n)
+{
+    int64_t step[2];
+    const int axis[2] = { input_axis(b, n, 0, &step[0]), input_axis(b, n, 1, &step[1]) }, along = n->input[1]->type.rank - 1;
+    if (axis[0] == along || axis[1] == along) return refuse(b, n, "works along the batch");
+    if (axis[0] >= 0 && axis[1] >= 0 && (axis[0] != axis[1] || step[0] != step[1])) return refuse(b, n, "joins different axes of the batch");
+    const int out = axis[0] >= 0 ? axis[0] : axis[1];
+    b->inner[n->output[0]->id] = below(b->plan, &n->output[0]->type, out) * (axis[0] >= 0 ? step[0] : step[1]);
+    return true;
+}
+
 static bool check_node(batch_state *b, const ir_node *n);
 
 static bool check_call(batch_state *b, const ir_node *n)
@@ -244,7 +256,7 @@ static bool check_node(batch_state *b, const ir_node *n)
     case IR_REDUCE: return check_reduce(b, n);
     case IR_GATHER: return check_gather(b, n);
     case IR_TOPK: return check_aligned(b, n, 1, along_last);
-    case IR_PICK: return check_aligned(b, n, 2, along_last);
+    case IR_PICK: return check_pick(b, n);
     case IR_MOVE: return check_move(b, n);
     case IR_CALL: return check_call(b, n);
     default: return refuse(b, n, "may mix images");

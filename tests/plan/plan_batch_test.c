@@ -93,6 +93,9 @@ static void what_picks_images_is_refused(void **state)
     refused("  %i: i64[1] = const {bytes = [0]}\n  %y: f32[1,6,8] = gather(%x, %i) {axis = 0}\n", "y", "picks images");
     refused("  %h: f32[2*N,6,4] = move(%x) {move = [N@0, 2@2*4, 6@1, 4@2]}\n"
             "  %y: f32[6,4] = move(%h) {move = [6@1, 4@2] +[1, 0, 0]}\n", "y", "picks images");
+    refused("  %i: i64[1] = const {bytes = [0]}\n  %y: f32[1,6,8] = pick(%x, %i)\n", "y", "along the batch");
+    refused("  %a: f32[2*N,6,4] = move(%x) {move = [N@0, 2@2*4, 6@1, 4@2]}\n  %b: f32[2*N,6,4] = move(%x) {move = [2@2*4, N@0, 6@1, 4@2]}\n"
+            "  %i: i64[2*N,6,4] = map(%b) {expr = convert(in0):i64}\n  %y: f32[2*N,6,4] = pick(%a, %i)\n", "y", "different axes");
 }
 
 /* Images meet where one batch stands in a row and another in a column, even though for one image both have one element. */
