@@ -6,6 +6,7 @@ WIDTH = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, interme
 VIT = dict(WIDTH, image_size=32, patch_size=8)
 TEXT = dict(WIDTH, vocab_size=99, max_position_embeddings=16, pad_token_id=1, bos_token_id=0, eos_token_id=98)
 FIVE = dict(num_labels=5)
+CLIP = dict(text_config=dict(TEXT, projection_dim=16), vision_config=VIT, projection_dim=16)
 BOTH_OUTPUTS = "last_hidden_state pooler_output"
 DUAL_OUTPUTS = "logits_per_image logits_per_text text_embeds image_embeds"
 BOXES = "logits pred_boxes"
@@ -38,8 +39,8 @@ def video(frames):
     return (Input("pixel_values", (1, frames, 3, 32, 32)),)
 
 
-def text(batch=2, length=TOKENS):
-    return Input("input_ids", (batch, length), "text"), Input("attention_mask", (batch, length), "mask")
+def text(batch=2, length=TOKENS, first="batch"):
+    return Input("input_ids", (batch, length), "text", first), Input("attention_mask", (batch, length), "mask", first)
 
 
 def pair(**more):
@@ -115,8 +116,9 @@ FAMILIES = [
         "dynamo"),
     # images and texts
     Row("clip_vision", "CLIPVisionModelWithProjection", dict(VIT, projection_dim=16), "dynamo script", "image_embeds"),
-    Row("clip", "CLIPModel", dict(text_config=dict(TEXT, projection_dim=16), vision_config=VIT, projection_dim=16), "dynamo script", DUAL_OUTPUTS,
-        inputs=pair()),
+    Row("clip", "CLIPModel", CLIP, "dynamo script", DUAL_OUTPUTS, inputs=pair()),
+    Row("clip_text", "CLIPTextModelWithProjection", dict(TEXT, projection_dim=16), "dynamo_batch script_batch", "text_embeds", inputs=text(1)),
+    Row("clip_images", "CLIPModel", CLIP, "dynamo_batch script_batch", "logits_per_image text_embeds image_embeds", inputs=pair(first="texts")),
     Row("siglip_vision", "SiglipVisionModel", VIT, "dynamo script", BOTH_OUTPUTS),
     Row("siglip", "SiglipModel", dict(text_config=TEXT, vision_config=VIT), "dynamo", DUAL_OUTPUTS, inputs=(text()[0], *pixels(32))),
     Row("owlvit", "OwlViTForObjectDetection", dict(text_config=dict(TEXT, pad_token_id=0, bos_token_id=97), vision_config=VIT, projection_dim=32),
