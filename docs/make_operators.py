@@ -37,10 +37,9 @@ LIMITS = {
     "Reshape": "a known shape, but for the run-time batch",
     "Resize": "known sizes, scales and regions",
     "Scan": "unrolled: sequences of one known length of up to 4096; those of opset 8 image by image, without sequence_lens",
-    "ScatterElements": "with indices of the run a limited number of pairs of places and updates",
     "Slice": "known starts, ends and steps",
     "Split": "known parts",
-    "TopK": "a known k; axes of up to 2048 elements",
+    "TopK": "a known k",
     "Trilu": "a known diagonal and size",
 }
 

@@ -1,4 +1,5 @@
-/* Steps that put elements elsewhere, whatever their type: moves that are copies, concat, gather, topk, pick, pad. */
+/* Steps that put elements elsewhere, whatever their type: moves that are copies, concat, gather, topk, pick,
+ * scatter, pad. */
 #include <string.h>
 
 #include "codegen_private.h"
@@ -102,6 +103,17 @@ void codegen_pick(codegen *g, strbuf *to, const step_site *at)
                                     (long long)x->shape[axis], (long long)index->shape[axis],
                                     (long long)codegen_product(x, axis + 1, x->value->type.rank));
     codegen_whole(g, to, at, "pick", body);
+}
+
+void codegen_scatter(codegen *g, strbuf *to, const step_site *at)
+{
+    const plan_value *x = codegen_input_value(at, 0), *places = codegen_input_value(at, 1);
+    const int axis = places->value->type.rank - 1;
+    const char *body = arena_printf(g->arena, "    scatter_slices(SCATTER_%s, %s, x0, x1, x2, y, %lld, %lld, %lld, %lld);\n",
+                                    codegen_upper(g->arena, ir_name(at->step->node, KEY_KIND, "none")),
+                                    codegen_element(g->arena, x->value->type.elem), (long long)codegen_product(x, 0, axis), (long long)x->shape[axis],
+                                    (long long)places->shape[axis], (long long)codegen_product(x, axis + 1, x->value->type.rank));
+    codegen_whole(g, to, at, "scatter", body);
 }
 
 void codegen_pad(codegen *g, strbuf *to, const step_site *at)

@@ -27,9 +27,11 @@ bool import_affine_concat(importer *im, import_node *n, int axis);
 /* Output k's, from input i's; its tensor, if it has one, is put beside it. */
 bool import_affine_move(importer *im, import_node *n, int k, int i, const move *m, const ir_type *to);
 
-/* ---- import_affine_gather.c: Gather and GatherND where input 1 is affine; false: reported ---- */
+/* ---- import_affine_gather.c: Gather, GatherND and ScatterND where input 1 is affine; false: reported ---- */
 
 bool import_affine_gather(importer *im, import_node *n, int axis);
 bool import_affine_gather_nd(importer *im, import_node *n);
+/* ScatterND likewise, of which types and shapes are checked. */
+bool import_affine_scatter_nd(importer *im, import_node *n, const char *kind);
 
 #endif

@@ -1,5 +1,5 @@
-/* Gather and GatherND by indices that follow a run-time dimension: a move where they are affine; where one coordinate counts along the batch and
- * others are of the run, a pick within each image. */
+/* Gather, GatherND and ScatterND by indices that follow a run-time dimension: a move where they are affine; where one coordinate counts along the
+ * batch and others are of the run, a pick or scatter within each image. */
 #include <inttypes.h>
 
 #include "../base/checked.h"
@@ -204,4 +204,32 @@ bool import_affine_gather_nd(importer *im, import_node *n)
     shape[1] = dim_of(rows);
     for (int i = (int)depth; i < x->rank; i++) shape[rank++] = x->dim[i];
     return put_picked(im, n, import_reshape(im, n, v, shape, rank), row, images, 0);
+}
+
+/* Within each image: x [images, rows, slice…], and what is scattered [images, updates, slice…]. */
+bool import_affine_scatter_nd(importer *im, import_node *n, const char *kind)
+{
+    const ir_type *x = import_type(n, 0), *index = import_type(n, 1);
+    const int places = index->rank - 1, depth = n->in[1]->affine->forms, slices = x->rank - depth;
+    dim each = dim_of(1), shape[IR_RANK_MAX + 2], whole[IR_RANK_MAX];
+    int64_t rows;
+    int images = -1;
+    if (!dim_equal(index->dim[places], dim_of(depth))) return refuse(im, n, "are no even steps");
+    const int counting = depth > 1 ? counting_coordinate(n, depth, places, &images) : -1;
+    if (counting < 0) return refuse(im, n, "no coordinate counts the images");
+    ir_value *row = with_axis_at(im, n, row_of(im, n, counting, depth, &rows), images, 0);
+    ir_value *v = row ? with_axis_at(im, n, import_tensor(im, n, 0), counting, 0) : NULL;
+    if (!v) return false;
+    for (int i = 1; i < places; i++)
+        if (!dim_mul(each, row->type.dim[i], &each)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "the number of indices of an image");
+    for (int i = 0; i < x->rank; i++) whole[i] = v->type.dim[i];
+    shape[0] = x->dim[counting];
+    shape[1] = dim_of(rows);
+    for (int i = 0; i < slices; i++) shape[i + 2] = x->dim[depth + i];
+    v = import_reshape(im, n, v, shape, slices + 2);
+    shape[1] = each;
+    ir_value *update = with_axis_at(im, n, import_tensor(im, n, 2), images, 0);
+    update = import_reshape(im, n, update, shape, slices + 2);
+    v = compose_scatter(im, n, kind, v, import_reshape(im, n, row, shape, 2), update);
+    return import_put(im, n, 0, with_axis_at(im, n, import_reshape(im, n, v, whole, x->rank), 0, counting));
 }

@@ -32,6 +32,17 @@ ir_value *compose_pick(importer *im, const import_node *n, ir_value *x, ir_value
     return import_end(im, node);
 }
 
+ir_value *compose_scatter(importer *im, const import_node *n, const char *kind, ir_value *x, ir_value *places, ir_value *updates)
+{
+    if (!x || !places || !updates) return NULL;
+    ir_node *node = import_begin(im, n, IR_SCATTER);
+    ir_input(node, x);
+    ir_input(node, places);
+    ir_input(node, updates);
+    ir_set_name(node, KEY_KIND, kind);
+    return import_end(im, node);
+}
+
 ir_value *compose_slice(importer *im, const import_node *n, ir_value *x, int axis, int64_t start, int64_t step, dim count)
 {
     move m;

@@ -9,6 +9,7 @@ ir_value *compose_gather(importer *im, const import_node *n, ir_value *x, ir_val
 /* The places of the first k elements of each row of x [..., n], and what is at such places. */
 ir_value *compose_top_k(importer *im, const import_node *n, ir_value *x, int64_t k, bool largest);
 ir_value *compose_pick(importer *im, const import_node *n, ir_value *x, ir_value *indices);
+ir_value *compose_scatter(importer *im, const import_node *n, const char *kind, ir_value *x, ir_value *places, ir_value *updates);
 /* `count` elements of an axis from `start` on, `step` apart. */
 ir_value *compose_slice(importer *im, const import_node *n, ir_value *x, int axis, int64_t start, int64_t step, dim count);
 /* Pads of at least 0 as begins and ends of all axes, filled with a number. */

@@ -56,6 +56,15 @@ static bool stays_within(const plan *p, const move *m, int axis, int64_t step)
     return low >= 0 && high < step && !m->wrap[axis];
 }
 
+/* Of one element that is repeated along the batch and axes beside it any of these digits may be the batch: the one that the type says. */
+static int64_t repeated_inner(const plan *p, const ir_type *t, int64_t otherwise)
+{
+    int axis = -1;
+    for (int i = 0; i < t->rank; i++)
+        if (mentions(p, t->dim[i])) axis = axis == -1 ? i : -2;
+    return axis < 0 ? otherwise : below(p, t, axis) * plan_dim(p, t->dim[axis]);
+}
+
 static bool check_move(batch_state *b, const ir_node *n)
 {
     const plan *p = b->plan;
@@ -70,7 +79,7 @@ static bool check_move(batch_state *b, const ir_node *n)
             if (axis >= 0 && g->axis != axis) return refuse(b, n, "moves the batch");
             if (axis >= 0 && g->step * size != step) return refuse(b, n, "steps over images");
             if (axis < 0 && g->axis >= 0) return refuse(b, n, "makes the batch of another axis");
-            found = inner * size;
+            found = g->axis < 0 ? repeated_inner(p, &n->output[0]->type, inner * size) : inner * size;
         }
         inner *= size;
     }
@@ -208,15 +217,23 @@ static bool check_gather(batch_state *b, const ir_node *n)
     return true;
 }
 
-/* Rows are the axes before the one that is picked from, in both inputs alike; slices lie behind it. */
-static bool check_pick(batch_state *b, const ir_node *n)
+/* pick, scatter: rows are the axes before the one that is picked from, in all inputs alike; slices lie behind it. */
+static bool check_places(batch_state *b, const ir_node *n)
 {
-    int64_t step[2];
-    const int axis[2] = { input_axis(b, n, 0, &step[0]), input_axis(b, n, 1, &step[1]) }, along = n->input[1]->type.rank - 1;
-    if (axis[0] == along || axis[1] == along) return refuse(b, n, "works along the batch");
-    if (axis[0] >= 0 && axis[1] >= 0 && (axis[0] != axis[1] || step[0] != step[1])) return refuse(b, n, "joins different axes of the batch");
-    const int out = axis[0] >= 0 ? axis[0] : axis[1];
-    b->inner[n->output[0]->id] = below(b->plan, &n->output[0]->type, out) * (axis[0] >= 0 ? step[0] : step[1]);
+    const int along = n->input[1]->type.rank - 1;
+    int joined = -1;
+    int64_t inner = 0;
+    for (int i = 0; i < n->inputs; i++) {
+        int64_t step;
+        const int axis = input_axis(b, n, i, &step);
+        if (axis < 0) continue;
+        if (axis == along) return refuse(b, n, "works along the batch");
+        const int64_t here = below(b->plan, &n->output[0]->type, axis) * step;
+        if (joined >= 0 && (axis != joined || here != inner)) return refuse(b, n, "joins different axes of the batch");
+        joined = axis;
+        inner = here;
+    }
+    b->inner[n->output[0]->id] = inner;
     return true;
 }
 
@@ -256,7 +273,7 @@ static bool check_node(batch_state *b, const ir_node *n)
     case IR_REDUCE: return check_reduce(b, n);
     case IR_GATHER: return check_gather(b, n);
     case IR_TOPK: return check_aligned(b, n, 1, along_last);
-    case IR_PICK: return check_pick(b, n);
+    case IR_PICK: case IR_SCATTER: return check_places(b, n);
     case IR_MOVE: return check_move(b, n);
     case IR_CALL: return check_call(b, n);
     default: return refuse(b, n, "may mix images");

@@ -29,6 +29,15 @@ RUN = {
     "three coordinates": ROWS + [("Concat", ["n", "two"], ["shape"], dict(axis=0)), ("Expand", ["c", "shape"], ["left"], {}), ("Expand", ["backwards", "shape"], ["row"], {}),
                                  ("Unsqueeze", ["left", "last_axis"], ["l"], {}), ("Unsqueeze", ["row", "last_axis"], ["r"], {}),
                                  ("Unsqueeze", ["bests", "last_axis"], ["b"], {}), ("Concat", ["l", "r", "b"], ["i"], dict(axis=-1)), ("GatherND", ["x3", "i"], ["y"], {})],
+    "scattered": BEST + UNSQUEEZED + [("Concat", ["c", "b"], ["i"], dict(axis=-1)), ("ConstantOfShape", ["n"], ["zeros"], {}),
+                                      ("ScatterND", ["x", "i", "zeros"], ["y"], {})],
+    "largest slices": ROWS + BEST + UNSQUEEZED[1:] + [("Div", ["b", "three"], ["r"], {}), ("Concat", ["c", "r"], ["i"], dict(axis=-1)), ("ReduceMin", ["x3", "one_axis"], ["s"], dict(keepdims=0)),
+                                                    ("ScatterND", ["x3", "i", "s"], ["y"], dict(reduction="max"))],
+    "scattered, columns of images": BEST + UNSQUEEZED + [("Transpose", ["x"], ["t"], {}), ("Concat", ["b", "c"], ["i"], dict(axis=-1)), ("ConstantOfShape", ["n"], ["zeros"], {}),
+                                                         ("ScatterND", ["t", "i", "zeros"], ["z"], {}), ("Transpose", ["z"], ["y"], {})],
+    "elements scattered": ROWS + [("Unsqueeze", ["bests", "last_axis"], ["b"], {}), ("ReduceMin", ["x3", "two"], ["s"], {}), ("ScatterElements", ["x3", "b", "s"], ["y"], dict(axis=2, reduction="max"))],
+    "rows of constant places": [("Transpose", ["x"], ["t"], {}), ("Gather", ["t", "one"], ["g"], {}), ("Unsqueeze", ["g", "zero_axis"], ["u"], {}),
+                                ("ScatterND", ["t", "place", "u"], ["z"], {}), ("Transpose", ["z"], ["y"], {})],
     "batch axes": ROWS + [("GatherND", ["x3", "b3"], ["y"], dict(batch_dims=2))],
 }
 RUN["batch axes"].insert(2, ("Unsqueeze", ["bests", "last_axis"], ["b3"], {}))
@@ -51,7 +60,7 @@ WRONG = {
                                        ("Unsqueeze", ["best", "last_axis"], ["b"], {}), ("Concat", ["c", "b"], ["i"], dict(axis=-1)), ("GatherND", ["x", "i"], ["y"], {})]),
     "a diagonal": ("E306", PAIR + [("Concat", ["l", "l"], ["i"], dict(axis=-1)), ("GatherND", ["x", "i"], ["y"], {})]),
 }
-CONSTANTS = dict(three=3, two=[2], two_rows=[-1, 2, 3], two_columns=[2, -1], backwards=[[1, 0]], zero_three=[[0, 3]], zero=0, one=1, width=WIDTH, last_axis=[-1], flat=[-1], square=[-1, WIDTH], six=[WIDTH], four=[3], all=[range(WIDTH)], odds=[[1, 3, 5]], evens=[[0, 2, 4]],
+CONSTANTS = dict(one_axis=[1], zero_axis=[0], place=[[4]], three=3, two=[2], two_rows=[-1, 2, 3], two_columns=[2, -1], backwards=[[1, 0]], zero_three=[[0, 3]], zero=0, one=1, width=WIDTH, last_axis=[-1], flat=[-1], square=[-1, WIDTH], six=[WIDTH], four=[3], all=[range(WIDTH)], odds=[[1, 3, 5]], evens=[[0, 2, 4]],
                  all_below=[[-5, -4, -3, -2, -1, 0]], all_above=[[1, 2, 3, 4, 5, 6]])
 
 
