@@ -53,6 +53,7 @@ def past(layers, shape, kind="past"):
     return tuple(Input(f"{kind}_{layer}_{part}", shape) for layer in range(layers) for part in ("key", "value"))
 
 
+MASKED = (*pixels(32), Input("noise", (1, PATCHES), "uniform"))
 NO_CACHE = (("use_cache", False),)
 LLAMA = dict(TEXT, num_key_value_heads=1)
 OPSETS = "dynamo_o18 dynamo_o23 dynamo_o24 script_o14"
@@ -62,7 +63,9 @@ FAMILIES = [
     # plain ViTs
     Row("vit_mim", "ViTForMaskedImageModeling", dict(VIT, encoder_stride=8), "dynamo script", "reconstruction",
         inputs=(*pixels(32), Input("bool_masked_pos", (1, PATCHES), "bool"))),
-    Row("vit_mae", "ViTMAEModel", VIT, "dynamo", "last_hidden_state mask ids_restore", inputs=(*pixels(32), Input("noise", (1, PATCHES), "uniform"))),
+    Row("vit_mae", "ViTMAEModel", VIT, "dynamo dynamo_batch script_batch", "last_hidden_state mask ids_restore", inputs=MASKED),
+    Row("vit_mae_pixels", "ViTMAEForPreTraining", dict(VIT, decoder_hidden_size=32, decoder_num_hidden_layers=1, decoder_num_attention_heads=2,
+        decoder_intermediate_size=64), "dynamo_batch script", "logits mask ids_restore", inputs=MASKED),
     Row("vit_msn", "ViTMSNForImageClassification", dict(VIT, **FIVE), "dynamo script"),
     Row("ijepa", "IJepaModel", VIT, "dynamo", "last_hidden_state"),
     Row("beit", "BeitForImageClassification", dict(VIT, **FIVE, use_relative_position_bias=True), "dynamo script dynamo_batch"),
