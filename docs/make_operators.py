@@ -26,7 +26,7 @@ LIMITS = {
     "MatMulInteger": "one element at a time",
     "MaxPool": "windows of up to 64 an axis; with Indices up to 32, and a fixed batch",
     "Mod": "floats with fmod = 1",
-    "NonMaxSuppression": "up to 256 boxes a class. The result has a row for as many as there can be, least(max_output_boxes_per_class, boxes) for each class of each image: those that are "
+    "NonMaxSuppression": "the result has a row for as many as there can be, least(max_output_boxes_per_class, boxes) for each class of each image: those that are "
                          "taken come first, in ONNX's order, and the rows behind them are -1, -1, -1. Where boxes and scores are constants it has ONNX's rows alone",
     "NonZero": "of constants",
     "OneHot": "a known depth",

@@ -51,6 +51,7 @@ void codegen_gather(codegen *g, strbuf *to, const step_site *at);
 void codegen_topk(codegen *g, strbuf *to, const step_site *at);
 void codegen_pick(codegen *g, strbuf *to, const step_site *at);
 void codegen_scatter(codegen *g, strbuf *to, const step_site *at);
+void codegen_suppress(codegen *g, strbuf *to, const step_site *at);
 void codegen_pad(codegen *g, strbuf *to, const step_site *at);
 void codegen_matmul(codegen *g, strbuf *to, const step_site *at);
 void codegen_reduce(codegen *g, strbuf *to, const step_site *at);

@@ -1,5 +1,5 @@
 /* Steps that put elements elsewhere, whatever their type: moves that are copies, concat, gather, topk, pick,
- * scatter, pad. */
+ * scatter, suppress, pad. */
 #include <string.h>
 
 #include "codegen_private.h"
@@ -114,6 +114,15 @@ void codegen_scatter(codegen *g, strbuf *to, const step_site *at)
                                     codegen_element(g->arena, x->value->type.elem), (long long)codegen_product(x, 0, axis), (long long)x->shape[axis],
                                     (long long)places->shape[axis], (long long)codegen_product(x, axis + 1, x->value->type.rank));
     codegen_whole(g, to, at, "scatter", body);
+}
+
+void codegen_suppress(codegen *g, strbuf *to, const step_site *at)
+{
+    const plan_value *scores = codegen_input_value(at, 1);
+    const char *body = arena_printf(g->arena, "    suppress_boxes(x0, x1, x2, y, %lld, %lld, %lld, %lld, %s);\n", (long long)scores->shape[0],
+                                    (long long)scores->shape[1], (long long)scores->shape[2], (long long)ir_int(at->step->node, KEY_COUNT, 0),
+                                    codegen_float(g->arena, ir_number(at->step->node, KEY_LIMIT, 0)));
+    codegen_whole(g, to, at, "suppress", body);
 }
 
 void codegen_pad(codegen *g, strbuf *to, const step_site *at)

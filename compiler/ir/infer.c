@@ -260,7 +260,7 @@ static infer_operator *const operator_of[IR_OP_COUNT] = {
     [IR_CONST] = infer_const, [IR_MAP] = infer_map, [IR_LINEAR] = infer_linear, [IR_MLP] = infer_mlp, [IR_MATMUL] = infer_matmul,
     [IR_ATTENTION] = infer_attention, [IR_NORM] = infer_norm, [IR_SOFTMAX] = infer_softmax, [IR_REDUCE] = infer_reduce, [IR_MOVE] = infer_move,
     [IR_PAD] = infer_pad, [IR_CONCAT] = infer_concat, [IR_GATHER] = infer_gather, [IR_TOPK] = infer_topk, [IR_PICK] = infer_pick,
-    [IR_SCATTER] = infer_scatter,
+    [IR_SCATTER] = infer_scatter, [IR_SUPPRESS] = infer_suppress,
     [IR_CONV] = infer_conv, [IR_CONV_LAST] = infer_conv_last, [IR_CALL] = infer_call,
 };
 

@@ -50,3 +50,26 @@ bool infer_scatter(ir_node *n, diag *d, ir_type *out)
     *out = *x;
     return true;
 }
+
+bool infer_suppress(ir_node *n, diag *d, ir_type *out)
+{
+    const ir_type *boxes = infer_type(n, 0), *scores = infer_type(n, 1), *order = infer_type(n, 2);
+    const int64_t count = ir_int(n, KEY_COUNT, 0);
+    int64_t size, columns;
+    if (boxes->elem != ELEM_F32) return infer_fail(n, d, 0, STATUS_TYPE, "boxes are f32");
+    if (scores->elem != ELEM_F32) return infer_fail(n, d, 1, STATUS_TYPE, "scores are f32");
+    if (order->elem != ELEM_I64) return infer_fail(n, d, 2, STATUS_TYPE, "places are i64");
+    if (boxes->rank != 3 || !dim_is_constant(boxes->dim[2], &columns) || columns != 5) return infer_fail(n, d, 0, STATUS_SHAPE, "not [N, B, 5]");
+    if (!dim_is_constant(boxes->dim[1], &size)) return infer_fail(n, d, 0, STATUS_SHAPE_UNKNOWN, "the number of boxes");
+    for (int i = 1; i < 3; i++) {
+        const ir_type *t = infer_type(n, i);
+        if (t->rank != 3) return infer_fail(n, d, i, STATUS_SHAPE, "not [N, C, B]");
+        if (!infer_same(n, d, i, t->dim[0], boxes->dim[0], "images differ")) return false;
+        if (!infer_same(n, d, i, t->dim[2], boxes->dim[1], "boxes differ")) return false;
+    }
+    if (!infer_same(n, d, 2, order->dim[1], scores->dim[1], "classes differ")) return false;
+    if (count < 1 || count > size) return infer_fail(n, d, 0, STATUS_SHAPE, "the first %lld of %lld", (long long)count, (long long)size);
+    *out = *order;
+    out->dim[2] = dim_of(count);
+    return true;
+}

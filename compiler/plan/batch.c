@@ -274,6 +274,7 @@ static bool check_node(batch_state *b, const ir_node *n)
     case IR_GATHER: return check_gather(b, n);
     case IR_TOPK: return check_aligned(b, n, 1, along_last);
     case IR_PICK: case IR_SCATTER: return check_places(b, n);
+    case IR_SUPPRESS: return check_aligned(b, n, 3, along_inner_axes);
     case IR_MOVE: return check_move(b, n);
     case IR_CALL: return check_call(b, n);
     default: return refuse(b, n, "may mix images");

@@ -36,6 +36,9 @@ static void operators_of_one_image_are_accepted(void **state)
     accepted("  %y: f32[N,8,9] = pad(%x) {pads = [0, 1, 0, 0, 1, 1]}\n", "y", 72);
     accepted("  %o: f32[] = const {bytes = [1]}\n  %c: f32[6,N] = move(%o) {move = [6*N@_]}\n  %t: f32[6,N] = move(%x) {move = [6@1, N@0]}\n"
              "  %s: f32[6,N] = map(%c, %t) {expr = add(in0, in1)}\n  %y: f32[N,6] = move(%s) {move = [N@1, 6@0]}\n", "y", 6);
+    accepted("  %b: f32[N,6,5] = move(%x) {move = [N@0, 6@1, 5@2]}\n  %s: f32[N,2,6] = move(%x) {move = [N@0, 2@2, 6@1]}\n"
+             "  %o: i64[N,2,6] = topk(%s) {kind = largest, count = 6}\n"
+             "  %y: i64[N,2,3] = suppress(%b, %s, %o) {count = 3, limit = 0.5}\n", "y", 6);
     accepted("  %y: f32[N,12,8] = concat(%x, %x) {axis = 1}\n", "y", 96);
     accepted("  %y: f32[N,6,8] = softmax(%x) {axis = 1}\n", "y", 48);
     accepted("  %t: f32[N,8,6] = move(%x) {move = [N@0, 8@2, 6@1]}\n  %y: f32[N,6,6] = matmul(%x, %t)\n", "y", 36);

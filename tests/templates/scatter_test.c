@@ -11,7 +11,8 @@ static void test_plain(void **state)
 {
     (void)state;
     const float x[OUTER][AXIS][INNER] = { { { 1, 2 }, { 3, 4 }, { 5, 6 } }, { { 7, 8 }, { 9, 10 }, { 11, 12 } } };
-    const float updates[OUTER][COUNT][INNER] = { { { 20, 21 }, { 22, 23 }, { -0.0f, NAN }, { 99, 99 } }, { { 99, 99 }, { 24, 25 }, { 26, 27 }, { 28, 29 } } };
+    const float updates[OUTER][COUNT][INNER] = { { { 20, 21 }, { 22, 23 }, { -0.0f, NAN }, { 99, 99 } },
+                                                 { { 99, 99 }, { 24, 25 }, { 26, 27 }, { 28, 29 } } };
     const float want[OUTER][AXIS][INNER] = { { { -0.0f, NAN }, { 22, 23 }, { 5, 6 } }, { { 7, 8 }, { 9, 10 }, { 28, 29 } } };
     float y[OUTER][AXIS][INNER];
     scatter_slices(SCATTER_NONE, ELEMENT_F32, x, places, updates, y, OUTER, AXIS, COUNT, INNER);

@@ -312,7 +312,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(move_transpose_all_types), cmocka_unit_test(move_kinds), cmocka_unit_test(move_composed), cmocka_unit_test(pad),
-        cmocka_unit_test(concat), cmocka_unit_test(gather), cmocka_unit_test(pick), cmocka_unit_test(scatter), cmocka_unit_test(norm), cmocka_unit_test(norm_two_axes), cmocka_unit_test(softmax),
+        cmocka_unit_test(concat), cmocka_unit_test(gather), cmocka_unit_test(pick), cmocka_unit_test(scatter),
+        cmocka_unit_test(norm), cmocka_unit_test(norm_two_axes), cmocka_unit_test(softmax),
         cmocka_unit_test(reduce_kinds), cmocka_unit_test(reduce_axes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
