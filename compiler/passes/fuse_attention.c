@@ -75,6 +75,10 @@ static bool find_product(attention_match *m, ir_value *v, bool flipped, int dept
         m->tapped |= !read_only_by(v, (const ir_node *const[]){n}, 1);
         return true;
     }
+    for (int i = 0; i < v->uses; i++)
+        if (v->user[i]->op == IR_MAP) {
+            return attention_refuse(m, "the probabilities are gated, blended with others or otherwise changed before they meet values");
+        }
     return attention_refuse(m, "the probabilities are no side of a product with values");
 }
 

@@ -404,6 +404,9 @@ static void test_near_misses(void **state)
         {WHOLE("  %p: f32[2,2,3,5] = softmax(%s) {axis = 1}\n"), "the softmax is over neither of the last two axes"},
         {WHOLE("  %p: f32[2,2,3,5] = softmax(%s) {axis = 2}\n"), "the softmax is not over the axis that the product with the values sums over"},
         {WHOLE("  %t: f32[2,2,3,5] = softmax(%s) {axis = 3}\n  %p: f32[2,2,3,5] = map(%t) {expr = mul(in0, in0)}\n"),
+         "the probabilities are gated, blended with others or otherwise changed before they meet values"},
+        {WHOLE("  %t: f32[2,2,3,5] = softmax(%s) {axis = 3}\n  %g: i64[3] = const {bytes = [2, 0, 1]}\n"
+               "  %p: f32[2,2,3,5] = gather(%t, %g) {axis = 2}\n"),
          "the probabilities are no side of a product with values"},
         {WHOLE("  %t: f32[2,2,3,5] = map(%s, %m) {expr = add(in0, in1)}\n  %u: f32[2,2,3,5] = softmax(%t) {axis = 3}\n" GUARD("%u", "%p")
                "  %n: f32[2,2,3,5] = map(%u) {expr = exp(in0)}\n  %l: f32[2,2,3,5] = map(%n, %p) {expr = add(in0, in1)}\n"),
