@@ -163,10 +163,21 @@ static int counting_coordinate(const import_node *n, int coordinates, int places
     return found;
 }
 
+/* A coordinate of an axis of `size`, counted from 0; one out of range becomes the nearest there is. */
+static ir_value *within(importer *im, const import_node *n, const affine_form *f, int64_t size)
+{
+    const ir_type *index = import_type(n, 1);
+    int64_t low, high;
+    ir_value *i = numbers(im, n, f, index, index->rank - 1, -1);
+    if (bounds(f, index, index->rank - 1, -1, &low, &high) && low >= 0 && high < size) return i;
+    i = compose_from_start(im, n, i, size);
+    return compose_with_number(im, n, EXPR_MIN, compose_with_number(im, n, EXPR_MAX, i, 0), (double)(size - 1));
+}
+
 /* The number of the row that all coordinates but the counting one name within an image of x, in the shape of the places; NULL: reported. */
 static ir_value *row_of(importer *im, import_node *n, int counting, int coordinates, int64_t *rows)
 {
-    const ir_type *x = import_type(n, 0), *index = import_type(n, 1);
+    const ir_type *x = import_type(n, 0);
     ir_value *row = NULL;
     *rows = 1;
     for (int k = 0; k < coordinates; k++) {
@@ -176,8 +187,7 @@ static ir_value *row_of(importer *im, import_node *n, int counting, int coordina
             import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "axis %d is indexed", k);
             return NULL;
         }
-        ir_value *i = compose_from_start(im, n, numbers(im, n, &n->in[1]->affine->form[k], index, index->rank - 1, -1), size);
-        i = compose_with_number(im, n, EXPR_MIN, compose_with_number(im, n, EXPR_MAX, i, 0), (double)(size - 1));
+        ir_value *i = within(im, n, &n->in[1]->affine->form[k], size);
         row = row ? import_map2(im, n, EXPR_ADD, compose_with_number(im, n, EXPR_MUL, row, (double)size), i) : i;
         if (!row) return NULL;
     }

@@ -84,7 +84,7 @@ static ir_value *gather_known(importer *im, import_node *n, const gather_nd *g, 
     shape[0] = dim_of(all);
     for (int i = g->batch + g->depth; i < x->rank; i++) shape[rank++] = x->dim[i];
     ir_value *v = import_reshape(im, n, import_tensor(im, n, 0), shape, rank);
-    return compose_gather(im, n, v, ir_constant_ints(im->graph, place, (int)places, NULL), 0);
+    return compose_gather_known(im, n, v, 0, place, places);
 }
 
 /* ---- indices of the run ---- */
