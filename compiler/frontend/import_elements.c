@@ -83,7 +83,7 @@ static bool check_updates(importer *im, const import_node *n)
 }
 
 /* Where each row comes from, rows before updates, by constant places; NULL: reported. */
-static ir_value *known_sources(importer *im, const import_node *n, const ir_bytes *place, int64_t rows, int64_t updates)
+static int64_t *known_sources(importer *im, const import_node *n, const ir_bytes *place, int64_t rows, int64_t updates)
 {
     int64_t *from = arena_array(im->arena, (size_t)rows + 1, sizeof *from);
     for (int64_t i = 0; i < rows; i++) from[i] = i;
@@ -93,10 +93,11 @@ static ir_value *known_sources(importer *im, const import_node *n, const ir_byte
         if (row < 0 || row >= rows) return import_fail(im, n, STATUS_SHAPE, 1, "index %" PRId64 " is out of range", u), NULL;
         from[row] = rows + u;
     }
-    return ir_constant_ints(im->graph, from, (int)rows, NULL);
+    return from;
 }
 
-/* x [rows, slice…] with updates [updates, slice…] in the places [updates]; by constant places a gather of both. */
+/* x [rows, slice…] with updates [updates, slice…] in the places [updates]; by constant places a gather of both, or of the updates where none of x is
+ * left. */
 static ir_value *scatter(importer *im, const import_node *n, const char *kind, ir_value *x, ir_value *place, ir_value *update)
 {
     int64_t rows, updates;
@@ -105,8 +106,12 @@ static ir_value *scatter(importer *im, const import_node *n, const char *kind, i
     if (!plain || !dim_is_constant(x->type.dim[0], &rows) || !dim_is_constant(place->type.dim[0], &updates)) {
         return compose_scatter(im, n, kind, x, place, update);
     }
-    ir_value *from = known_sources(im, n, known, rows, updates);
-    return compose_gather(im, n, compose_concat(im, n, (ir_value *[]){ x, update }, 2, 0), from, 0);
+    int64_t *from = known_sources(im, n, known, rows, updates);
+    bool whole = from && rows > 0;
+    for (int64_t i = 0; i < rows && whole; i++) whole = from[i] >= rows;
+    for (int64_t i = 0; i < rows && whole; i++) from[i] -= rows;
+    if (!from) return NULL;
+    return compose_gather_known(im, n, whole ? update : compose_concat(im, n, (ir_value *[]){ x, update }, 2, 0), 0, from, rows);
 }
 
 /* Whether all axes but one have as many indices as elements. */
