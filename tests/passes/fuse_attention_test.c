@@ -469,7 +469,8 @@ int main(void)
         cmocka_unit_test(test_grouped_heads), cmocka_unit_test(test_merged_heads_of_one_query), cmocka_unit_test(test_keys_first),
         cmocka_unit_test(test_values_first),
         cmocka_unit_test(test_constant_query), cmocka_unit_test(test_matrices), cmocka_unit_test(test_packed), cmocka_unit_test(test_probabilities),
-        cmocka_unit_test(test_origins), cmocka_unit_test(test_near_misses), cmocka_unit_test(test_classifier), cmocka_unit_test(test_weighed_features),
+        cmocka_unit_test(test_origins), cmocka_unit_test(test_near_misses), cmocka_unit_test(test_classifier),
+        cmocka_unit_test(test_weighed_features),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
