@@ -65,7 +65,7 @@ FAMILIES = [
         inputs=(*pixels(32), Input("bool_masked_pos", (1, PATCHES), "bool"))),
     Row("vit_mae", "ViTMAEModel", VIT, "dynamo dynamo_batch script_batch", "last_hidden_state mask ids_restore", inputs=MASKED),
     Row("vit_mae_pixels", "ViTMAEForPreTraining", dict(VIT, decoder_hidden_size=32, decoder_num_hidden_layers=1, decoder_num_attention_heads=2,
-        decoder_intermediate_size=64), "dynamo_batch script", "logits mask ids_restore", inputs=MASKED),
+        decoder_intermediate_size=64), "dynamo_batch", "logits mask ids_restore", inputs=MASKED),
     Row("vit_msn", "ViTMSNForImageClassification", dict(VIT, **FIVE), "dynamo script"),
     Row("ijepa", "IJepaModel", VIT, "dynamo", "last_hidden_state"),
     Row("beit", "BeitForImageClassification", dict(VIT, **FIVE, use_relative_position_bias=True), "dynamo script dynamo_batch"),
@@ -133,6 +133,8 @@ FAMILIES = [
     Row("chinese_clip", "ChineseCLIPModel", dict(text_config=dict(TEXT, pad_token_id=0), vision_config=VIT, projection_dim=16), "dynamo script",
         DUAL_OUTPUTS, inputs=pair()),
     Row("blip_vision", "BlipVisionModel", VIT, "dynamo", BOTH_OUTPUTS),
+    Row("blip", "BlipForImageTextRetrieval", dict(text_config=dict(TEXT, encoder_hidden_size=32, projection_dim=16, sep_token_id=98), vision_config=VIT,
+        projection_dim=16, image_text_hidden_size=16), "dynamo_batch", "itm_score", inputs=pair(batch=1)),
     # boxes, masks, depth, pose
     Row("detr", "DetrForObjectDetection", DETECTOR, "dynamo script", BOXES, inputs=pixels(64)),
     Row("conditional_detr", "ConditionalDetrForObjectDetection", DETECTOR, "dynamo", BOXES, inputs=pixels(64)),
