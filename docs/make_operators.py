@@ -26,7 +26,7 @@ LIMITS = {
     "MatMulInteger": "one element at a time",
     "MaxPool": "windows of up to 64 an axis; with Indices up to 32, and a fixed batch",
     "Mod": "floats with fmod = 1",
-    "NonMaxSuppression": "up to 256 boxes a class. The result has a row for as many as there can be, least(max_output_boxes_per_class, boxes) for each class of each image: those that are "
+    "NonMaxSuppression": "the result has a row for as many as there can be, least(max_output_boxes_per_class, boxes) for each class of each image: those that are "
                          "taken come first, in ONNX's order, and the rows behind them are -1, -1, -1. Where boxes and scores are constants it has ONNX's rows alone",
     "NonZero": "of constants",
     "OneHot": "a known depth",
@@ -37,10 +37,9 @@ LIMITS = {
     "Reshape": "a known shape, but for the run-time batch",
     "Resize": "known sizes, scales and regions",
     "Scan": "unrolled: sequences of one known length of up to 4096; those of opset 8 image by image, without sequence_lens",
-    "ScatterElements": "with indices of the run a limited number of pairs of places and updates",
     "Slice": "known starts, ends and steps",
     "Split": "known parts",
-    "TopK": "a known k; axes of up to 2048 elements",
+    "TopK": "a known k",
     "Trilu": "a known diagonal and size",
 }
 

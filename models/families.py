@@ -6,6 +6,7 @@ WIDTH = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, interme
 VIT = dict(WIDTH, image_size=32, patch_size=8)
 TEXT = dict(WIDTH, vocab_size=99, max_position_embeddings=16, pad_token_id=1, bos_token_id=0, eos_token_id=98)
 FIVE = dict(num_labels=5)
+CLIP = dict(text_config=dict(TEXT, projection_dim=16), vision_config=VIT, projection_dim=16)
 BOTH_OUTPUTS = "last_hidden_state pooler_output"
 DUAL_OUTPUTS = "logits_per_image logits_per_text text_embeds image_embeds"
 BOXES = "logits pred_boxes"
@@ -38,8 +39,8 @@ def video(frames):
     return (Input("pixel_values", (1, frames, 3, 32, 32)),)
 
 
-def text(batch=2, length=TOKENS):
-    return Input("input_ids", (batch, length), "text"), Input("attention_mask", (batch, length), "mask")
+def text(batch=2, length=TOKENS, first="batch"):
+    return Input("input_ids", (batch, length), "text", first), Input("attention_mask", (batch, length), "mask", first)
 
 
 def pair(**more):
@@ -52,6 +53,7 @@ def past(layers, shape, kind="past"):
     return tuple(Input(f"{kind}_{layer}_{part}", shape) for layer in range(layers) for part in ("key", "value"))
 
 
+MASKED = (*pixels(32), Input("noise", (1, PATCHES), "uniform"))
 NO_CACHE = (("use_cache", False),)
 LLAMA = dict(TEXT, num_key_value_heads=1)
 OPSETS = "dynamo_o18 dynamo_o23 dynamo_o24 script_o14"
@@ -61,7 +63,9 @@ FAMILIES = [
     # plain ViTs
     Row("vit_mim", "ViTForMaskedImageModeling", dict(VIT, encoder_stride=8), "dynamo script", "reconstruction",
         inputs=(*pixels(32), Input("bool_masked_pos", (1, PATCHES), "bool"))),
-    Row("vit_mae", "ViTMAEModel", VIT, "dynamo", "last_hidden_state mask ids_restore", inputs=(*pixels(32), Input("noise", (1, PATCHES), "uniform"))),
+    Row("vit_mae", "ViTMAEModel", VIT, "dynamo dynamo_batch script_batch", "last_hidden_state mask ids_restore", inputs=MASKED),
+    Row("vit_mae_pixels", "ViTMAEForPreTraining", dict(VIT, decoder_hidden_size=32, decoder_num_hidden_layers=1, decoder_num_attention_heads=2,
+        decoder_intermediate_size=64), "dynamo_batch", "logits mask ids_restore", inputs=MASKED),
     Row("vit_msn", "ViTMSNForImageClassification", dict(VIT, **FIVE), "dynamo script"),
     Row("ijepa", "IJepaModel", VIT, "dynamo", "last_hidden_state"),
     Row("beit", "BeitForImageClassification", dict(VIT, **FIVE, use_relative_position_bias=True), "dynamo script dynamo_batch"),
@@ -115,8 +119,9 @@ FAMILIES = [
         "dynamo"),
     # images and texts
     Row("clip_vision", "CLIPVisionModelWithProjection", dict(VIT, projection_dim=16), "dynamo script", "image_embeds"),
-    Row("clip", "CLIPModel", dict(text_config=dict(TEXT, projection_dim=16), vision_config=VIT, projection_dim=16), "dynamo script", DUAL_OUTPUTS,
-        inputs=pair()),
+    Row("clip", "CLIPModel", CLIP, "dynamo script", DUAL_OUTPUTS, inputs=pair()),
+    Row("clip_text", "CLIPTextModelWithProjection", dict(TEXT, projection_dim=16), "dynamo_batch script_batch", "text_embeds", inputs=text(1)),
+    Row("clip_images", "CLIPModel", CLIP, "dynamo_batch script_batch", "logits_per_image text_embeds image_embeds", inputs=pair(first="texts")),
     Row("siglip_vision", "SiglipVisionModel", VIT, "dynamo script", BOTH_OUTPUTS),
     Row("siglip", "SiglipModel", dict(text_config=TEXT, vision_config=VIT), "dynamo", DUAL_OUTPUTS, inputs=(text()[0], *pixels(32))),
     Row("owlvit", "OwlViTForObjectDetection", dict(text_config=dict(TEXT, pad_token_id=0, bos_token_id=97), vision_config=VIT, projection_dim=32),
@@ -128,6 +133,8 @@ FAMILIES = [
     Row("chinese_clip", "ChineseCLIPModel", dict(text_config=dict(TEXT, pad_token_id=0), vision_config=VIT, projection_dim=16), "dynamo script",
         DUAL_OUTPUTS, inputs=pair()),
     Row("blip_vision", "BlipVisionModel", VIT, "dynamo", BOTH_OUTPUTS),
+    Row("blip", "BlipForImageTextRetrieval", dict(text_config=dict(TEXT, encoder_hidden_size=32, projection_dim=16, sep_token_id=98), vision_config=VIT,
+        projection_dim=16, image_text_hidden_size=16), "dynamo_batch", "itm_score", inputs=pair(batch=1)),
     # boxes, masks, depth, pose
     Row("detr", "DetrForObjectDetection", DETECTOR, "dynamo script", BOXES, inputs=pixels(64)),
     Row("conditional_detr", "ConditionalDetrForObjectDetection", DETECTOR, "dynamo", BOXES, inputs=pixels(64)),

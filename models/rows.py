@@ -7,6 +7,7 @@ class Input:
     name: str
     shape: tuple            # for a batch of one
     kind: str = "normal"    # normal or uniform numbers, "bool", a "text" that ends as texts do, its "mask", "ones", "bit"s; a "grid" becomes a constant
+    first: str = "batch"    # the name of its first dimension, of a dynamic batch
 
 
 @dataclasses.dataclass(frozen=True)

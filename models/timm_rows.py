@@ -48,6 +48,13 @@ TIMM = [
         variants="script"),
     row("fastvit", "fastvit_sa12", dict(layers=(1, 1, 1, 1), embed_dims=(16, 16, 32, 32), mlp_ratios=(2, 2, 2, 2)), size=64, variants="dynamo"),
     row("shvit", "shvit_s1", dict(embed_dim=(16, 32, 32), depth=(1, 1, 1), partial_dim=(8, 8, 8)), size=64, variants="script"),
+    row("coatnet", "coatnet_0_rw_224", dict(img_size=64, stem_width=(8, 8), embed_dim=(16, 32, 32, 32), depths=(1, 1, 1, 1)),
+        variants="dynamo"),
+    row("mvitv2", "mvitv2:MultiScaleVit", dict(img_size=64, cfg=dict(depths=(1, 1), embed_dim=16, num_heads=2)), variants="script"),
+    row("volo", "volo:VOLO", dict(img_size=64, layers=(1, 1, 1, 1), embed_dims=(16, 32, 32, 32), num_heads=(2, 4, 4, 4), stem_hidden_dim=8,
+        mlp_ratio=2.0, downsamples=(True, False, False, False), outlook_attention=(True, False, False, False), post_layers=("ca", "ca")), "dynamo"),
+    row("coat_lite", "coat_lite_tiny", dict(img_size=64, embed_dims=[16, 16, 32, 32], serial_depths=[1] * 4, num_heads=8, mlp_ratios=[2] * 4),
+        variants="dynamo"),
 ]
 
 # further ones, exported with --more
@@ -60,7 +67,6 @@ MORE = [
     vit("dinov3_plus", "vit_small_plus_patch16_dinov3", attention="eager"),
     vit("deit", "deit_tiny_distilled_patch16_224"),
     row("nest", "nest:Nest", dict(img_size=64, num_levels=2, embed_dims=(16, 32), num_heads=(2, 4), depths=(1, 1)), variants="script"),
-    row("mvitv2", "mvitv2:MultiScaleVit", dict(img_size=64, cfg=dict(depths=(1, 1), embed_dim=16, num_heads=2))),
     row("tiny_vit", "tiny_vit_5m_224", dict(embed_dims=[16, 16, 32, 32], depths=[1, 1, 1, 1], num_heads=[1, 2, 2, 4], window_sizes=[4, 4, 4, 2]),
         size=64),
     vit("vit_siglip_gap", "vit_base_patch16_siglip_gap_224"),
@@ -92,7 +98,6 @@ MORE = [
     row("pvt_v2_linear", "pvt_v2_b2_li", dict(depths=(1, 1, 1, 1), embed_dims=FOUR, num_heads=(1, 2, 2, 4), mlp_ratios=(2, 2, 2, 2)), size=64,
         variants="dynamo"),
     row("coat", "coat_tiny", dict(img_size=64, embed_dims=[32] * 4, serial_depths=[1] * 4, parallel_depth=1, num_heads=8, mlp_ratios=[2] * 4)),
-    row("coat_lite", "coat_lite_tiny", dict(img_size=64, embed_dims=[16, 16, 32, 32], serial_depths=[1] * 4, num_heads=8, mlp_ratios=[2] * 4)),
     row("edgenext", "edgenext_xx_small", dict(depths=(1, 1, 2, 2), dims=(16, 16, 24, 32), heads=(2, 2, 2, 2)), size=64),
     row("efficientformer", "efficientformer_l1", dict(depths=(1, 1, 1, 2), embed_dims=(16, 16, 24, 32)), size=224),
     row("efficientformerv2", "efficientformerv2_s0", dict(img_size=64, depths=(1, 1, 2, 2), embed_dims=(16, 16, 24, 32), num_vit=1,
@@ -111,10 +116,6 @@ MORE = [
     row("repvit", "repvit_m0_9", dict(embed_dim=(16, 16, 32, 32), depth=(1, 1, 1, 1)), size=64),
     row("swiftformer", "swiftformer_xs", dict(layers=[1] * 4, embed_dims=[16, 16, 24, 32]), size=64),
     row("visformer", "visformer_tiny", dict(img_size=64, init_channels=8, embed_dim=32, depth=(1, 1, 1), num_heads=2)),
-    row("volo", "volo:VOLO", dict(img_size=64, layers=(1, 1, 1, 1), embed_dims=(16, 32, 32, 32), num_heads=(2, 4, 4, 4), stem_hidden_dim=8,
-        mlp_ratio=2.0,
-                                  downsamples=(True, False, False, False), outlook_attention=(True, False, False, False), post_layers=("ca", "ca")),
-        "dynamo"),
     row("sam2_hiera", "sam2_hiera_tiny", dict(embed_dim=16, num_heads=1, stages=(1, 1, 2, 1), global_att_blocks=(3,), window_spec=(4, 2, 2, 2),
         global_pos_size=(4, 4)), size=64, attention="eager"),
     row("deepseek_vit", "deepseek_vit:DeepseekVitClassifier", dict(img_size=32, patch_size=8, embed_dim=32, depth=2, num_heads=2), variants="dynamo"),
@@ -126,4 +127,7 @@ MORE = [
     row("convnextv2", "convnextv2_atto", dict(depths=(1, 1, 1, 1), dims=FOUR), size=64),
     row("inception_next", "inception_next_atto", dict(depths=(1, 1, 1, 1), dims=(16, 32, 32, 32)), size=64),
     row("mambaout", "mambaout_femto", dict(depths=(1, 1, 1, 1), dims=FOUR), size=64),
+    row("coatnet_relpos", "coatnet_rmlp_nano_rw_224", dict(img_size=64, stem_width=(8, 8), embed_dim=(16, 32, 32, 32), depths=(1, 1, 1, 1))),
+    row("resnetv2", "resnetv2:ResNetV2", dict(layers=(1, 1), channels=(128, 128), stem_chs=32, stem_type="fixed"), size=64),
+    row("nextvit", "nextvit_small", dict(depths=(1, 1, 5, 1)), size=64),
 ]

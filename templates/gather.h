@@ -28,8 +28,8 @@ TEMPLATE void gather_slices(const void *x, element type, const void *indices, vo
     }
 }
 
-/* The same row by row, each with indices of its own: x [outer][axis], indices [outer][count], y [outer][count]; bytes: of one element. */
-TEMPLATE void pick_elements(const void *x, element type, const void *indices, void *y, size_t outer, size_t axis, size_t count, size_t bytes)
+/* The same row by row, each with indices of its own: x [outer][axis][inner], indices [outer][count], y [outer][count][inner]. */
+TEMPLATE void pick_slices(const void *x, element type, const void *indices, void *y, size_t outer, size_t axis, size_t count, size_t bytes)
 {
     const unsigned char *from = x, *places = indices;
     unsigned char *to = y;

@@ -85,12 +85,17 @@ def session(model):
 
 
 def shapes(model, batch):
-    """Input shapes by name with symbolic first dimensions as `batch`; whether there are any; and the --shape options that fix what else is symbolic, as the committed input has it."""
+    """Input shapes by name with symbolic first dimensions as `batch`; whether there are any; and the --shape options that fix what else is symbolic, as the committed input has it.
+    Of first dimensions of several names the last one is the batch."""
     inputs, options, dynamic = {}, [], False
+    names = [i.shape[0] for i in session(model).get_inputs() if i.shape and not isinstance(i.shape[0], int)]
     for i in session(model).get_inputs():
-        shape = list(i.shape)
+        shape, stored = list(i.shape), pathlib.Path(model).parent / f"input_{safe(i.name)}.npy"
         if any(not isinstance(d, int) for d in shape[1:]):
-            shape[1:] = np.load(pathlib.Path(model).parent / f"input_{safe(i.name)}.npy").shape[1:]
+            shape[1:] = np.load(stored).shape[1:]
+            options += ["--shape", f"{i.name}={','.join(map(str, shape))}"]
+        elif not isinstance(shape[0], int) and shape[0] != names[-1]:
+            shape[0] = np.load(stored).shape[0]
             options += ["--shape", f"{i.name}={','.join(map(str, shape))}"]
         if not isinstance(shape[0], int):
             dynamic, shape[0] = True, batch

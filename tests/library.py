@@ -37,10 +37,10 @@ class Library:
             self.sessions.append(ctypes.c_void_p())
             assert self.api.model_start(ctypes.byref(self.sessions[-1]), self.model, ctypes.byref(Options(threads, max_batch, None))) == 0
 
-    def run(self, which, inputs, outputs):
-        """Fills the outputs from the inputs, arrays in the library's order; the first input's says how many images there are."""
+    def run(self, which, inputs, outputs, batch=None):
+        """Fills the outputs from the inputs, arrays in the library's order; the first input's says how many images there are, where nothing else does."""
         pointers = [(ctypes.c_void_p * len(arrays))(*(a.ctypes.data for a in arrays)) for arrays in (inputs, outputs)]
-        assert self.api.model_run(self.sessions[which % 3], ctypes.c_int64(len(inputs[0])), *pointers) == 0
+        assert self.api.model_run(self.sessions[which % 3], ctypes.c_int64(batch or len(inputs[0])), *pointers) == 0
 
     def close(self):
         for s in self.sessions:

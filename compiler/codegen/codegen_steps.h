@@ -53,6 +53,8 @@ void codegen_topk(codegen *g, strbuf *to, const step_site *at);
 void codegen_pick(codegen *g, strbuf *to, const step_site *at);
 void codegen_length(codegen *g, strbuf *to, const step_site *at);
 void codegen_capacity(codegen *g, strbuf *to, const step_site *at);
+void codegen_scatter(codegen *g, strbuf *to, const step_site *at);
+void codegen_suppress(codegen *g, strbuf *to, const step_site *at);
 void codegen_pad(codegen *g, strbuf *to, const step_site *at);
 void codegen_matmul(codegen *g, strbuf *to, const step_site *at);
 void codegen_reduce(codegen *g, strbuf *to, const step_site *at);

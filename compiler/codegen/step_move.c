@@ -1,4 +1,5 @@
-/* Steps that put elements elsewhere, whatever their type: moves that are copies, concat, gather, topk, pick, pad; and resample, which sums a few of them. */
+/* Steps that put elements elsewhere, whatever their type: moves that are copies, concat, gather, topk, pick, scatter, suppress, pad; and resample, which
+ * sums a few of them. */
 #include <string.h>
 
 #include "codegen_private.h"
@@ -130,15 +131,36 @@ void codegen_topk(codegen *g, strbuf *to, const step_site *at)
 void codegen_pick(codegen *g, strbuf *to, const step_site *at)
 {
     const plan_value *x = codegen_input_value(at, 0), *index = codegen_input_value(at, 1);
-    const int last = x->value->type.rank - 1;
-    if (!x->shape[last]) {
+    const int axis = index->value->type.rank - 1;
+    if (!x->shape[axis]) {
         codegen_refuse(g, at->step->node, "picking from an axis without elements");
         return;
     }
-    const char *body = arena_printf(g->arena, "    pick_elements(x0, %s, x1, y, %lld, %lld, %lld, sizeof *y);\n",
-                                    codegen_element(g->arena, index->value->type.elem), (long long)codegen_product(x, 0, last), (long long)x->shape[last],
-                                    (long long)index->shape[last]);
+    const char *body = arena_printf(g->arena, "    pick_slices(x0, %s, x1, y, %lld, %lld, %lld, %lld * sizeof *y);\n",
+                                    codegen_element(g->arena, index->value->type.elem), (long long)codegen_product(x, 0, axis),
+                                    (long long)x->shape[axis], (long long)index->shape[axis],
+                                    (long long)codegen_product(x, axis + 1, x->value->type.rank));
     codegen_whole(g, to, at, "pick", body);
+}
+
+void codegen_scatter(codegen *g, strbuf *to, const step_site *at)
+{
+    const plan_value *x = codegen_input_value(at, 0), *places = codegen_input_value(at, 1);
+    const int axis = places->value->type.rank - 1;
+    const char *body = arena_printf(g->arena, "    scatter_slices(SCATTER_%s, %s, x0, x1, x2, y, %lld, %lld, %lld, %lld);\n",
+                                    codegen_upper(g->arena, ir_name(at->step->node, KEY_KIND, "none")),
+                                    codegen_element(g->arena, x->value->type.elem), (long long)codegen_product(x, 0, axis), (long long)x->shape[axis],
+                                    (long long)places->shape[axis], (long long)codegen_product(x, axis + 1, x->value->type.rank));
+    codegen_whole(g, to, at, "scatter", body);
+}
+
+void codegen_suppress(codegen *g, strbuf *to, const step_site *at)
+{
+    const plan_value *scores = codegen_input_value(at, 1);
+    const char *body = arena_printf(g->arena, "    suppress_boxes(x0, x1, x2, y, %lld, %lld, %lld, %lld, %s);\n", (long long)scores->shape[0],
+                                    (long long)scores->shape[1], (long long)scores->shape[2], (long long)ir_int(at->step->node, KEY_COUNT, 0),
+                                    codegen_float(g->arena, ir_number(at->step->node, KEY_LIMIT, 0)));
+    codegen_whole(g, to, at, "suppress", body);
 }
 
 void codegen_pad(codegen *g, strbuf *to, const step_site *at)

@@ -135,6 +135,8 @@ void codegen_step(codegen *g, strbuf *to, const plan_scope *s, int scope, const 
     case IR_PICK: codegen_pick(g, to, &at); return;
     case IR_LENGTH: codegen_length(g, to, &at); return;
     case IR_EXTEND: case IR_SHRINK: codegen_capacity(g, to, &at); return;
+    case IR_SCATTER: codegen_scatter(g, to, &at); return;
+    case IR_SUPPRESS: codegen_suppress(g, to, &at); return;
     case IR_PAD: plan_is_key_transpose(t->node) ? codegen_keys(g, to, &at) : codegen_pad(g, to, &at); return;
     case IR_MATMUL: codegen_matmul(g, to, &at); return;
     case IR_REDUCE: codegen_reduce(g, to, &at); return;

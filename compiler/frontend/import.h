@@ -17,6 +17,7 @@ typedef struct import_value {
     ir_value *tensor;                       /* NULL: only contents, so far */
     const dim *content;                     /* row-major; NULL: not known, or not yet read from the constant */
     const import_affine *affine;            /* import_affine.h; NULL: none */
+    int64_t below;                          /* the tensor's elements are 0 to below - 1; 0: that is not known */
     const Onnx__TensorProto *initializer;   /* NULL: none; read when first needed */
     int producer;                           /* index of the node; -1: input, initializer or nothing */
     bool defined, read;                     /* produced by something; read by a live node or the graph's outputs */

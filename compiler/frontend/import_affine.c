@@ -1,22 +1,12 @@
-/* Indices that are affine in their own place: a Range over a run-time dimension, and what is computed of it. A run need not make them: what gathers by
- * them is a move. */
+/* Indices that are affine in their own place: a Range over a run-time dimension, and what is computed of it. A run need not make them: what gathers
+ * by them is a move, or a pick within each image where indices of the run are added. */
 #include "import_affine.h"
 
 #include <string.h>
 
 #include "../base/checked.h"
+#include "import_compose.h"
 #include "import_length.h"
-
-enum { COORDINATES_MAX = 4 };
-
-/* The number at place p (one number an axis) is offset + sum of step[a] * p[a]. */
-typedef struct affine_form { int64_t offset, step[IR_RANK_MAX]; } affine_form;
-
-/* No form: only type and shape are known. One form: of all elements; more: form k is that of element k of the last axis. */
-struct import_affine {
-    int forms;
-    affine_form form[COORDINATES_MAX];
-};
 
 static bool put(importer *im, import_node *n, int k, const ir_type *type, const import_affine *x)
 {
@@ -29,7 +19,7 @@ static bool put(importer *im, import_node *n, int k, const ir_type *type, const 
 
 bool import_affine_steps(const import_value *v, int64_t *offset, const int64_t **step)
 {
-    if (!v->affine || v->affine->forms != 1) return false;
+    if (!v->affine || v->affine->forms != 1 || v->affine->form[0].added) return false;
     *offset = v->affine->form[0].offset;
     *step = v->affine->form[0].step;
     return true;
@@ -43,12 +33,12 @@ static bool is_lazy(const importer *im, const import_value *v)
     return v->affine && !v->tensor;
 }
 
-/* Is what has no form better a tensor, since all that it is made of can be one? */
+/* Is what has no form, or one with a tensor inside, better a tensor, since all that it is made of can be one? */
 static bool is_tensor(importer *im, const import_node *n, const import_affine *out)
 {
     for (int i = 0; i < n->inputs; i++)
         if (!import_length_fits(im, n->in[i])) return false;
-    return out->forms == 0;
+    return out->forms == 0 || out->form[0].added;
 }
 
 /* ---- where they come from ---- */
@@ -109,6 +99,33 @@ static bool read(importer *im, import_value *v, import_affine *out)
     return content && form_of_contents(&v->type, content, &out->form[0]);
 }
 
+/* One more than the largest of constant contents; 0: one is negative. */
+static int64_t bound_of(const dim *content, int64_t count)
+{
+    int64_t below = 1, number;
+    for (int64_t i = 0; i < count; i++) {
+        if (!dim_is_constant(content[i], &number) || number < 0 || number == INT64_MAX) return 0;
+        if (number >= below) below = number + 1;
+    }
+    return below;
+}
+
+/* The same for an operand: what has no form of its own is a tensor of the run, or any constant. */
+static bool read_any(importer *im, import_value *v, import_affine *out)
+{
+    int64_t count;
+    if (read(im, v, out)) return true;
+    if (v->type.elem != ELEM_I64) return false;
+    const dim *content = import_contents(im, v, &count);
+    const bool known = content && bound_of(content, count) > 0;
+    const diag_place place = { .input = -1 };
+    if (!v->tensor && !known) return false;
+    *out = (import_affine){ .forms = 1 };
+    out->form[0].added = import_tensor_of(im, v, &place);
+    out->form[0].below = known ? bound_of(content, count) : v->below;
+    return out->form[0].added != NULL;
+}
+
 /* ---- element by element ---- */
 
 static bool broadcast_type(const import_node *n, expr_op op, ir_type *out)
@@ -131,9 +148,9 @@ static bool broadcast_type(const import_node *n, expr_op op, ir_type *out)
 }
 
 /* Steps along the axes of the broadcast result, of which the value has the last; an axis of one element stands still. */
-static affine_form aligned(const affine_form *f, const ir_type *t, const ir_type *to)
+static affine_form aligned(importer *im, const import_node *n, const affine_form *f, const ir_type *t, const ir_type *to)
 {
-    affine_form out = { .offset = f->offset };
+    affine_form out = { .offset = f->offset, .added = f->added ? compose_expand(im, n, f->added, to->dim, to->rank) : NULL, .below = f->below };
     for (int a = 0; a < t->rank; a++) out.step[a + to->rank - t->rank] = dim_is_one(t->dim[a]) ? 0 : f->step[a];
     return out;
 }
@@ -145,9 +162,21 @@ static bool stands_still(const affine_form *f)
     return true;
 }
 
-static bool combine(expr_op op, affine_form x, affine_form y, affine_form *out)
+/* The sum of both tensors of the run, and its bound. */
+static bool sum_of_added(importer *im, const import_node *n, const affine_form *x, const affine_form *y, affine_form *out)
 {
-    if (op == EXPR_MUL && stands_still(&x)) return combine(op, y, x, out);
+    out->added = x->added ? x->added : y->added;
+    out->below = x->added ? x->below : y->below;
+    if (!x->added || !y->added) return true;
+    out->added = import_map2(im, n, EXPR_ADD, x->added, y->added);
+    if (!x->below || !y->below || !checked_add(x->below, y->below - 1, &out->below)) out->below = 0;
+    return out->added != NULL;
+}
+
+static bool combine(importer *im, const import_node *n, expr_op op, affine_form x, affine_form y, affine_form *out)
+{
+    if (op == EXPR_MUL && stands_still(&x)) return combine(im, n, EXPR_MUL, y, x, out);
+    if ((op != EXPR_ADD && x.added) || (op != EXPR_ADD && y.added)) return false;
     if (op == EXPR_MUL) {
         if (!stands_still(&y) || !checked_mul(x.offset, y.offset, &out->offset)) return false;
         for (int a = 0; a < IR_RANK_MAX; a++)
@@ -158,7 +187,7 @@ static bool combine(expr_op op, affine_form x, affine_form y, affine_form *out)
     if ((op != EXPR_ADD && op != EXPR_SUB) || !f(x.offset, y.offset, &out->offset)) return false;
     for (int a = 0; a < IR_RANK_MAX; a++)
         if (!f(x.step[a], y.step[a], &out->step[a])) return false;
-    return true;
+    return sum_of_added(im, n, &x, &y, out);
 }
 
 bool import_affine_map(importer *im, import_node *n, expr_op op)
@@ -168,9 +197,9 @@ bool import_affine_map(importer *im, import_node *n, expr_op op)
     bool lazy = false;
     for (int i = 0; i < n->inputs; i++) lazy |= is_lazy(im, n->in[i]);
     if (!lazy || !broadcast_type(n, op, &type)) return false;
-    if (n->inputs == 2 && type.elem == ELEM_I64 && read(im, n->in[0], &x) && read(im, n->in[1], &y) && x.forms == 1 && y.forms == 1) {
-        const affine_form left = aligned(&x.form[0], import_type(n, 0), &type), right = aligned(&y.form[0], import_type(n, 1), &type);
-        out.forms = combine(op, left, right, &out.form[0]);
+    if (n->inputs == 2 && type.elem == ELEM_I64 && read_any(im, n->in[0], &x) && read_any(im, n->in[1], &y) && x.forms == 1 && y.forms == 1) {
+        const affine_form left = aligned(im, n, &x.form[0], import_type(n, 0), &type), right = aligned(im, n, &y.form[0], import_type(n, 1), &type);
+        out.forms = combine(im, n, op, left, right, &out.form[0]);
     }
     return !is_tensor(im, n, &out) && put(im, n, 0, &type, &out);
 }
@@ -222,11 +251,11 @@ static bool steps_of(run *r, int count, const ir_type *to, affine_form *f)
     return count == 0;
 }
 
-static bool moved(const affine_form *x, const move *m, const ir_type *to, affine_form *out)
+static bool moved(importer *im, const import_node *n, const affine_form *x, const move *m, const ir_type *to, affine_form *out)
 {
     run r[MOVE_DIGITS_MAX];
     int64_t part;
-    *out = (affine_form){ .offset = x->offset };
+    *out = (affine_form){ .offset = x->offset, .added = import_move(im, n, x->added, m, to), .below = x->below };
     for (int a = 0; a < m->rank; a++)
         if (m->wrap[a] || !checked_mul(x->step[a], m->offset[a], &part) || !checked_add(out->offset, part, &out->offset)) return false;
     for (int i = 0; i < m->digits; i++) {
@@ -242,7 +271,7 @@ bool import_affine_move(importer *im, import_node *n, int k, int i, const move *
     import_affine x, out = { 0 };
     if (!n->in[i]->affine && ir_dims_constant(to, NULL, NULL)) return false;
     if (!read(im, n->in[i], &x)) return false;
-    out.forms = x.forms == 1 && moved(&x.form[0], m, to, &out.form[0]);
+    out.forms = x.forms == 1 && moved(im, n, &x.form[0], m, to, &out.form[0]);
     if (out.forms == 0 && import_length_fits(im, n->in[i])) return false;
     return put(im, n, k, to, &out);
 }
@@ -259,60 +288,10 @@ bool import_affine_concat(importer *im, import_node *n, int axis)
         const ir_type *t = import_type(n, i);
         for (int a = 0; a < axis; a++)
             if (!dim_equal(t->dim[a], type.dim[a])) return false;
-        if (!dim_is_one(t->dim[axis]) || !read(im, n->in[i], &x) || x.forms != 1) return false;
+        if (!dim_is_one(t->dim[axis]) || !read_any(im, n->in[i], &x) || x.forms != 1) return false;
         out.form[i] = x.form[0];
+        if (x.form[0].added) out.form[i].added = import_reshape(im, n, x.form[0].added, type.dim, axis);
     }
     type.dim[axis] = dim_of(n->inputs);
     return put(im, n, 0, &type, &out);
-}
-
-/* ---- gathered by ---- */
-
-/* Form k is the coordinate along axis + k of x, at the places that the first `places` axes of the indices have. */
-static bool gathered(importer *im, import_node *n, int axis, int coordinates, int places)
-{
-    const ir_type *x = import_type(n, 0), *index = import_type(n, 1);
-    const import_affine *f = n->in[1]->affine;
-    move m = { .rank = x->rank };
-    ir_type to = { .elem = x->elem };
-    bool fits = f->forms == coordinates && x->rank - coordinates + places <= IR_RANK_MAX;
-    for (int i = 0; i < axis && fits; i++) {
-        m.digit[m.digits++] = (move_digit){ x->dim[i], i, 1 };
-        to.dim[to.rank++] = x->dim[i];
-    }
-    for (int i = 0; i < places && fits; i++) {
-        move_digit d = { index->dim[i], -1, 0 };
-        for (int k = 0; k < coordinates; k++) {
-            if (!f->form[k].step[i] || dim_is_one(d.extent)) continue;
-            fits &= d.axis < 0;
-            d = (move_digit){ d.extent, axis + k, f->form[k].step[i] };
-        }
-        m.digit[m.digits++] = d;
-        to.dim[to.rank++] = d.extent;
-    }
-    for (int i = axis + coordinates; i < x->rank && fits; i++) {
-        m.digit[m.digits++] = (move_digit){ x->dim[i], i, 1 };
-        to.dim[to.rank++] = x->dim[i];
-    }
-    for (int k = 0; k < coordinates && fits; k++) m.offset[axis + k] = f->form[k].offset;
-    if (fits) move_normalise(x, &m);
-    if (!fits || move_check(im->symbols, x, &m, &to)) {
-        return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "the indices follow a dimension that only a run knows, and are no even steps through input 0");
-    }
-    return import_put_move(im, n, 0, 0, &m, &to);
-}
-
-bool import_affine_gather(importer *im, import_node *n, int axis)
-{
-    return gathered(im, n, axis, 1, import_type(n, 1)->rank);
-}
-
-bool import_affine_gather_nd(importer *im, import_node *n)
-{
-    int64_t depth;
-    const ir_type *index = import_type(n, 1);
-    const bool fits = index->rank && dim_is_constant(index->dim[index->rank - 1], &depth) && depth >= 1 && depth <= COORDINATES_MAX &&
-        depth <= import_type(n, 0)->rank && !import_int(im, n, "batch_dims", 0);
-    if (!fits) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "the indices follow a dimension that only a run knows");
-    return gathered(im, n, 0, (int)depth, index->rank - 1);
 }

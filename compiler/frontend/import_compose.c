@@ -13,6 +13,22 @@ ir_value *compose_gather(importer *im, const import_node *n, ir_value *x, ir_val
     return import_end(im, node);
 }
 
+bool compose_runs_evenly(const int64_t *list, int64_t count)
+{
+    for (int64_t i = 2; i < count; i++)
+        if (list[i] - list[i - 1] != list[1] - list[0]) return false;
+    return count == 1 || (count > 1 && list[1] != list[0]);
+}
+
+ir_value *compose_gather_known(importer *im, const import_node *n, ir_value *x, int axis, const int64_t *place, int64_t count)
+{
+    const int64_t step = count > 1 ? place[1] - place[0] : 1;
+    move m;
+    ir_type part;
+    if (x && compose_runs_evenly(place, count) && move_slice(&x->type, axis, place[0], step, dim_of(count), &m, &part)) return import_move(im, n, x, &m, &part);
+    return compose_gather(im, n, x, ir_constant_ints(im->graph, place, (int)count, NULL), axis);
+}
+
 ir_value *compose_top_k(importer *im, const import_node *n, ir_value *x, int64_t k, bool largest)
 {
     if (!x) return NULL;
@@ -29,6 +45,17 @@ ir_value *compose_pick(importer *im, const import_node *n, ir_value *x, ir_value
     ir_node *node = import_begin(im, n, IR_PICK);
     ir_input(node, x);
     ir_input(node, indices);
+    return import_end(im, node);
+}
+
+ir_value *compose_scatter(importer *im, const import_node *n, const char *kind, ir_value *x, ir_value *places, ir_value *updates)
+{
+    if (!x || !places || !updates) return NULL;
+    ir_node *node = import_begin(im, n, IR_SCATTER);
+    ir_input(node, x);
+    ir_input(node, places);
+    ir_input(node, updates);
+    ir_set_name(node, KEY_KIND, kind);
     return import_end(im, node);
 }
 

@@ -6,9 +6,14 @@
 #include "import.h"
 
 ir_value *compose_gather(importer *im, const import_node *n, ir_value *x, ir_value *indices, int axis);
+/* first + i * step for all i, of at least one. */
+bool compose_runs_evenly(const int64_t *list, int64_t count);
+/* By constant places, counted from 0 and in range: a move where they run evenly. */
+ir_value *compose_gather_known(importer *im, const import_node *n, ir_value *x, int axis, const int64_t *place, int64_t count);
 /* The places of the first k elements of each row of x [..., n], and what is at such places. */
 ir_value *compose_top_k(importer *im, const import_node *n, ir_value *x, int64_t k, bool largest);
 ir_value *compose_pick(importer *im, const import_node *n, ir_value *x, ir_value *indices);
+ir_value *compose_scatter(importer *im, const import_node *n, const char *kind, ir_value *x, ir_value *places, ir_value *updates);
 /* `count` elements of an axis from `start` on, `step` apart. */
 ir_value *compose_slice(importer *im, const import_node *n, ir_value *x, int axis, int64_t start, int64_t step, dim count);
 /* Pads of at least 0 as begins and ends of all axes, filled with a number. */

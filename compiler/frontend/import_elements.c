@@ -1,11 +1,11 @@
-/* GatherElements picks along the last axis. The Scatters by indices of the run are composed: all elements (or slices) of the data are numbered, and for
- * each of them a scatter looks which updates name it: a table of places by updates, so their numbers are bounded. */
+/* GatherElements picks along the last axis, and ScatterElements scatters along it; where other axes have fewer indices than the data, all elements
+ * are numbered. ScatterND is a scatter of slices of the indexed axes taken as one. By constant indices both are a gather. */
 #include <inttypes.h>
 #include <string.h>
 
+#include "../base/checked.h"
+#include "import_affine.h"
 #include "import_compose.h"
-
-enum { TABLE_MAX = 1 << 24 };   /* elements of that table */
 
 static bool check_indices(importer *im, const import_node *n)
 {
@@ -41,12 +41,6 @@ static ir_value *numbers_of_elements(importer *im, import_node *n, int axis)
     return v;
 }
 
-/* x as [rows, width]. */
-static ir_value *as_rows(importer *im, const import_node *n, ir_value *x, int64_t rows, int64_t width)
-{
-    return import_reshape(im, n, x, (const dim[]){ dim_of(rows), dim_of(width) }, 2);
-}
-
 static bool read_axis(importer *im, import_node *n, int *axis)
 {
     const int rank = import_type(n, 0)->rank;
@@ -70,105 +64,87 @@ bool import_gather_elements(importer *im, import_node *n)
 
 /* ---- scatters ---- */
 
-typedef struct reduction { const char *name, *kind; expr_op op; } reduction;
-
-static const reduction reductions[] = { { "none", "max", EXPR_INPUT }, { "add", "sum", EXPR_ADD }, { "mul", "prod", EXPR_MUL }, { "max", "max", EXPR_MAX },
-    { "min", "min", EXPR_MIN } };
-
-static const reduction *read_reduction(importer *im, import_node *n)
+/* What ONNX calls a reduction; NULL: reported. */
+static const char *read_reduction(importer *im, import_node *n)
 {
+    static const char *const names[] = { "none", "add", "mul", "max", "min" };
     const char *name = import_string(im, n, "reduction", "none");
-    const bool is_bool = import_type(n, 0)->elem == ELEM_BOOL;
-    for (size_t i = 0; i < sizeof reductions / sizeof reductions[0]; i++)
-        if (!strcmp(reductions[i].name, name)) {
-            if (i && is_bool) return import_fail(im, n, STATUS_TYPE, 0, "reduction = '%.60s' of bool", name), NULL;
-            return &reductions[i];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (!strcmp(names[i], name)) {
+            if (i && import_type(n, 0)->elem == ELEM_BOOL) return import_fail(im, n, STATUS_TYPE, 0, "reduction = '%.60s' of bool", name), NULL;
+            return names[i];
         }
     return import_fail(im, n, STATUS_ATTRIBUTE, -1, "reduction = '%.60s'", name), NULL;
 }
 
-/* Whether update u [updates] names row r: [rows, updates]. */
-static ir_value *table(importer *im, const import_node *n, ir_value *number, int64_t rows, int64_t updates, int64_t width)
+static bool check_updates(importer *im, const import_node *n)
 {
-    int64_t size;
-    const bool fits = !__builtin_mul_overflow(rows, updates, &size) && !__builtin_mul_overflow(size, width, &size);
-    if (!fits || size > TABLE_MAX) {
-        return import_fail(im, n, STATUS_TOO_LARGE, 1, "%" PRId64 " updates of %" PRId64 " places by indices of the run", updates, rows), NULL;
-    }
-    return number ? import_map2(im, n, EXPR_EQUAL, compose_count(im, rows, 1), number) : NULL;
+    return import_type(n, 2)->elem == import_type(n, 0)->elem || import_fail(im, n, STATUS_TYPE, 2, "not the type of input 0");
 }
 
-/* Where each row comes from, rows before updates, by constant numbers. */
-static ir_value *known_sources(importer *im, const import_node *n, const ir_bytes *number, int64_t rows, int64_t updates)
+/* Where each row comes from, rows before updates, by constant places; NULL: reported. */
+static int64_t *known_sources(importer *im, const import_node *n, const ir_bytes *place, int64_t rows, int64_t updates)
 {
-    int64_t *from = arena_array(im->arena, (size_t)rows, sizeof *from);
+    int64_t *from = arena_array(im->arena, (size_t)rows + 1, sizeof *from);
     for (int64_t i = 0; i < rows; i++) from[i] = i;
     for (int64_t u = 0; u < updates; u++) {
         int64_t row;
-        memcpy(&row, (const uint8_t *)number->data + (size_t)u * sizeof row, sizeof row);
+        memcpy(&row, (const uint8_t *)place->data + (size_t)u * sizeof row, sizeof row);
         if (row < 0 || row >= rows) return import_fail(im, n, STATUS_SHAPE, 1, "index %" PRId64 " is out of range", u), NULL;
         from[row] = rows + u;
     }
-    return ir_constant(im->graph, (ir_type){ ELEM_I64, 1, { dim_of(rows) } }, from, (size_t)rows * sizeof *from, NULL);
+    return from;
 }
 
-/* The same by numbers of the run: the last update that names a row. */
-static ir_value *sources(importer *im, const import_node *n, ir_value *number, int64_t rows, int64_t updates)
+/* x [rows, slice…] with updates [updates, slice…] in the places [updates]; by constant places a gather of both, or of the updates where none of x is
+ * left. */
+static ir_value *scatter(importer *im, const import_node *n, const char *kind, ir_value *x, ir_value *place, ir_value *update)
 {
-    ir_value *names = table(im, n, number, rows, updates, 1);
-    ir_value *at = compose_with_number(im, n, EXPR_ADD, compose_count(im, updates, 0), (double)rows);
-    ir_value *from = compose_reduce(im, n, compose_select(im, n, names, at, import_number(im, ELEM_I64, -1)), "max", (const int64_t[]){ 1 }, 1, false);
-    return import_map2(im, n, EXPR_MAX, from, compose_count(im, rows, 0));   /* -1: none; numbers of updates are above those of rows */
-}
-
-/* Rows [rows, width] combined with all updates [updates, width] that name them. */
-static ir_value *combine(importer *im, const import_node *n, const reduction *r, ir_value *x, ir_value *update, ir_value *names)
-{
-    if (!x || !update || !names) return NULL;
-    const elem e = x->type.elem;
-    ir_value *nothing = r->op == EXPR_MIN || r->op == EXPR_MAX ? compose_unsqueeze(im, n, x, 1) : import_number(im, e, r->op == EXPR_MUL);
-    ir_value *chosen = compose_select(im, n, compose_unsqueeze(im, n, names, 2), compose_unsqueeze(im, n, update, 0), nothing);   /* [rows, updates, width] */
-    ir_value *v = import_map2(im, n, r->op, x, compose_reduce(im, n, chosen, r->kind, (const int64_t[]){ 1 }, 1, false));
-    if (r->op != EXPR_ADD || !elem_is_float(e)) return v;
-    ir_value *ones = compose_select(im, n, names, import_number(im, e, 1), import_number(im, e, 0));   /* -0 + 0 is +0: what no update names stays */
-    ir_value *named = compose_with_number(im, n, EXPR_EQUAL, compose_reduce(im, n, ones, "max", (const int64_t[]){ 1 }, 1, true), 1);
-    return compose_select(im, n, named, v, x);
-}
-
-/* Updates [updates, width] into the data's rows by number [updates]. */
-static bool scatter(importer *im, import_node *n, const reduction *r, ir_value *number, int64_t rows, int64_t updates, int64_t width)
-{
-    const ir_type *t = import_type(n, 0);
-    if (!updates || !rows || !width) return import_put_same(im, n, 0, 0);
-    ir_value *x = as_rows(im, n, import_tensor(im, n, 0), rows, width), *update = as_rows(im, n, import_tensor(im, n, 2), updates, width), *v;
-    ir_value *flat = import_reshape(im, n, number, (const dim[]){ dim_of(updates) }, 1);
-    if (!x || !update || !flat) return false;
-    const ir_bytes *known = ir_bytes_of(flat);
-    if (r->op == EXPR_INPUT) {
-        ir_value *from = known ? known_sources(im, n, known, rows, updates) : sources(im, n, flat, rows, updates);
-        v = compose_gather(im, n, compose_concat(im, n, (ir_value *[]){ x, update }, 2, 0), from, 0);
-    } else {
-        v = combine(im, n, r, x, update, table(im, n, flat, rows, updates, width));
+    int64_t rows, updates;
+    const ir_bytes *known = place ? ir_bytes_of(place) : NULL;
+    const bool plain = !strcmp(kind, "none") && x && update && place && place->type.rank == 1 && known;
+    if (!plain || !dim_is_constant(x->type.dim[0], &rows) || !dim_is_constant(place->type.dim[0], &updates)) {
+        return compose_scatter(im, n, kind, x, place, update);
     }
-    return import_put(im, n, 0, import_reshape(im, n, v, t->dim, t->rank));
+    int64_t *from = known_sources(im, n, known, rows, updates);
+    bool whole = from && rows > 0;
+    for (int64_t i = 0; i < rows && whole; i++) whole = from[i] >= rows;
+    for (int64_t i = 0; i < rows && whole; i++) from[i] -= rows;
+    if (!from) return NULL;
+    return compose_gather_known(im, n, whole ? update : compose_concat(im, n, (ir_value *[]){ x, update }, 2, 0), 0, from, rows);
 }
 
-static bool check_updates(importer *im, const import_node *n, int64_t wanted)
+/* Whether all axes but one have as many indices as elements. */
+static bool of_whole_rows(const import_node *n, int axis)
 {
-    int64_t updates;
-    if (import_type(n, 2)->elem != import_type(n, 0)->elem) return import_fail(im, n, STATUS_TYPE, 2, "not the type of input 0");
-    if (!known_shape(im, n, 2, NULL, &updates)) return false;
-    return updates == wanted || import_fail(im, n, STATUS_SHAPE, 2, "updates and indices do not fit");
+    for (int i = 0; i < import_type(n, 0)->rank; i++)
+        if (i != axis && !dim_equal(import_type(n, 0)->dim[i], import_type(n, 1)->dim[i])) return false;
+    return true;
 }
 
 bool import_scatter_elements(importer *im, import_node *n)
 {
     int axis;
-    int64_t elements, updates;
-    const reduction *r = read_reduction(im, n);
-    if (!r || !read_axis(im, n, &axis) || !known_shape(im, n, 0, NULL, &elements) || !known_shape(im, n, 1, NULL, &updates)) return false;
-    if (!check_updates(im, n, updates)) return false;
-    return scatter(im, n, r, numbers_of_elements(im, n, axis), elements, updates, 1);
+    int64_t size, elements, updates;
+    const ir_type *t = import_type(n, 0);
+    const char *kind = read_reduction(im, n);
+    if (!kind || !read_axis(im, n, &axis) || !check_updates(im, n)) return false;
+    for (int i = 0; i < t->rank; i++)
+        if (import_type(n, 2)->rank != t->rank || !dim_equal(import_type(n, 1)->dim[i], import_type(n, 2)->dim[i])) {
+            return import_fail(im, n, STATUS_SHAPE, 2, "updates and indices do not fit");
+        }
+    ir_value *x = import_tensor(im, n, 0), *update = import_tensor(im, n, 2);
+    if (of_whole_rows(n, axis) && t->rank > 1) {
+        if (!dim_is_constant(t->dim[axis], &size)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "axis %d is indexed", axis);
+        ir_value *place = compose_from_start(im, n, compose_exchange(im, n, import_tensor(im, n, 1), axis), size);
+        ir_value *v = compose_scatter(im, n, kind, compose_exchange(im, n, x, axis), place, compose_exchange(im, n, update, axis));
+        return import_put(im, n, 0, compose_exchange(im, n, v, axis));
+    }
+    if (!known_shape(im, n, 0, NULL, &elements) || !known_shape(im, n, 1, NULL, &updates)) return false;
+    ir_value *place = import_reshape(im, n, numbers_of_elements(im, n, axis), (const dim[]){ dim_of(updates) }, 1);
+    x = import_reshape(im, n, x, (const dim[]){ dim_of(elements) }, 1);
+    ir_value *v = scatter(im, n, kind, x, place, import_reshape(im, n, update, (const dim[]){ dim_of(updates) }, 1));
+    return import_put(im, n, 0, import_reshape(im, n, v, t->dim, t->rank));
 }
 
 static bool is_constant(importer *im, import_node *n, int i)
@@ -177,23 +153,53 @@ static bool is_constant(importer *im, import_node *n, int i)
     return n->in[i]->tensor ? ir_is_const(n->in[i]->tensor) : import_contents(im, n->in[i], &count) != NULL;
 }
 
+/* The places [updates] among the `rows` of all indexed axes; an index out of range is beyond the last. */
+static ir_value *rows_named(importer *im, import_node *n, int64_t depth, int64_t rows)
+{
+    const ir_type *x = import_type(n, 0), *indices = import_type(n, 1);
+    const int last = indices->rank - 1;
+    ir_value *index = import_tensor(im, n, 1), *row = NULL, *inside = NULL;
+    dim updates = dim_of(1);
+    for (int k = 0; k < depth; k++) {
+        int64_t size = 0;
+        (void)dim_is_constant(x->dim[k], &size);
+        ir_value *i = compose_from_start(im, n, index ? compose_slice(im, n, index, last, k, 1, dim_of(1)) : NULL, size);
+        ir_value *fits = import_map2(im, n, EXPR_AND, compose_with_number(im, n, EXPR_LESS, i, (double)size),
+            import_map1(im, n, EXPR_NOT, compose_with_number(im, n, EXPR_LESS, i, 0)));
+        inside = inside ? import_map2(im, n, EXPR_AND, inside, fits) : fits;
+        row = row ? import_map2(im, n, EXPR_ADD, compose_with_number(im, n, EXPR_MUL, row, (double)size), i) : i;
+        if (!row || !inside) return NULL;
+    }
+    for (int i = 0; i < last; i++)
+        if (!dim_mul(updates, indices->dim[i], &updates)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "the number of updates"), NULL;
+    return import_reshape(im, n, compose_select(im, n, inside, row, import_number(im, ELEM_I64, (double)rows)), &updates, 1);
+}
+
 bool import_scatter_nd(importer *im, import_node *n)
 {
-    int64_t shape[IR_RANK_MAX], indices[IR_RANK_MAX], elements, numbers, depth, rows = 1, width = 1;
-    const reduction *r = read_reduction(im, n);
-    const int rank = import_type(n, 0)->rank, last = import_type(n, 1)->rank - 1;
-    if (!r || !check_indices(im, n)) return false;
-    if (r->op == EXPR_INPUT && is_constant(im, n, 0) && is_constant(im, n, 1) && is_constant(im, n, 2)) return import_scatter_constants(im, n);
-    if (!known_shape(im, n, 0, shape, &elements) || !known_shape(im, n, 1, indices, &numbers)) return false;
-    if (last < 0 || (depth = indices[last]) < 1 || depth > rank) return import_fail(im, n, STATUS_SHAPE, 1, "indices of no axis");
-    for (int i = (int)depth; i < rank; i++) width *= shape[i];
-    const int64_t updates = numbers / depth;
-    if (!check_updates(im, n, updates * width)) return false;
-    ir_value *index = as_rows(im, n, import_tensor(im, n, 1), updates, depth), *all = NULL;
-    for (int k = (int)depth - 1; k >= 0 && index; k--) {
-        ir_value *one = places_along(im, n, compose_slice(im, n, index, 1, k, 1, dim_of(1)), shape[k], rows);
-        all = all ? import_map2(im, n, EXPR_ADD, all, one) : one;
-        rows *= shape[k];
+    int64_t depth, size, rows = 1;
+    const ir_type *x = import_type(n, 0), *indices = import_type(n, 1), *updates = import_type(n, 2);
+    const char *kind = read_reduction(im, n);
+    const int last = indices->rank - 1;
+    dim shape[IR_RANK_MAX + 1];
+    int rank = 1;
+    if (!kind || !check_indices(im, n)) return false;
+    if (!strcmp(kind, "none") && is_constant(im, n, 0) && is_constant(im, n, 1) && is_constant(im, n, 2)) return import_scatter_constants(im, n);
+    if (last < 0 || !dim_is_constant(indices->dim[last], &depth) || depth < 1 || depth > x->rank) {
+        return import_fail(im, n, STATUS_SHAPE, 1, "indices of no axis");
     }
-    return scatter(im, n, r, all, rows, updates, width);
+    bool fits = check_updates(im, n), same = updates->rank == last + x->rank - (int)depth;
+    for (int i = 0; i < updates->rank && same; i++) same = dim_equal(updates->dim[i], i < last ? indices->dim[i] : x->dim[i - last + depth]);
+    if (!fits || !same) return fits && import_fail(im, n, STATUS_SHAPE, 2, "updates and indices do not fit");
+    if (n->in[1]->affine) return import_affine_scatter_nd(im, n, kind);
+    for (int k = 0; k < depth; k++) {
+        if (!dim_is_constant(x->dim[k], &size)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "axis %d is indexed", k);
+        if (!checked_mul(rows, size, &rows)) return import_fail(im, n, STATUS_TOO_LARGE, 0, "its size overflows");
+    }
+    for (int i = (int)depth; i < x->rank; i++) shape[rank++] = x->dim[i];
+    shape[0] = dim_of(rows);
+    ir_value *place = rows_named(im, n, depth, rows), *data = import_reshape(im, n, import_tensor(im, n, 0), shape, rank);
+    shape[0] = place ? place->type.dim[0] : dim_of(0);
+    ir_value *v = scatter(im, n, kind, data, place, place ? import_reshape(im, n, import_tensor(im, n, 2), shape, rank) : NULL);
+    return import_put(im, n, 0, import_reshape(im, n, v, x->dim, x->rank));
 }

@@ -324,7 +324,10 @@ static bool cast_contents(importer *im, import_node *n, elem to)
 static bool cast(importer *im, import_node *n, elem to)
 {
     if (import_type(n, 0)->elem == to) return import_put_same(im, n, 0, 0);
-    return cast_contents(im, n, to) || import_affine_cast(im, n, to) || import_put(im, n, 0, import_convert(im, n, import_tensor(im, n, 0), to));
+    if (cast_contents(im, n, to) || import_affine_cast(im, n, to)) return true;
+    const bool same = elem_is_integer(import_type(n, 0)->elem) && (to == ELEM_I64 || to == ELEM_I32);
+    if (same && n->out[0] && n->in[0]->below <= INT32_MAX) n->out[0]->below = n->in[0]->below;
+    return import_put(im, n, 0, import_convert(im, n, import_tensor(im, n, 0), to));
 }
 
 bool import_cast(importer *im, import_node *n)

@@ -168,6 +168,7 @@ void import_put_value(import_node *n, int k, const import_value *v)
     out->tensor = v->tensor;
     out->content = v->content;
     out->affine = v->affine;
+    out->below = v->below;
 }
 
 bool import_put_same(importer *im, import_node *n, int k, int i)
@@ -193,6 +194,7 @@ bool import_put_move(importer *im, import_node *n, int k, int i, const move *m, 
     const dim *content = import_contents(im, n->in[i], &count);
     if (!content || !ir_dims_constant(to, NULL, &elements) || elements > CONTENTS_MAX) {
         ir_value *x = import_tensor(im, n, i);
+        if (k < n->outputs && n->out[k]) n->out[k]->below = n->in[i]->below;
         return x && import_put(im, n, k, import_move(im, n, x, m, to));
     }
     dim *moved = arena_array(im->arena, (size_t)elements + 1, sizeof *moved);

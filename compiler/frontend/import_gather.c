@@ -36,14 +36,6 @@ static bool read_indices(importer *im, import_node *n, int axis, int64_t **list,
     return true;
 }
 
-static bool runs_evenly(const int64_t *list, int64_t count, int64_t *step)
-{
-    *step = count > 1 ? list[1] - list[0] : 1;
-    for (int64_t i = 2; i < count; i++)
-        if (list[i] - list[i - 1] != *step) return false;
-    return count > 0 && *step != 0;
-}
-
 /* The type of x with `axis` replaced by the axes of the indices. */
 static bool gathered_type(importer *im, const import_node *n, int axis, ir_type *out)
 {
@@ -69,9 +61,8 @@ static bool gather_contents(importer *im, import_node *n, const int64_t *list, i
 bool import_gather(importer *im, import_node *n)
 {
     int axis;
-    int64_t *list = NULL, count, step;
-    ir_type to, part;
-    move m;
+    int64_t *list = NULL, count;
+    ir_type to;
     if (!elem_is_integer(import_type(n, 1)->elem)) return import_fail(im, n, STATUS_TYPE, 1, "indices must be whole numbers");
     if (!import_axis(im, n, import_int(im, n, "axis", 0), import_type(n, 0)->rank, &axis)) return false;
     if (n->in[1]->affine && !n->in[1]->content) return import_affine_gather(im, n, axis);
@@ -79,8 +70,8 @@ bool import_gather(importer *im, import_node *n)
     if (count >= 0 && gather_contents(im, n, list, count, &to)) return true;
     ir_value *x = import_tensor(im, n, 0);
     if (!x) return false;
-    if (count > 0 && runs_evenly(list, count, &step) && move_slice(&x->type, axis, list[0], step, dim_of(count), &m, &part)) {
-        return import_put(im, n, 0, import_reshape(im, n, import_move(im, n, x, &m, &part), to.dim, to.rank));
+    if (compose_runs_evenly(list, count)) {
+        return import_put(im, n, 0, import_reshape(im, n, compose_gather_known(im, n, x, axis, list, count), to.dim, to.rank));
     }
     return import_put(im, n, 0, compose_gather(im, n, x, import_tensor(im, n, 1), axis));
 }

@@ -1,104 +1,139 @@
-/* GatherND: one gather over the batch and indexed axes taken as one. Indices are numbered while importing where they are constant, else by a run. */
+/* GatherND: the indexed axes taken as one. Constant indices are numbered while importing and make one gather over all of the input; those of a run
+ * pick within each row of the batch axes. */
 #include <inttypes.h>
 #include <string.h>
 
+#include "../base/checked.h"
 #include "import_affine.h"
 #include "import_compose.h"
 
 typedef struct gather_nd {
     int batch, depth;                    /* axes that both inputs share; axes behind them that are indexed */
-    int64_t size[IR_RANK_MAX];           /* of these axes of the input */
-    int64_t count;                       /* indices, of all of the batch */
-    int64_t each;                        /* of one of the batch */
+    int64_t size[IR_RANK_MAX];           /* of the indexed axes */
+    int64_t rows;                        /* their product */
 } gather_nd;
 
 static bool read_shapes(importer *im, import_node *n, gather_nd *g)
 {
     const ir_type *x = import_type(n, 0), *indices = import_type(n, 1);
-    int64_t shape[IR_RANK_MAX], elements;
+    int64_t depth;
     if (!elem_is_integer(indices->elem)) return import_fail(im, n, STATUS_TYPE, 1, "indices must be whole numbers");
-    if (!indices->rank || !ir_dims_constant(indices, shape, &elements)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "the number of indices");
-    const int64_t batch = import_int(im, n, "batch_dims", 0), depth = shape[indices->rank - 1];
+    if (!indices->rank || !dim_is_constant(indices->dim[indices->rank - 1], &depth)) {
+        return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "the number of indexed axes");
+    }
+    const int64_t batch = import_int(im, n, "batch_dims", 0);
     if (batch < 0 || batch >= indices->rank || depth < 1 || batch + depth > x->rank || indices->rank - 1 + x->rank - (batch + depth) > IR_RANK_MAX) {
         return import_fail(im, n, STATUS_SHAPE, 1, "indices of %" PRId64 " axes, batch_dims = %" PRId64, depth, batch);
     }
-    g->batch = (int)batch;
-    g->depth = (int)depth;
-    g->count = elements / depth;
-    g->each = g->count;
-    for (int i = 0; i < g->batch + g->depth; i++) {
-        if (!dim_is_constant(x->dim[i], &g->size[i])) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "axis %d is indexed", i);
-        if (i < g->batch && g->size[i] != shape[i]) return import_fail(im, n, STATUS_SHAPE, 1, "batch axis %d differs from the input's", i);
-        if (i < g->batch && shape[i]) g->each /= shape[i];
+    *g = (gather_nd){ .batch = (int)batch, .depth = (int)depth, .rows = 1 };
+    for (int i = 0; i < g->batch; i++)
+        if (!dim_equal(x->dim[i], indices->dim[i])) return import_fail(im, n, STATUS_SHAPE, 1, "batch axis %d differs from the input's", i);
+    for (int k = 0; k < g->depth; k++) {
+        const int axis = g->batch + k;
+        if (!dim_is_constant(x->dim[axis], &g->size[k])) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "axis %d is indexed", axis);
+        if (!checked_mul(g->rows, g->size[k], &g->rows)) return import_fail(im, n, STATUS_TOO_LARGE, 0, "its size overflows");
     }
     return true;
 }
 
-/* Constant indices as places, [count]; NULL: they are not constant, or one is out of range (*wrong, reported). */
-static ir_value *known_places(importer *im, import_node *n, const gather_nd *g, bool *wrong)
+/* ---- constant indices ---- */
+
+/* The row of the indexed axes that index `at` names; false: one is out of range. */
+static bool row_of(importer *im, import_node *n, const gather_nd *g, const int64_t *index, int64_t *row)
 {
-    int64_t all, *place = arena_array(im->arena, (size_t)g->count + 1, sizeof *place);
-    const dim *content = import_contents(im, n->in[1], &all);
-    const ir_bytes *b = n->in[1]->tensor ? ir_bytes_of(n->in[1]->tensor) : NULL;
-    if (!content && (!b || import_type(n, 1)->elem != ELEM_I64)) return NULL;
-    for (int64_t i = 0; i < g->count; i++) {
-        place[i] = g->each ? i / g->each : 0;   /* which of the batch */
-        for (int k = 0; k < g->depth; k++) {
-            const int64_t at = i * g->depth + k, size = g->size[g->batch + k];
-            int64_t index = 0;
-            if (content && !dim_is_constant(content[at], &index)) return NULL;
-            if (!content) memcpy(&index, (const uint8_t *)b->data + (size_t)at * sizeof index, sizeof index);
-            if (index < -size || index >= size) {
-                *wrong = true;
-                import_fail(im, n, STATUS_SHAPE, 1, "index %" PRId64 " of an axis of %" PRId64, index, size);
-                return NULL;
-            }
-            place[i] = place[i] * size + (index < 0 ? index + size : index);
+    *row = 0;
+    for (int k = 0; k < g->depth; k++) {
+        const int64_t size = g->size[k];
+        if (index[k] < -size || index[k] >= size) {
+            return import_fail(im, n, STATUS_SHAPE, 1, "index %" PRId64 " of an axis of %" PRId64, index[k], size);
         }
+        *row = *row * size + (index[k] < 0 ? index[k] + size : index[k]);
     }
-    return ir_constant_ints(im->graph, place, (int)g->count, NULL);
+    return true;
 }
 
-/* The same at run time; an index out of range takes the nearest there is, as Gather's. */
-static ir_value *places(importer *im, import_node *n, const gather_nd *g)
+/* The indices, where they are constant; NULL: they are not. */
+static const int64_t *known_indices(importer *im, import_node *n, int64_t *count)
 {
-    ir_value *index = import_tensor(im, n, 1), *place = NULL;
-    if (!index) return NULL;
-    index = import_reshape(im, n, index, (const dim[]){ dim_of(g->count), dim_of(g->depth) }, 2);
-    if (g->batch) {
-        int64_t *which = arena_array(im->arena, (size_t)g->count + 1, sizeof *which);
-        for (int64_t i = 0; i < g->count; i++) which[i] = g->each ? i / g->each : 0;
-        place = import_reshape(im, n, ir_constant_ints(im->graph, which, (int)g->count, NULL), (const dim[]){ dim_of(g->count), dim_of(1) }, 2);
+    const dim *content = import_contents(im, n->in[1], count);
+    const ir_bytes *b = n->in[1]->tensor ? ir_bytes_of(n->in[1]->tensor) : NULL;
+    if (!ir_dims_constant(import_type(n, 1), NULL, count) || (!content && (!b || import_type(n, 1)->elem != ELEM_I64))) return NULL;
+    int64_t *list = arena_array(im->arena, (size_t)*count + 1, sizeof *list);
+    if (!content && *count) memcpy(list, b->data, (size_t)*count * sizeof *list);
+    for (int64_t i = 0; content && i < *count; i++)
+        if (!dim_is_constant(content[i], &list[i])) return NULL;
+    return list;
+}
+
+/* Batch and indexed axes as one, and a gather along it. */
+static ir_value *gather_known(importer *im, import_node *n, const gather_nd *g, const int64_t *index, int64_t count)
+{
+    const ir_type *x = import_type(n, 0);
+    dim shape[IR_RANK_MAX + 1];
+    int64_t images = 1, size = 1, all;
+    int rank = 1;
+    for (int i = 0; i < g->batch; i++)
+        if (!dim_is_constant(x->dim[i], &size) || !checked_mul(images, size, &images)) images = 0;
+    if (!checked_mul(images, g->rows, &all)) return import_fail(im, n, STATUS_TOO_LARGE, 0, "its size overflows"), NULL;
+    const int64_t places = count / g->depth, each = images ? places / images : 0;
+    int64_t *place = arena_array(im->arena, (size_t)places + 1, sizeof *place);
+    for (int64_t i = 0; i < places; i++) {
+        if (!row_of(im, n, g, index + i * g->depth, &place[i])) return NULL;
+        place[i] += each ? i / each * g->rows : 0;
     }
+    shape[0] = dim_of(all);
+    for (int i = g->batch + g->depth; i < x->rank; i++) shape[rank++] = x->dim[i];
+    ir_value *v = import_reshape(im, n, import_tensor(im, n, 0), shape, rank);
+    return compose_gather_known(im, n, v, 0, place, places);
+}
+
+/* ---- indices of the run ---- */
+
+/* Their rows, [batch axes…, indices of one row of them]; an index out of range takes the nearest there is, as Gather's. */
+static ir_value *rows_of(importer *im, import_node *n, const gather_nd *g)
+{
+    ir_value *index = import_tensor(im, n, 1), *row = NULL;
+    const int last = import_type(n, 1)->rank - 1;
+    dim shape[IR_RANK_MAX + 1];
     for (int k = 0; k < g->depth && index; k++) {
-        const int64_t size = g->size[g->batch + k];
-        ir_value *i = compose_from_start(im, n, compose_slice(im, n, index, 1, k, 1, dim_of(1)), size);
-        i = compose_with_number(im, n, EXPR_MIN, compose_with_number(im, n, EXPR_MAX, i, 0), (double)(size - 1));
-        place = place ? import_map2(im, n, EXPR_ADD, compose_with_number(im, n, EXPR_MUL, place, (double)size), i) : i;
+        ir_value *i = compose_from_start(im, n, compose_slice(im, n, index, last, k, 1, dim_of(1)), g->size[k]);
+        i = compose_with_number(im, n, EXPR_MIN, compose_with_number(im, n, EXPR_MAX, i, 0), (double)(g->size[k] - 1));
+        row = row ? import_map2(im, n, EXPR_ADD, compose_with_number(im, n, EXPR_MUL, row, (double)g->size[k]), i) : i;
+        if (!row) return NULL;
     }
-    return import_reshape(im, n, place, (const dim[]){ dim_of(g->count) }, 1);
+    for (int i = 0; i < g->batch; i++) shape[i] = import_type(n, 1)->dim[i];
+    shape[g->batch] = dim_of(1);
+    for (int i = g->batch; i < last; i++)
+        if (!dim_mul(shape[g->batch], import_type(n, 1)->dim[i], &shape[g->batch])) {
+            return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "the number of indices"), NULL;
+        }
+    return import_reshape(im, n, row, shape, g->batch + 1);
+}
+
+static ir_value *gather_rows(importer *im, import_node *n, const gather_nd *g)
+{
+    const ir_type *x = import_type(n, 0);
+    dim shape[IR_RANK_MAX + 1];
+    int rank = g->batch;
+    for (int i = 0; i < g->batch; i++) shape[i] = x->dim[i];
+    shape[rank++] = dim_of(g->rows);
+    for (int i = g->batch + g->depth; i < x->rank; i++) shape[rank++] = x->dim[i];
+    ir_value *v = import_reshape(im, n, import_tensor(im, n, 0), shape, rank), *row = rows_of(im, n, g);
+    return g->batch ? compose_pick(im, n, v, row) : compose_gather(im, n, v, row, 0);
 }
 
 bool import_gather_nd(importer *im, import_node *n)
 {
     const ir_type *x = import_type(n, 0), *indices = import_type(n, 1);
     gather_nd g;
+    dim shape[IR_RANK_MAX];
+    int rank = 0;
+    int64_t count;
     if (n->in[1]->affine) return import_affine_gather_nd(im, n);
     if (!read_shapes(im, n, &g)) return false;
-    dim joined[IR_RANK_MAX + 1], result[IR_RANK_MAX];
-    const int indexed = g.batch + g.depth;
-    int64_t rows = 1;
-    int rank = 0;
-    for (int i = 0; i < indexed; i++)
-        if (__builtin_mul_overflow(rows, g.size[i], &rows)) return import_fail(im, n, STATUS_TOO_LARGE, 0, "its size overflows");
-    joined[0] = dim_of(rows);
-    for (int i = 0; i < indices->rank - 1; i++) result[rank++] = indices->dim[i];
-    for (int i = indexed; i < x->rank; i++) joined[i - indexed + 1] = result[rank++] = x->dim[i];
-    bool wrong = false;
-    ir_value *place = known_places(im, n, &g, &wrong);
-    if (wrong) return false;
-    if (!place) place = places(im, n, &g);
-    ir_value *v = import_reshape(im, n, import_tensor(im, n, 0), joined, x->rank - indexed + 1);
-    v = compose_gather(im, n, v, place, 0);
-    return import_put(im, n, 0, import_reshape(im, n, v, result, rank));
+    const int64_t *known = known_indices(im, n, &count);
+    ir_value *v = known ? gather_known(im, n, &g, known, count) : gather_rows(im, n, &g);
+    for (int i = 0; i < indices->rank - 1; i++) shape[rank++] = indices->dim[i];
+    for (int i = g.batch + g.depth; i < x->rank; i++) shape[rank++] = x->dim[i];
+    return import_put(im, n, 0, import_reshape(im, n, v, shape, rank));
 }

@@ -48,6 +48,7 @@ bool import_arg_extreme(importer *im, import_node *n)
     ir_value *x = import_tensor(im, n, 0), *extreme = compose_reduce(im, n, x, n->row->detail ? "min" : "max", axes, 1, true);
     ir_value *place = compose_count(im, size, import_type(n, 0)->rank - 1 - axis);
     ir_value *found = extreme_places(im, n, x, extreme, place, last ? -1 : size);
+    if (n->out[0]) n->out[0]->below = size;
     return import_put(im, n, 0, compose_reduce(im, n, found, last ? "max" : "min", axes, 1, keep));
 }
 
@@ -74,5 +75,7 @@ bool import_top_k(importer *im, import_node *n)
     if (!known_axis(im, n, -1, &axis, &size) || !read_k(im, n, size, &k)) return false;
     ir_value *x = compose_exchange(im, n, import_tensor(im, n, 0), axis), *places = compose_top_k(im, n, x, k, largest);
     if (import_is_wanted(n, 0) && !import_put(im, n, 0, compose_exchange(im, n, compose_pick(im, n, x, places), axis))) return false;
-    return !import_is_wanted(n, 1) || import_put(im, n, 1, compose_exchange(im, n, places, axis));
+    if (!import_is_wanted(n, 1)) return true;
+    n->out[1]->below = size;
+    return import_put(im, n, 1, compose_exchange(im, n, places, axis));
 }

@@ -220,34 +220,6 @@ static bool infer_resample(ir_node *n, diag *d, ir_type *out)
     return true;
 }
 
-static bool infer_topk(ir_node *n, diag *d, ir_type *out)
-{
-    const ir_type *x = infer_type(n, 0);
-    const char *kind = ir_name(n, KEY_KIND, "");
-    const int64_t count = ir_int(n, KEY_COUNT, 0);
-    int64_t size;
-    if (strcmp(kind, "largest") && strcmp(kind, "least")) return infer_fail(n, d, -1, STATUS_ATTRIBUTE, "kind = '%.60s'", kind);
-    if (!x->rank || !dim_is_constant(x->dim[x->rank - 1], &size)) return infer_fail(n, d, 0, STATUS_SHAPE_UNKNOWN, "the last axis");
-    if (x->elem == ELEM_BOOL) return infer_fail(n, d, 0, STATUS_TYPE, "truth values have no order");
-    if (count < 1 || count > size) return infer_fail(n, d, 0, STATUS_SHAPE, "the first %lld of %lld", (long long)count, (long long)size);
-    *out = *x;
-    out->elem = ELEM_I64;
-    out->dim[x->rank - 1] = dim_of(count);
-    return true;
-}
-
-static bool infer_pick(ir_node *n, diag *d, ir_type *out)
-{
-    const ir_type *x = infer_type(n, 0), *index = infer_type(n, 1);
-    if (!elem_is_integer(index->elem)) return infer_fail(n, d, 1, STATUS_TYPE, "indices are integers");
-    if (!x->rank || x->rank != index->rank) return infer_fail(n, d, 1, STATUS_SHAPE, "not as many axes as input 0");
-    for (int i = 0; i < x->rank - 1; i++)
-        if (!infer_same(n, d, 1, index->dim[i], x->dim[i], "rows differ")) return false;
-    *out = *index;
-    out->elem = x->elem;
-    return true;
-}
-
 static bool infer_length(ir_node *n, diag *d, ir_type *out)
 {
     const dim_symbols *s = n->graph->symbols;
@@ -333,7 +305,8 @@ static bool check_attributes(const ir_node *n, diag *d)
 static infer_operator *const operator_of[IR_OP_COUNT] = {
     [IR_CONST] = infer_const, [IR_MAP] = infer_map, [IR_LINEAR] = infer_linear, [IR_MLP] = infer_mlp, [IR_MATMUL] = infer_matmul,
     [IR_ATTENTION] = infer_attention, [IR_NORM] = infer_norm, [IR_SOFTMAX] = infer_softmax, [IR_REDUCE] = infer_reduce, [IR_MOVE] = infer_move,
-    [IR_PAD] = infer_pad, [IR_CONCAT] = infer_concat, [IR_GATHER] = infer_gather, [IR_RESAMPLE] = infer_resample, [IR_TOPK] = infer_topk, [IR_PICK] = infer_pick,
+    [IR_PAD] = infer_pad, [IR_CONCAT] = infer_concat, [IR_GATHER] = infer_gather, [IR_RESAMPLE] = infer_resample, [IR_TOPK] = infer_topk,
+    [IR_PICK] = infer_pick, [IR_SCATTER] = infer_scatter, [IR_SUPPRESS] = infer_suppress,
     [IR_CONV] = infer_conv, [IR_CONV_LAST] = infer_conv_last, [IR_CALL] = infer_call,
     [IR_LENGTH] = infer_length, [IR_EXTEND] = infer_capacity, [IR_SHRINK] = infer_capacity,
 };

@@ -18,6 +18,7 @@ bool infer_expr(const ir_node *n, diag *d, ir_key key, const elem *input, int in
 
 /* Each sets *out from n, whose inputs are as many as its operator takes and whose attributes are those it needs. */
 typedef bool infer_operator(ir_node *n, diag *d, ir_type *out);
-infer_operator infer_map, infer_linear, infer_mlp, infer_matmul, infer_attention, infer_conv, infer_conv_last;
+infer_operator infer_map, infer_linear, infer_mlp, infer_matmul, infer_attention, infer_conv, infer_conv_last, infer_topk, infer_pick, infer_scatter,
+    infer_suppress;
 
 #endif

@@ -75,6 +75,10 @@ static bool find_product(attention_match *m, ir_value *v, bool flipped, int dept
         m->tapped |= !read_only_by(v, (const ir_node *const[]){n}, 1);
         return true;
     }
+    for (int i = 0; i < v->uses; i++)
+        if (v->user[i]->op == IR_MAP) {
+            return attention_refuse(m, "the probabilities are gated, blended with others or otherwise changed before they meet values");
+        }
     return attention_refuse(m, "the probabilities are no side of a product with values");
 }
 
@@ -229,6 +233,17 @@ static bool walk_up(attention_match *m, ir_value *v, bool flipped)
 
 /* ---- the pass ---- */
 
+/* A product of two computed values, or an input of the model, is above v, behind what only moves, joins or maps elements. */
+static bool may_be_scores(const ir_value *v, int depth)
+{
+    const ir_node *n = v->def;
+    if (!n || n->op == IR_MATMUL) return true;
+    const bool arranged = n->op == IR_MAP || n->op == IR_MOVE || n->op == IR_CONCAT || n->op == IR_GATHER || n->op == IR_PAD;
+    for (int i = 0; arranged && depth > 0 && i < n->inputs; i++)
+        if (n->input[i] && may_be_scores(n->input[i], depth - 1)) return true;
+    return false;
+}
+
 static bool fuse(ir_node *softmax, pass_context *c)
 {
     attention_match m = {.context = c, .softmax = softmax, .scale = 1};
@@ -245,6 +260,7 @@ static bool fuse(ir_node *softmax, pass_context *c)
         probe.probabilities = softmax->output[0];
         if (!find_product(&probe, softmax->output[0], false, 4) && !find_product(&probe, softmax->output[0], true, 4)) return true;
     }
+    if (!up && !may_be_scores(softmax->input[0], 8)) return true;      /* features, weighed by their own size */
     if (up && !down && m.scores->op == IR_LINEAR) return true;
     c->report->found[FUSION_ATTENTION]++;
     if (up && down && attention_build(&m)) {

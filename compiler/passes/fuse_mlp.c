@@ -95,10 +95,15 @@ static void swap_leaves(mlp_match *m)
     m->leaf[1] = first;
 }
 
-static bool comes_from_linear(const ir_value *v)
+/* Both leaves are made by linears of one value, or are parts of one linear: what a gate and what it gates are. */
+static bool of_one_value(ir_value *const *leaf)
 {
-    const ir_node *slice = ir_producer(v, IR_MOVE);
-    return ir_producer(slice ? slice->input[0] : v, IR_LINEAR) != NULL;
+    const ir_node *linear[2];
+    for (int i = 0; i < 2; i++) {
+        const ir_node *slice = ir_producer(leaf[i], IR_MOVE);
+        if (!(linear[i] = ir_producer(slice ? slice->input[0] : leaf[i], IR_LINEAR))) return false;
+    }
+    return linear[0]->input[0] == linear[1]->input[0];
 }
 
 static const char *find_gated(mlp_match *m)
@@ -113,7 +118,6 @@ static const char *find_gated(mlp_match *m)
     for (int i = 0; i < 2; i++)
         if (!is_plain(m->up[i] = ir_producer(m->leaf[i], IR_LINEAR))) return "what is activated is not two linears or the halves of one";
     m->ups = 2;
-    if (m->up[0]->input[0] != m->up[1]->input[0]) return "the gate and the gated are linears of different values";
     bool alike = ir_type_equal(&m->leaf[0]->type, &m->leaf[1]->type) && !bias_of(m->up[0]) == !bias_of(m->up[1]);
     return alike ? NULL : "the gate's linear differs from the gated one's in shape";
 }
@@ -131,6 +135,33 @@ static bool absorb_into_leaves(ir_node *down, pass_context *c)
     return true;
 }
 
+/* A product other than n reads v, as it is or moved. */
+static bool feeds_another(const ir_value *v, const ir_node *n, int depth)
+{
+    for (int i = 0; i < v->uses; i++) {
+        const ir_node *user = v->user[i];
+        switch (user->op) {
+        case IR_LINEAR: case IR_MLP: case IR_MATMUL: case IR_ATTENTION: case IR_CONV: case IR_CONV_LAST:
+            if (user != n) return true;
+            break;
+        case IR_MOVE: case IR_PAD:
+            if (depth > 0 && feeds_another(user->output[0], n, depth - 1)) return true;
+            break;
+        default: break;
+        }
+    }
+    return false;
+}
+
+/* Features that several products read are no mlp's hidden ones. */
+static bool is_shared(const mlp_match *m, const ir_value *hidden)
+{
+    bool shared = feeds_another(hidden, m->down, 2);
+    for (int i = 0; i < m->cone.nodes; i++) shared |= feeds_another(m->cone.node[i]->output[0], m->down, 2);
+    for (int i = 0; i < m->leaves; i++) shared |= feeds_another(m->leaf[i], m->down, 2);
+    return shared;
+}
+
 /* NULL: m holds an mlp. Else why not; "" where none is meant. */
 static const char *find_mlp(arena *a, ir_node *down, mlp_match *m)
 {
@@ -140,17 +171,18 @@ static const char *find_mlp(arena *a, ir_node *down, mlp_match *m)
     const ir_type *t = &m->leaf[0]->type;
     const char *problem = NULL;
     if (m->leaves == 2) {
+        if (!of_one_value(m->leaf)) return "";
         problem = find_gated(m);
     } else if (!is_plain(m->up[0] = ir_producer(m->leaf[0], IR_LINEAR))) {
         return "";
     } else {
         m->ups = 1;
     }
-    if (problem) return m->ups || (comes_from_linear(m->leaf[0]) && comes_from_linear(m->leaf[1])) ? problem : "";
+    if (problem) return problem;
     if (!match_compose(a, hidden, m->leaf, m->leaves, &m->cone) || m->cone.constants) return "the activation has operands that are no scalars";
     if (!ir_type_equal(t, &hidden->type)) return "the activation changes the type";
-    if (!ir_only_use(hidden, down) || !match_closed(&m->cone, hidden, m->leaf, m->leaves)) return "the hidden values are read elsewhere";
-    return NULL;
+    if (ir_only_use(hidden, down) && match_closed(&m->cone, hidden, m->leaf, m->leaves)) return NULL;
+    return is_shared(m, hidden) ? "" : "the hidden values are read elsewhere";
 }
 
 static ir_value *side_by_side(ir_value *first, ir_value *second, int axis, ir_node *before, pass_context *c)

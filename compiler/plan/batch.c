@@ -56,6 +56,15 @@ static bool stays_within(const plan *p, const move *m, int axis, int64_t step)
     return low >= 0 && high < step && !m->wrap[axis];
 }
 
+/* Of one element that is repeated along the batch and axes beside it any of these digits may be the batch: the one that the type says. */
+static int64_t repeated_inner(const plan *p, const ir_type *t, int64_t otherwise)
+{
+    int axis = -1;
+    for (int i = 0; i < t->rank; i++)
+        if (mentions(p, t->dim[i])) axis = axis == -1 ? i : -2;
+    return axis < 0 ? otherwise : below(p, t, axis) * plan_dim(p, t->dim[axis]);
+}
+
 static bool check_move(batch_state *b, const ir_node *n)
 {
     const plan *p = b->plan;
@@ -70,7 +79,7 @@ static bool check_move(batch_state *b, const ir_node *n)
             if (axis >= 0 && g->axis != axis) return refuse(b, n, "moves the batch");
             if (axis >= 0 && g->step * size != step) return refuse(b, n, "steps over images");
             if (axis < 0 && g->axis >= 0) return refuse(b, n, "makes the batch of another axis");
-            found = inner * size;
+            found = g->axis < 0 ? repeated_inner(p, &n->output[0]->type, inner * size) : inner * size;
         }
         inner *= size;
     }
@@ -208,6 +217,26 @@ static bool check_gather(batch_state *b, const ir_node *n)
     return true;
 }
 
+/* pick, scatter: rows are the axes before the one that is picked from, in all inputs alike; slices lie behind it. */
+static bool check_places(batch_state *b, const ir_node *n)
+{
+    const int along = n->input[1]->type.rank - 1;
+    int joined = -1;
+    int64_t inner = 0;
+    for (int i = 0; i < n->inputs; i++) {
+        int64_t step;
+        const int axis = input_axis(b, n, i, &step);
+        if (axis < 0) continue;
+        if (axis == along) return refuse(b, n, "works along the batch");
+        const int64_t here = below(b->plan, &n->output[0]->type, axis) * step;
+        if (joined >= 0 && (axis != joined || here != inner)) return refuse(b, n, "joins different axes of the batch");
+        joined = axis;
+        inner = here;
+    }
+    b->inner[n->output[0]->id] = inner;
+    return true;
+}
+
 static bool check_node(batch_state *b, const ir_node *n);
 
 static bool check_call(batch_state *b, const ir_node *n)
@@ -245,7 +274,8 @@ static bool check_node(batch_state *b, const ir_node *n)
     case IR_GATHER: return check_gather(b, n);
     case IR_RESAMPLE: return check_aligned(b, n, 1, along_axis);
     case IR_TOPK: return check_aligned(b, n, 1, along_last);
-    case IR_PICK: return check_aligned(b, n, 2, along_last);
+    case IR_PICK: case IR_SCATTER: return check_places(b, n);
+    case IR_SUPPRESS: return check_aligned(b, n, 3, along_inner_axes);
     case IR_MOVE: return check_move(b, n);
     case IR_CALL: return check_call(b, n);
     default: return refuse(b, n, "may mix images");

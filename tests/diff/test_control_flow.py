@@ -102,6 +102,19 @@ def test_boxes_that_are_left(seed, centre, tmp_path):
     np.testing.assert_array_equal(got, want)
 
 
+def test_many_boxes(tmp_path):
+    """More than 256 of a class: 700 boxes on a coarse grid, scores of which many are equal, two images, three classes."""
+    rng, path = np.random.default_rng(3), tmp_path / "m.onnx"
+    corner = rng.integers(0, 60, (2, 700, 2)) / 4
+    made = {"boxes": np.concatenate([corner, corner + rng.integers(1, 5, (2, 700, 2)) / 4], 2).astype(np.float32), "scores": (rng.integers(0, 99, (2, 3, 700)) / 64).astype(np.float32)}
+    constants = {"most": np.array([600]), "overlap": np.array([0.4], np.float32), "least": np.array([0.1], np.float32)}
+    ports = {k: (FLOAT, v.shape) for k, v in made.items()}
+    save(path, [NODE("NonMaxSuppression", ["boxes", "scores", "most", "overlap", "least"], ["left"], "n")], ports, {"left": TensorProto.INT64}, constants)
+    want = session(path).run(None, made)[0]
+    assert np.unique(want[:, :2], axis=0, return_counts=True)[1].min() > 256
+    assert_left(run_program(build(path, tmp_path), tmp_path, made, ["left"])["left"], want, 2 * 3 * 600)
+
+
 def test_no_box_is_asked_for(tmp_path):
     """Without the input that says how many there are none."""
     made = {k: v for k, v in values(0).items() if k in ("boxes", "scores")}

@@ -33,7 +33,7 @@ def test_equals_onnx_runtime(model, tmp_path):
         inputs = random_inputs(model, i, batch)
         theirs = session(model).run(None, inputs)
         got = [np.full_like(t, 77) for t in theirs]
-        library.run(i, [np.ascontiguousarray(x) for x in inputs.values()], got)
+        library.run(i, [np.ascontiguousarray(x) for x in inputs.values()], got, batch if dynamic else None)
         answers.append((dict(zip(names, got)), dict(zip(names, theirs)), evaluate(model, tmp_path, inputs, names)))
         for have, want in zip(got, theirs):
             if want.dtype.kind != "f":

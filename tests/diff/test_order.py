@@ -1,4 +1,4 @@
-"""TopK on what order treats specially: zeros of either sign, infinities, equal values, long rows; evaluator and program give ONNX Runtime's bits."""
+"""TopK on what order treats specially: zeros of either sign, infinities, equal values, long rows; scatters of many updates; evaluator and program give ONNX Runtime's bits."""
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -57,3 +57,22 @@ def test_long_rows_of_a_batch(tmp_path):
         for answer in evaluate(path, tmp_path, inputs, names), run_program(program, tmp_path, inputs, names, "--threads", "2"):
             for name in names:
                 np.testing.assert_array_equal(answer[name], reference[name], err_msg=name)
+
+
+def test_many_updates(tmp_path):
+    """6,000 slices into 4,096 rows, and a million elements by as many indices, of which many name one element: in order."""
+    path, rng = tmp_path / "m.onnx", np.random.default_rng(8)
+    kinds = "none", "add", "max"
+    nodes = [helper.make_node("ScatterND", ["x", "i", "u"], [f"rows_{k}"], reduction=k) for k in kinds]
+    nodes += [helper.make_node("ScatterElements", ["e", "j", "v"], [f"elements_{k}"], axis=0, reduction=k) for k in kinds]
+    names = [n.output[0] for n in nodes]
+    inputs = {"x": rng.integers(-9, 9, (4096, 8)).astype(np.float32), "i": rng.integers(-4096, 4096, (6000, 1)), "u": rng.integers(-9, 9, (6000, 8)).astype(np.float32),
+              "e": rng.integers(-9, 9, (1000, 1000)).astype(np.float32), "j": rng.integers(-1000, 1000, (1000, 1000)), "v": rng.integers(-9, 9, (1000, 1000)).astype(np.float32)}
+    ports = [helper.make_tensor_value_info(k, TensorProto.INT64 if k in "ij" else TensorProto.FLOAT, v.shape) for k, v in inputs.items()]
+    graph = helper.make_graph(nodes, "g", ports, [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in names])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    reference = dict(zip(names, session(path).run(names, inputs)))
+    got = run_program(build(path, tmp_path), tmp_path, inputs, names)
+    for name in names:
+        np.testing.assert_array_equal(got[name], reference[name], err_msg=name)
+    assert not np.array_equal(reference["rows_none"], reference["rows_add"])

@@ -404,6 +404,9 @@ static void test_near_misses(void **state)
         {WHOLE("  %p: f32[2,2,3,5] = softmax(%s) {axis = 1}\n"), "the softmax is over neither of the last two axes"},
         {WHOLE("  %p: f32[2,2,3,5] = softmax(%s) {axis = 2}\n"), "the softmax is not over the axis that the product with the values sums over"},
         {WHOLE("  %t: f32[2,2,3,5] = softmax(%s) {axis = 3}\n  %p: f32[2,2,3,5] = map(%t) {expr = mul(in0, in0)}\n"),
+         "the probabilities are gated, blended with others or otherwise changed before they meet values"},
+        {WHOLE("  %t: f32[2,2,3,5] = softmax(%s) {axis = 3}\n  %g: i64[3] = const {bytes = [2, 0, 1]}\n"
+               "  %p: f32[2,2,3,5] = gather(%t, %g) {axis = 2}\n"),
          "the probabilities are no side of a product with values"},
         {WHOLE("  %t: f32[2,2,3,5] = map(%s, %m) {expr = add(in0, in1)}\n  %u: f32[2,2,3,5] = softmax(%t) {axis = 3}\n" GUARD("%u", "%p")
                "  %n: f32[2,2,3,5] = map(%u) {expr = exp(in0)}\n  %l: f32[2,2,3,5] = map(%n, %p) {expr = add(in0, in1)}\n"),
@@ -440,6 +443,23 @@ static void test_classifier(void **state)
     pass_test_free(t);
 }
 
+/* Neither are features weighed by a softmax of their own, with no product in front of it (CoaT's keys, VOLO's windows). */
+static void test_weighed_features(void **state)
+{
+    (void)state;
+    pass_test *t = pass_test_new("graph t(%x \"x\": f32[2,5,8], %v \"v\": f32[2,2,5,4]) {\n"
+                                 "  %w: f32[8,8] = const {bytes = noise 1 0.5}\n"
+                                 "  %l: f32[2,5,8] = linear(%x, %w, _)\n"
+                                 "  %h: f32[2,2,4,5] = move(%l) {move = [2@0, 2@2*4, 4@2, 5@1]}\n"
+                                 "  %p: f32[2,2,4,5] = softmax(%h) {axis = 3}\n"
+                                 "  %y: f32[2,2,4,4] = matmul(%p, %v)\n"
+                                 "  return \"y\" %y\n}\n", "fuse_attention");
+    assert_int_equal(pass_test_count(t, IR_SOFTMAX), 1);
+    assert_int_equal(t->report.found[FUSION_ATTENTION], 0);
+    assert_int_equal(t->report.misses, 0);
+    pass_test_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -450,6 +470,7 @@ int main(void)
         cmocka_unit_test(test_values_first),
         cmocka_unit_test(test_constant_query), cmocka_unit_test(test_matrices), cmocka_unit_test(test_packed), cmocka_unit_test(test_probabilities),
         cmocka_unit_test(test_origins), cmocka_unit_test(test_near_misses), cmocka_unit_test(test_classifier),
+        cmocka_unit_test(test_weighed_features),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

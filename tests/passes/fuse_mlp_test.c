@@ -133,9 +133,12 @@ static void test_near_misses(void **state)
                  "  %a: f32[2,3,8] = map(%c) {expr = relu(in0)}\n" DOWN "  return \"y\" %d\n}\n", "the activation has operands that are no scalars"},
         {HEAD UP "  %c: f32[2,3,8] = map(%u, %b1) {expr = add(in0, in1)}\n"
                  "  %a: f32[2,3,8] = map(%c) {expr = relu(in0)}\n" DOWN "  return \"y\" %d, \"u\" %u\n}\n", "the activation has operands that are no scalars"},
-        {HEAD UP "  %v: f32[2,3,8] = linear(%z, %w1, %b1)\n"
-                 "  %a: f32[2,3,8] = map(%u, %v) {expr = mul(in0, in1)}\n" DOWN "  return \"y\" %d, \"v\" %v, \"u\" %u\n}\n",
-         "the gate and the gated are linears of different values"},
+        {HEAD UP GELU DOWN "  %s: f32[2,3,1] = reduce(%a) {kind = sum, axes = [2], keep = 1}\n  return \"y\" %d, \"s\" %s\n}\n",
+         "the hidden values are read elsewhere"},
+        {HEAD "  %w: f32[4,18] = const {bytes = noise 5 0.5}\n  %u: f32[2,3,18] = linear(%x, %w, _)\n"
+              "  %p: f32[2,3,8] = move(%u) {move = [2@0, 3@1, 8@2]}\n  %q: f32[2,3,8] = move(%u) {move = [2@0, 3@1, 8@2] +[0, 0, 9]}\n"
+              "  %a: f32[2,3,8] = map(%p, %q) {expr = mul(relu(in0), in1)}\n" DOWN "  return \"y\" %d, \"w\" %w1, \"b\" %b1\n}\n",
+         "what is activated is not two linears or the halves of one"},
     };
     for (size_t i = 0; i < sizeof misses / sizeof *misses; i++) {
         pass_test *t = pass_test_new(misses[i].text, "fuse_mlp");
@@ -163,6 +166,28 @@ static void test_not_meant(void **state)
     for (size_t i = 0; i < sizeof text / sizeof *text; i++) {
         pass_test *t = pass_test_new(text[i], "fuse_mlp");
         pass_test_expect(t, text[i]);
+        assert_int_equal(t->report.found[FUSION_MLP], 0);
+        assert_int_equal(t->report.misses, 0);
+        pass_test_free(t);
+    }
+}
+
+/* Features that two products read, and a gate of another value: activations are epilogues, and no mlp is meant. */
+static void test_shared_trunk(void **state)
+{
+    (void)state;
+    static const char *const text[] = {
+        HEAD UP "  %v: f32[2,3,8] = linear(%z, %w1, %b1)\n  %a: f32[2,3,8] = map(%u, %v) {expr = mul(in0, in1)}\n"
+             DOWN "  return \"y\" %d\n}\n",      /* a gate of another value */
+        HEAD UP GELU DOWN "  %w3: f32[8,5] = const {bytes = noise 5 0.5}\n  %h: f32[2,3,5] = linear(%a, %w3, _)\n"
+             "  return \"y\" %d, \"h\" %h\n}\n",      /* two heads on one trunk */
+        HEAD UP GELU DOWN "  %r: f32[2,2,8] = move(%a) {move = [2@0, 2@1, 8@2]}\n  %w3: f32[8,5] = const {bytes = noise 5 0.5}\n"
+             "  %h: f32[2,2,5] = linear(%r, %w3, _)\n  return \"y\" %d, \"h\" %h\n}\n",
+    };
+    for (size_t i = 0; i < sizeof text / sizeof *text; i++) {
+        pass_test *t = pass_test_new(text[i], "fuse_mlp");
+        assert_int_equal(pass_test_count(t, IR_MLP), 0);
+        assert_true(pass_test_count(t, IR_LINEAR) >= 3);
         assert_int_equal(t->report.found[FUSION_MLP], 0);
         assert_int_equal(t->report.misses, 0);
         pass_test_free(t);
@@ -238,7 +263,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain), cmocka_unit_test(test_without_biases), cmocka_unit_test(test_residual), cmocka_unit_test(test_gated_halves),
         cmocka_unit_test(test_gated_linears), cmocka_unit_test(test_absorbs_affine_maps),
-        cmocka_unit_test(test_near_misses), cmocka_unit_test(test_not_meant), cmocka_unit_test(test_epilogues),
+        cmocka_unit_test(test_near_misses), cmocka_unit_test(test_not_meant), cmocka_unit_test(test_shared_trunk), cmocka_unit_test(test_epilogues),
         cmocka_unit_test(test_epilogue_chain), cmocka_unit_test(test_no_epilogue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -287,6 +287,27 @@ static void test_patches(void **state)
     arena_free(a);
 }
 
+/* Zeros in front of a convolution are its pads; other numbers, channels of zeros and windows in zeros alone stay a pad. */
+static void test_zeros_around(void **state)
+{
+    (void)state;
+#define PADDED(more, pad, result, pads)                                                       \
+    "graph t(%x \"x\": f32[2,3,4,6]) {\n"                                                      \
+    "  %w: f32[5,3,3,3] = const {bytes = noise 1 0.5}\n" more                                 \
+    pad "  %y: f32[" result "] = conv(%p, %w) {" pads ", strides = [2, 2], dilations = [1, 1], group = 1}\n  return \"y\" %y\n}\n"
+    pass_test_check(PADDED("", "  %p: f32[2,3,5,8] = pad(%x) {pads = [0, 0, 0, 1, 0, 0, 1, 1]}\n", "2,5,2,4", "pads = [1, 0, 0, 1]"), "simplify dce",
+                    "graph t(%x \"x\": f32[2,3,4,6]) {\n  %w: f32[5,3,3,3] = const {bytes = noise 1 0.5}\n"
+                    "  %y: f32[2,5,2,4] = conv(%x, %w) {pads = [1, 1, 1, 2], strides = [2, 2], dilations = [1, 1], group = 1}\n"
+                    "  return \"y\" %y\n}\n");
+    static const char *const stay[] = {
+        PADDED("  %c: f32[] = const {bytes = [1]}\n", "  %p: f32[2,3,5,8] = pad(%x, %c) {pads = [0, 0, 0, 1, 0, 0, 1, 1]}\n", "2,5,2,4",
+               "pads = [1, 0, 0, 1]"),
+        PADDED("", "  %p: f32[3,3,5,8] = pad(%x) {pads = [1, 0, 0, 1, 0, 0, 1, 1]}\n", "3,5,2,4", "pads = [1, 0, 0, 1]"),
+        PADDED("", "  %p: f32[2,3,6,8] = pad(%x) {pads = [0, 0, 2, 1, 0, 0, 0, 1]}\n", "2,5,3,4", "pads = [1, 0, 0, 1]"),
+    };
+    for (size_t i = 0; i < sizeof stay / sizeof *stay; i++) pass_test_check(stay[i], "simplify dce", stay[i]);
+}
+
 static void test_other_convolutions(void **state)
 {
     (void)state;
@@ -374,7 +395,7 @@ int main(void)
         cmocka_unit_test(test_broadcasting_zero), cmocka_unit_test(test_mask_of_zeros), cmocka_unit_test(test_casts),
         cmocka_unit_test(test_moves_compose), cmocka_unit_test(test_moves_cancel), cmocka_unit_test(test_expand_in_front_of_map),
         cmocka_unit_test(test_flat_linear), cmocka_unit_test(test_bias), cmocka_unit_test(test_no_bias), cmocka_unit_test(test_guard),
-        cmocka_unit_test(test_patches), cmocka_unit_test(test_other_convolutions), cmocka_unit_test(test_rolls),
+        cmocka_unit_test(test_patches), cmocka_unit_test(test_zeros_around), cmocka_unit_test(test_other_convolutions), cmocka_unit_test(test_rolls),
         cmocka_unit_test(test_merged_patches), cmocka_unit_test(test_other_concats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

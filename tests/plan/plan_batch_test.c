@@ -34,6 +34,11 @@ static void operators_of_one_image_are_accepted(void **state)
     accepted("  %y: f32[N,8] = reduce(%x) {kind = mean, axes = [1], keep = 0}\n", "y", 8);
     accepted("  %i: i64[2] = const {bytes = [0, 5]}\n  %y: f32[N,2,8] = gather(%x, %i) {axis = 1}\n", "y", 16);
     accepted("  %y: f32[N,8,9] = pad(%x) {pads = [0, 1, 0, 0, 1, 1]}\n", "y", 72);
+    accepted("  %o: f32[] = const {bytes = [1]}\n  %c: f32[6,N] = move(%o) {move = [6*N@_]}\n  %t: f32[6,N] = move(%x) {move = [6@1, N@0]}\n"
+             "  %s: f32[6,N] = map(%c, %t) {expr = add(in0, in1)}\n  %y: f32[N,6] = move(%s) {move = [N@1, 6@0]}\n", "y", 6);
+    accepted("  %b: f32[N,6,5] = move(%x) {move = [N@0, 6@1, 5@2]}\n  %s: f32[N,2,6] = move(%x) {move = [N@0, 2@2, 6@1]}\n"
+             "  %o: i64[N,2,6] = topk(%s) {kind = largest, count = 6}\n"
+             "  %y: i64[N,2,3] = suppress(%b, %s, %o) {count = 3, limit = 0.5}\n", "y", 6);
     accepted("  %y: f32[N,12,8] = concat(%x, %x) {axis = 1}\n", "y", 96);
     accepted("  %y: f32[N,6,8] = softmax(%x) {axis = 1}\n", "y", 48);
     accepted("  %t: f32[N,8,6] = move(%x) {move = [N@0, 8@2, 6@1]}\n  %y: f32[N,6,6] = matmul(%x, %t)\n", "y", 36);
@@ -93,6 +98,11 @@ static void what_picks_images_is_refused(void **state)
     refused("  %i: i64[1] = const {bytes = [0]}\n  %y: f32[1,6,8] = gather(%x, %i) {axis = 0}\n", "y", "picks images");
     refused("  %h: f32[2*N,6,4] = move(%x) {move = [N@0, 2@2*4, 6@1, 4@2]}\n"
             "  %y: f32[6,4] = move(%h) {move = [6@1, 4@2] +[1, 0, 0]}\n", "y", "picks images");
+    refused("  %i: i64[1] = const {bytes = [0]}\n  %y: f32[1,6,8] = pick(%x, %i)\n", "y", "along the batch");
+    refused("  %u: f32[1,6,8] = const {bytes = noise 1 1}\n  %i: i64[1] = const {bytes = [0]}\n"
+            "  %y: f32[N,6,8] = scatter(%x, %i, %u) {kind = none}\n", "y", "along the batch");
+    refused("  %a: f32[2*N,6,4] = move(%x) {move = [N@0, 2@2*4, 6@1, 4@2]}\n  %b: f32[2*N,6,4] = move(%x) {move = [2@2*4, N@0, 6@1, 4@2]}\n"
+            "  %i: i64[2*N,6,4] = map(%b) {expr = convert(in0):i64}\n  %y: f32[2*N,6,4] = pick(%a, %i)\n", "y", "different axes");
 }
 
 /* Images meet where one batch stands in a row and another in a column, even though for one image both have one element. */

@@ -67,8 +67,14 @@ static void test_pick(void **state)
     const int32_t index[2][4] = { { 2, 0, -1, 99 }, { 1, -3, -99, 0 } };
     const float want[2][4] = { { 3, 1, 3, 3 }, { 5, 4, 4, 4 } };
     float y[2][4];
-    pick_elements(x, ELEMENT_I32, index, y, 2, 3, 4, sizeof(float));
+    pick_slices(x, ELEMENT_I32, index, y, 2, 3, 4, sizeof(float));
     assert_memory_equal(y, want, sizeof want);
+    const float pairs[2][2][2] = { { { 1, 2 }, { 3, 4 } }, { { 5, 6 }, { 7, 8 } } };
+    const float last_first[2][2][2] = { { { 3, 4 }, { 1, 2 } }, { { 5, 6 }, { 5, 6 } } };
+    const int64_t which[2][2] = { { -1, 0 }, { 0, -2 } };
+    float z[2][2][2];
+    pick_slices(pairs, ELEMENT_I64, which, z, 2, 2, 2, 2 * sizeof(float));
+    assert_memory_equal(z, last_first, sizeof z);
 }
 
 #include "level_end.h"

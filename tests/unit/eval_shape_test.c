@@ -1,4 +1,4 @@
-/* move, pad, concat, gather, resample, norm, softmax and reduce on hand-computed values. */
+/* move, pad, concat, gather, resample, pick, scatter, norm, softmax and reduce on hand-computed values. */
 #include "eval_fixture.h"
 
 static const elem all[] = {ELEM_F32, ELEM_F64, ELEM_F16, ELEM_BF16, ELEM_I8, ELEM_I16, ELEM_I32, ELEM_I64, ELEM_U8, ELEM_U16, ELEM_U32, ELEM_U64};
@@ -184,6 +184,44 @@ static void resample(void **unused)
     }
 }
 
+/* ---- pick, scatter ---- */
+
+static void pick(void **unused)
+{
+    (void)unused;
+    for (int variant = 0; variant < VARIANTS; variant++) {
+        fixture *f = fixture_new(variant);
+        ir_node *n = ir_begin(f->g, IR_PICK);
+        ir_input(n, iota(f, ELEM_F32, SHAPE(2, 3, 2)));
+        ir_input(n, operand(f, ELEM_I32, SHAPE(2, 2), NUMBERS(-1, 0, 1, 1)));
+        expect(f, add(n, f), ELEM_F32, SHAPE(2, 2, 2), NUMBERS(4, 5, 0, 1, 8, 9, 8, 9));
+    }
+}
+
+/* Two updates of one place, one of a place that is not there. */
+static void scatter(void **unused)
+{
+    static const struct { const char *kind; double first, second; } kinds[] = {
+        {"none", 7, -1}, {"add", 8, 4}, {"mul", 0, -10}, {"max", 7, 5}, {"min", 0, -1},
+    };
+    (void)unused;
+    for (int variant = 0; variant < VARIANTS; variant++) {
+        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+            for (int i = 0; i < 2; i++) {
+                const elem e = i ? ELEM_F32 : ELEM_I64;
+                fixture *f = fixture_new(variant);
+                ir_node *n = ir_begin(f->g, IR_SCATTER);
+                ir_input(n, iota(f, e, SHAPE(2, 3)));
+                ir_input(n, operand(f, ELEM_I64, SHAPE(2, 3), NUMBERS(0, 0, 3, 2, -1, 2)));
+                ir_input(n, operand(f, e, SHAPE(2, 3), NUMBERS(1, 7, 9, 2, 9, -1)));
+                ir_set_name(n, KEY_KIND, kinds[k].kind);
+                const double last = k == 1 ? 6 : kinds[k].second;
+                expect(f, add(n, f), e, SHAPE(2, 3), NUMBERS(kinds[k].first, 1, 2, 3, 4, last));
+            }
+        }
+    }
+}
+
 /* ---- norm, softmax, reduce ---- */
 
 static ir_value *norm_of(fixture *f, elem e, const char *kind, const double *x, const double *gamma, const double *beta)
@@ -314,7 +352,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(move_transpose_all_types), cmocka_unit_test(move_kinds), cmocka_unit_test(move_composed), cmocka_unit_test(pad),
-        cmocka_unit_test(concat), cmocka_unit_test(gather), cmocka_unit_test(resample), cmocka_unit_test(norm), cmocka_unit_test(norm_two_axes), cmocka_unit_test(softmax),
+        cmocka_unit_test(concat), cmocka_unit_test(gather), cmocka_unit_test(resample), cmocka_unit_test(pick), cmocka_unit_test(scatter),
+        cmocka_unit_test(norm), cmocka_unit_test(norm_two_axes), cmocka_unit_test(softmax),
         cmocka_unit_test(reduce_kinds), cmocka_unit_test(reduce_axes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,56 @@
+"""Both exporters of one model give the same plan: equal rows in docs/models.md (which the tests keep true), and the same steps; what differs is listed with its reason."""
+import collections
+import json
+import re
+
+import pytest
+
+from conftest import ROOT, VITCC, run, shapes
+
+# Model and whether its batch is dynamic: why its plans differ.
+DIFFERENT = {
+    ("clip", False): "the end of a text: GatherND by two coordinates, and Gather by one number",
+    ("clip_images", True): "as clip",
+    ("clip_text", True): "the end of a text: one more conversion of the words",
+    ("swin", False): "the last mean: of [N, 1, tokens, features], and of tokens moved last",
+    ("swin", True): "as swin with a fixed batch",
+    ("swinv2", False): "as swin",
+    ("vit_mae", True): "the mask: rows scattered by constant places, and elements of each image by counted ones",
+}
+
+
+def rows():
+    """Kernels, fusions, dropped arithmetic, frame and bound of each model by (model, dynamic batch) and exporter, at the default opset."""
+    found = collections.defaultdict(dict)
+    for line in (ROOT / "docs/models.md").read_text().splitlines():
+        if cell := re.fullmatch(r"\| (\w+) \| (dynamo|script)(_batch)? \| \d+ (.*) \|", line):
+            found[cell[1], cell[3] is not None][cell[2]] = cell[4]
+    return {model: of for model, of in found.items() if len(of) == 2}
+
+
+def folder(name, dynamic, exporter):
+    variant = f"{name}-{exporter}{'_batch' if dynamic else ''}/model.onnx"
+    return next(ROOT / "models" / kind / variant for kind in ("small", "families", "timm") if (ROOT / "models" / kind / variant).exists())
+
+
+def test_rows_are_equal():
+    table = rows()
+    assert len(table) > 50
+    assert {model for model, of in table.items() if of["dynamo"] != of["script"]} == set(DIFFERENT)
+
+
+def steps(model, out):
+    """How often each step runs, and the bytes of frame, scratch and weights."""
+    run(VITCC, "compile", model, "-o", out, "--name", "model", "-q", *shapes(model, 1)[2])
+    report = json.loads((out / "model.json").read_text())
+    made = collections.Counter((step["operator"], step["result"], step["space"], step["matrix_kernels"])
+                               for scope in report["scopes"] for item in scope["items"] for step in item.get("steps", []))
+    return made, report["frame_bytes"], report["scratch_bytes"], report["flop"], report["matrix_kernel_flop"]
+
+
+@pytest.mark.parametrize("model", [pytest.param(m, id=m[0] + "_batch" * m[1], marks=[pytest.mark.full_only] if i % 6 else [])
+                                   for i, m in enumerate(sorted(set(rows()) - set(DIFFERENT)))])
+def test_steps_are_equal(model, tmp_path):
+    dynamo, script = (steps(folder(*model, exporter), tmp_path / exporter) for exporter in ("dynamo", "script"))
+    assert sum(dynamo[0].values()) > 5
+    assert dynamo == script
