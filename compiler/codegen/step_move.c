@@ -105,7 +105,8 @@ void codegen_resample(codegen *g, strbuf *to, const step_site *at)
     const int axis = (int)ir_int(at->step->node, KEY_AXIS, 0), rank = out->value->type.rank;
     const long long inner = codegen_product(out, axis + 1, rank), in = x->shape[axis], places = out->shape[axis], taps = index->shape[1];
     const bool weights = at->step->node->inputs > 2;
-    const char *parameters = arena_printf(a, "const float *x, const int64_t *index, %sfloat *y, int64_t row, int64_t rows", weights ? "const float *weight, " : "");
+    const char *parameters = arena_printf(a, "const float *x, const int64_t *index, %sfloat *y, int64_t row, int64_t rows",
+                                          weights ? "const float *weight, " : "");
     const char *rest = axis == rank - 1 ? "" : arena_printf(a, "%lld, %lld, ", inner, (long long)out->shape[rank - 1]);
     const char *body = arena_printf(a, "static void $(%s)\n{\n    %s(x, index, %s, y, %lld, %lld, %lld, %s(size_t)row, (size_t)rows);\n}\n", parameters,
                                     axis == rank - 1 ? "resample_last_f32" : "resample_f32", weights ? "weight" : "NULL", taps, in, places, rest);

@@ -1,4 +1,5 @@
-/* Resize and Upsample: along each axis a few weighted places, a constant matrix of weights where they are many, or a gather for the nearest element. */
+/* Resize and Upsample: along each axis a few weighted places, a constant matrix of weights where they are many, or
+ * a gather for the nearest element. */
 #include <math.h>
 #include <string.h>
 
