@@ -1,6 +1,7 @@
 /* Windows of pixels: what works row by row stays in the windows' order behind an attention over them, instead of being put back first. With M for
- * putting back, M⁻¹ x + y in place of x + M y; then norms, MLPs and maps of M s are M of theirs, so that one taking of rows a block is left, from the order
- * of one block's windows to that of the next. Chains of moves that take whole rows and do not compose become a gather with a constant table.
+ * putting back, M⁻¹ x + y in place of x + M y; then norms, MLPs and maps of M s are M of theirs, so that one taking of rows a block is left, from
+ * the order of one block's windows to that of the next. Chains of moves that take whole rows and do not compose become a gather with a constant
+ * table.
  * Requires: fused norms and MLPs. M is a permutation of rows, x and y have one type, and the sum is all that reads M y.
  * Leaves: no two moves of whole rows one after another, where nothing else reads the value between; the sums are epilogues (fuse_epilogues). */
 #include "row_chain.h"

@@ -103,7 +103,8 @@ static void test_others(void **state)
     };
     for (size_t i = 0; i < sizeof text / sizeof *text; i++) {
         arena *a = arena_new();
-        pass_test *t = pass_test_new(arena_printf(a, HEAD "  %%n: f32[N,16,3] = norm(%%x) " NORM "\n  %%p: f32[4*N,4,3] = move(%%n) {move = %s}\n%s}\n",
+        pass_test *t = pass_test_new(arena_printf(a, HEAD "  %%n: f32[N,16,3] = norm(%%x) " NORM "\n"
+                                                          "  %%p: f32[4*N,4,3] = move(%%n) {move = %s}\n%s}\n",
                                                   into, text[i]), "row_order");
         assert_int_equal(count_kind(t, IR_MOVE, false), 2);
         assert_int_equal(count_kind(t, IR_GATHER, false), 0);
