@@ -132,7 +132,8 @@ void codegen_attention(codegen *g, strbuf *to, const step_site *at)
     strbuf_printf(&body, values->gemm_add < 0 ? "NULL };\n" : "code + %d };\n", values->gemm_add);
     const bool masked = print_mask(&body, at, &s);
     const char *keys = print_own_keys(&body, k, &s), *rows = windows ? arena_printf(a, "%d, 0", (int)s.queries) : "(int)rows, (size_t)row";
-    strbuf_printf(&body, "    attention_f32(&products, q, %d, %s, v, %d, out, %d, %s, %d, %d, %d, %d, %d, %d, %d, %d, %s, %s, %s, %d, scratch, %d, %d);\n}\n",
+    strbuf_printf(&body, "    attention_f32(&products, q, %d, %s, v, %d, out, %d, %s, "
+                         "%d, %d, %d, %d, %d, %d, %d, %d, %s, %s, %s, %d, scratch, %d, %d);\n}\n",
                   scores->ldx, keys, (int)(v->row_elements == v->row_stride ? s.groups * s.e : v->row_stride), values->ldy, rows,
                   (int)s.heads, (int)s.groups, (int)s.keys, (int)s.ldk, scores->width, values->chunk, (int)s.d, (int)s.e,
                   codegen_float(a, ir_number(n, KEY_SCALE, 1)), masked ? "&mask" : "NULL", n->outputs > 1 ? "probabilities" : "NULL",
@@ -158,7 +159,8 @@ void codegen_keys(codegen *g, strbuf *to, const step_site *at)
     const bool windows = batch > 1;
     const char *parameters = windows ? "const float *k, float *keys, int64_t windows" : "const float *k, float *keys, int64_t row, int64_t rows";
     strbuf body = strbuf_in(a);
-    strbuf_printf(&body, "static void $%s(const float *k, float *keys%s)\n{\n", windows ? "_window" : "", windows ? "" : ", int64_t row, int64_t rows");
+    strbuf_printf(&body, "static void $%s(const float *k, float *keys%s)\n{\n", windows ? "_window" : "",
+                  windows ? "" : ", int64_t row, int64_t rows");
     strbuf_printf(&body, "    %sclear_keys_f32(keys, %lld, %lld, %lld, %lld);\n", windows ? "" : "if (row == 0) ", (long long)ldk, (long long)keys,
                   (long long)groups, (long long)d);
     strbuf_printf(&body, "    transpose_keys_f32(k, %lld, keys, %lld, %s, %lld, %lld);\n}\n", (long long)ld, (long long)ldk,

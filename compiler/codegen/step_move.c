@@ -70,14 +70,17 @@ static void gather_rows(codegen *g, strbuf *to, const step_site *at)
 {
     const plan_value *x = codegen_input_value(at, 0), *index = codegen_input_value(at, 1);
     const int rank = x->value->type.rank;
-    const char *parameters = arena_printf(g->arena, "const %s *x, const %s *index, %s *y, int64_t first, int64_t rows", type_of(x), type_of(index), type_of(x));
-    const char *body = arena_printf(g->arena, "static void $(%s)\n{\n    gather_slices(x, %s, index + first, y, 1, %lld, (size_t)rows, %lld * sizeof *y);\n}\n",
-                                    parameters, codegen_element(g->arena, index->value->type.elem), (long long)x->shape[rank - 2], (long long)x->shape[rank - 1]);
+    const char *parameters = arena_printf(g->arena, "const %s *x, const %s *index, %s *y, int64_t first, int64_t rows", type_of(x), type_of(index),
+                                          type_of(x));
+    const char *body = arena_printf(g->arena, "static void $(%s)\n{\n"
+                                              "    gather_slices(x, %s, index + first, y, 1, %lld, (size_t)rows, %lld * sizeof *y);\n}\n",
+                                    parameters, codegen_element(g->arena, index->value->type.elem), (long long)x->shape[rank - 2],
+                                    (long long)x->shape[rank - 1]);
     const int64_t each = at->step->rows / at->phase->rows;
     const char *rows = codegen_times_rows(g, at, each), *first = each == 1 ? "row" : arena_printf(g->arena, "row * %lld", (long long)each);
     codegen_call(g, to, at, codegen_instance(g, "gather_rows", parameters, body),
-                 arena_printf(g->arena, "%s, %s, %s, %s, %s", codegen_input(g, at, 0, false), codegen_input(g, at, 1, false), codegen_output(g, at, 0, true),
-                              first, rows));
+                 arena_printf(g->arena, "%s, %s, %s, %s, %s", codegen_input(g, at, 0, false), codegen_input(g, at, 1, false),
+                              codegen_output(g, at, 0, true), first, rows));
 }
 
 void codegen_gather(codegen *g, strbuf *to, const step_site *at)

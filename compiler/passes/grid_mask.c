@@ -1,6 +1,7 @@
 /* Where keys are a grid, and to the scores is added a part by rows of the grid and one by its columns (relative positions by height and width), the
  * attention is handed both parts, and their sum, as large as the scores, is never in memory.
- * Requires: the mask is a sum of two values, perhaps regrouped; one repeats along the grid's columns, the other along its rows; nothing else reads it.
+ * Requires: the mask is a sum of two values, perhaps regrouped; one repeats along the grid's columns, the other along its rows; nothing else reads
+ *   it.
  * Leaves: an attention of six inputs. Those that add constants keep them: these are one mask already. */
 #include "match.h"
 

@@ -1,4 +1,5 @@
-/* Chains of moves of whole rows; see row_chain.h. The table is made by following every row, of one image and, to see that images stay apart, of two. */
+/* Chains of moves of whole rows; see row_chain.h. The table is made by following every row, of one image and, to see that
+ * images stay apart, of two. */
 #include "row_chain.h"
 
 #include <stdlib.h>
@@ -143,7 +144,8 @@ ir_value *row_chain_replay(const row_chain *k, ir_value *source, ir_node *before
     return source;
 }
 
-ir_value *row_chain_take(ir_value *x, dim images, int64_t x_rows, const int64_t *row, int64_t rows, const ir_type *to, ir_node *before, pass_context *c)
+ir_value *row_chain_take(ir_value *x, dim images, int64_t x_rows, const int64_t *row, int64_t rows, const ir_type *to, ir_node *before,
+                         pass_context *c)
 {
     const dim whole[] = { images, dim_of(x_rows), last_of(&x->type) };
     bool same = rows == x_rows;

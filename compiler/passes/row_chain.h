@@ -16,7 +16,8 @@ typedef struct row_chain {
     int64_t *row;                      /* [rows]: of an image of the source */
 } row_chain;
 
-/* The longest chain that ends in v, without its table; false: v is no move of whole rows. Then the table; false: rows of images mix, or are too many. */
+/* The longest chain that ends in v, without its table; false: v is no move of whole rows. Then the table; false: rows of images mix, or are too
+ * many. */
 bool row_chain_climb(ir_value *v, row_chain *chain);
 bool row_chain_make_table(arena *a, row_chain *chain);
 /* Both. */
@@ -27,6 +28,7 @@ int64_t *row_chain_inverse(arena *a, const row_chain *chain);
 /* The same rows of another source of as many, of any width. NULL: reported. */
 ir_value *row_chain_replay(const row_chain *chain, ir_value *source, ir_node *before, pass_context *c);
 /* Rows of x, [images chain rows, width], as a table says, in the shape of `to`. NULL: reported. */
-ir_value *row_chain_take(ir_value *x, dim images, int64_t x_rows, const int64_t *row, int64_t rows, const ir_type *to, ir_node *before, pass_context *c);
+ir_value *row_chain_take(ir_value *x, dim images, int64_t x_rows, const int64_t *row, int64_t rows, const ir_type *to, ir_node *before,
+                         pass_context *c);
 
 #endif

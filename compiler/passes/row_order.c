@@ -1,6 +1,7 @@
 /* Windows of pixels: what works row by row stays in the windows' order behind an attention over them, instead of being put back first. With M for
- * putting back, M⁻¹ x + y in place of x + M y; then norms, MLPs and maps of M s are M of theirs, so that one taking of rows a block is left, from the order
- * of one block's windows to that of the next. Chains of moves that take whole rows and do not compose become a gather with a constant table.
+ * putting back, M⁻¹ x + y in place of x + M y; then norms, MLPs and maps of M s are M of theirs, so that one taking of rows a block is left, from
+ * the order of one block's windows to that of the next. Chains of moves that take whole rows and do not compose become a gather with a constant
+ * table.
  * Requires: fused norms and MLPs. M is a permutation of rows, x and y have one type, and the sum is all that reads M y.
  * Leaves: no two moves of whole rows one after another, where nothing else reads the value between; the sums are epilogues (fuse_epilogues). */
 #include "row_chain.h"
@@ -29,14 +30,20 @@ static ir_value *last_move(ir_value *v)
     return v;
 }
 
-/* A norm of x alone, read only through a chain of moves that takes rows by `table`. */
-static ir_node *norm_of_rows(arena *a, const ir_value *x, const int64_t *table, int64_t rows, row_chain *windows)
+static bool comes_before(const ir_node *a, const ir_node *b)
+{
+    while (a && a != b) a = a->next;
+    return a != NULL;
+}
+
+/* A norm of x alone, in front of `before`, read only through a chain of moves that takes rows by `table`. */
+static ir_node *norm_of_rows(arena *a, const ir_value *x, const int64_t *table, int64_t rows, const ir_node *before, row_chain *windows)
 {
     for (int i = 0; i < x->uses; i++) {
         ir_node *n = x->user[i];
         if (n->op != IR_NORM || n->input[0] != x || !along_last(n) || ir_is_result(n->output[0]) || n->output[0]->uses != 1) continue;
         if (!row_chain_of(a, last_move(n->output[0]), windows) || windows->source != n->output[0]) continue;
-        if (windows->rows == rows && same_table(windows->row, table, rows)) return n;
+        if (windows->rows == rows && same_table(windows->row, table, rows) && comes_before(n, before)) return n;
     }
     return NULL;
 }
@@ -184,7 +191,7 @@ static bool keep_order(ir_node *n, pass_context *c)
         source_rows = k.source_rows;
         for (int64_t i = 0; i < m.rows; i++) row[i] = k.row[row[i]];
     }
-    ir_node *norm = norm_of_rows(c->arena, source, row, m.rows, &windows);
+    ir_node *norm = norm_of_rows(c->arena, source, row, m.rows, n, &windows);
     ir_value *turned = norm ? norm_behind_windows(norm, &windows, c)
                             : row_chain_take(source, m.images, source_rows, row, m.rows, &m.source->type, n, c);
     if (turned) turned = regrouped(turned, &m.source->type, n, c);

@@ -1,5 +1,5 @@
-/* Steps into phases, phases into panels of tiles. A step joins the phase before it if all that it reads of that phase it reads by panel; if it does not
- * depend on that phase at all, it may join the one before that in the same way; else it starts a new one. */
+/* Steps into phases, phases into panels of tiles. A step joins the phase before it if all that it reads of that phase it reads by panel; if it does
+ * not depend on that phase at all, it may join the one before that in the same way; else it starts a new one. */
 #include "plan_private.h"
 
 #include <limits.h>

@@ -1,5 +1,6 @@
 /* Where values are: shapes at N = 1 (constants of the batch's size are evaluated for one image), and moves that need no copy because their result is
- * a view of the source. A view is a reshape of contiguous data, or evenly spaced runs: a slice of the last axis (one of q, k, v packed side by side) or of the rows. */
+ * a view of the source. A view is a reshape of contiguous data, or evenly spaced runs: a slice of the last axis (one of q, k, v packed side by side)
+ * or of the rows. */
 #include "plan_private.h"
 
 int64_t plan_round_up(int64_t n, int64_t to)

@@ -73,7 +73,7 @@ struct plan_step {
     plan_scope *scope;
     int64_t rows;                    /* of the step itself: a multiple of the phase's */
     bool unit;                       /* a panel is exactly one row of the phase */
-    int64_t window;                  /* attention of several windows or images, and their keys: rows of the last axis in each row of the step; else 0 */
+    int64_t window;                  /* attention of several windows or images, and their keys: rows in each row of the step; else 0 */
     bool once;                       /* the first panel does it for all */
     bool columns;                    /* linear: its rows are blocks of output features, and a panel makes its blocks of all rows of the result */
     bool scattered;                  /* reads by panel, but what it writes is complete only after the phase */

@@ -241,7 +241,8 @@ static const char *windows(arena *a, int count)
                            "  %%a: f32[%d,6,2,4] = attention(%%q, %%k, %%q) {scale = 0.5, transposed = 1}\n"
                            "  %%j: f32[%d,6,8] = move(%%a) {move = [%d@0, 6@1, 2@2, 4@3]}\n"
                            "  %%y: f32[%d,6,8] = linear(%%j, %%w)\n"
-                           "  return \"y\" %%y\n}\n", 6 * count, count, count, count, count, count, count, count, count, count, count, count, count, count);
+                           "  return \"y\" %%y\n}\n",
+                        6 * count, count, count, count, count, count, count, count, count, count, count, count, count, count);
 }
 
 /* Many windows take one phase, some windows a panel, and nothing but the result is in the frame; a few do not share out well and take three. */
@@ -414,7 +415,8 @@ int main(void)
         cmocka_unit_test(parts_of_a_concatenation_are_made_in_place), cmocka_unit_test(a_part_that_comes_twice_is_copied),
         cmocka_unit_test(keys_are_transposed_in_the_phase_that_makes_them), cmocka_unit_test(a_fixed_batch_is_more_rows),
         cmocka_unit_test(windows_take_one_phase), cmocka_unit_test(windows_do_not_join_a_whole),
-        cmocka_unit_test(a_step_may_join_the_phase_before), cmocka_unit_test(broadcasting_decides_the_rows), cmocka_unit_test(short_phases_do_not_take_long_steps),
+        cmocka_unit_test(a_step_may_join_the_phase_before),
+        cmocka_unit_test(broadcasting_decides_the_rows), cmocka_unit_test(short_phases_do_not_take_long_steps),
         cmocka_unit_test(the_last_part_counts), cmocka_unit_test(what_cannot_be_planned_is_refused),
         cmocka_unit_test(bytes_are_those_of_the_type), cmocka_unit_test(nothing_takes_no_step),
     };
