@@ -193,6 +193,23 @@ def test_operator(case, tmp_path):
     library.close()
 
 
+def test_outermost(tmp_path):
+    """A length may be the first axis: then the batch is one."""
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["z"]), helper.make_node("Add", ["z", "b"], ["y"])]
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["P", width]) for name, width in (("x", 4), ("b", 3), ("y", 3))]
+    graph = helper.make_graph(nodes, "g", ports[:2], ports[2:], [numpy_helper.from_array(FLOAT["w"], "w")])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9), tmp_path / "m.onnx")
+    run(VITCC, "compile", tmp_path / "m.onnx", "-o", tmp_path / "out", "--name", "model", "-q", "--kernels", "portable", "--shape", "x=P<=9,4")
+    library = Library(link(tmp_path / "out", 0, False), 1)
+    for length in 9, 0, 4:
+        inputs = {"x": np.random.default_rng(length).standard_normal((length, 4)).astype(np.float32), "b": np.ones((length, 3), np.float32)}
+        want = session(tmp_path / "m.onnx").run(None, inputs)[0]
+        got = np.full_like(want, 77)
+        assert call(library, length, list(inputs.values()), length, [got]) == 0
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+    library.close()
+
+
 @pytest.mark.parametrize("case", WRONG)
 def test_refused(case, tmp_path):
     """With the operator, and the option that fixes it; a number there does."""
