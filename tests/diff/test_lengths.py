@@ -133,6 +133,8 @@ RIGHT = {
     "least": LONGER + [("Exp", ["z"], ["a"], {}), ("ReduceMin", ["a", "ax1"], ["y"], dict(keepdims=0))],
     "squares": [("Exp", ["x"], ["e"], {}), ("ReduceL2", ["e", "ax1"], ["y"], {})],
     "product over": [("Exp", ["x"], ["e"], {}), ("Transpose", ["e"], ["t"], dict(perm=[0, 2, 1])), ("MatMul", ["t", "e"], ["y"], {})],
+    "attention over logarithms": LONGER + [("Abs", ["z"], ["a"], {}), ("Log", ["a"], ["k"], {}), ("Transpose", ["k"], ["t"], dict(perm=[0, 2, 1])),
+                                           ("MatMul", ["c", "t"], ["s"], {}), ("Softmax", ["s"], ["p"], {}), ("MatMul", ["p", "k"], ["y"], {})],
     "linear": [("MatMul", ["x", "w"], ["y"], {})],
     "positions": COUNT + [("Cast", ["column"], ["f"], dict(to=1)), ("Mul", ["x", "f"], ["y"], {})],
     "the length": P + [("Cast", ["n"], ["f"], dict(to=1)), ("Mul", ["x", "f"], ["y"], {})],
