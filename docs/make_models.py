@@ -12,7 +12,7 @@ from conftest import VITCC, run, shapes, small_models  # noqa: E402
 HEAD = """# Models
 
 Made by docs/make_models.py from what `vitcc compile` says of each committed model; the tests compare it, so a fusion that is lost is seen here.
-Exporters: `dynamo` and `script` are torch.onnx.export with dynamo=True and False, `optimum` is Optimum, `keras` and `tf2onnx` are Keras' own export and tf2onnx; `_batch`: the batch is decided at run time; `_oN`: opset N, else 20.
+Exporters: `dynamo` and `script` are torch.onnx.export with dynamo=True and False, `optimum` is Optimum, `keras` and `tf2onnx` are Keras' own export and tf2onnx; `_batch`: the batch is decided at run time; `_past`: the file leaves the length of its cache open, which is fixed here; `_oN`: opset N, else 20.
 Attention, MLP, norm and GELU: found / fused. Dropped: the share of the arithmetic that no output needs. Frame: bytes of values between phases, and their lower bound for the schedule.
 
 | model | exporter | nodes | kernels | attention | MLP | norm | GELU | dropped | frame | bound |

@@ -97,13 +97,14 @@ long long codegen_extent(const codegen *g, dim d)
     return (batch ? -1 : 1) * (long long)plan_dim(g->plan, d);
 }
 
-/* The static model's one batch, the first dimension of its first input; 0: any. */
+/* The static model's one batch, the first dimension of its first input (1 where that is a length); 0: any. */
 long long codegen_fixed_batch(const codegen *g)
 {
     const ir_graph *graph = g->plan->graph;
     if (g->plan->batch_symbol >= 0) return 0;
     const ir_type *first = graph->parameters ? &graph->parameter[0].value->type : NULL;
-    const long long size = first && first->rank ? (long long)plan_dim(g->plan, first->dim[0]) : 1;
+    const bool follows = first && codegen_length_axis(g, first) == 1;
+    const long long size = first && first->rank && !follows ? (long long)plan_dim(g->plan, first->dim[0]) : 1;
     return size ? size : 1;
 }
 

@@ -133,6 +133,8 @@ RIGHT = {
     "least": LONGER + [("Exp", ["z"], ["a"], {}), ("ReduceMin", ["a", "ax1"], ["y"], dict(keepdims=0))],
     "squares": [("Exp", ["x"], ["e"], {}), ("ReduceL2", ["e", "ax1"], ["y"], {})],
     "product over": [("Exp", ["x"], ["e"], {}), ("Transpose", ["e"], ["t"], dict(perm=[0, 2, 1])), ("MatMul", ["t", "e"], ["y"], {})],
+    "attention over logarithms": LONGER + [("Abs", ["z"], ["a"], {}), ("Log", ["a"], ["k"], {}), ("Transpose", ["k"], ["t"], dict(perm=[0, 2, 1])),
+                                           ("MatMul", ["c", "t"], ["s"], {}), ("Softmax", ["s"], ["p"], {}), ("MatMul", ["p", "k"], ["y"], {})],
     "linear": [("MatMul", ["x", "w"], ["y"], {})],
     "positions": COUNT + [("Cast", ["column"], ["f"], dict(to=1)), ("Mul", ["x", "f"], ["y"], {})],
     "the length": P + [("Cast", ["n"], ["f"], dict(to=1)), ("Mul", ["x", "f"], ["y"], {})],
@@ -189,6 +191,23 @@ def test_operator(case, tmp_path):
         got = np.full_like(want, 77)
         pointers = (ctypes.c_int64 * 3)(x.ctypes.data if length else 0, c.ctypes.data, length)
         assert library.api.model_run(library.sessions[length % 3], ctypes.c_int64(2), pointers, (ctypes.c_void_p * 1)(got.ctypes.data)) == 0
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+    library.close()
+
+
+def test_outermost(tmp_path):
+    """A length may be the first axis: then the batch is one."""
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["z"]), helper.make_node("Add", ["z", "b"], ["y"])]
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["P", width]) for name, width in (("x", 4), ("b", 3), ("y", 3))]
+    graph = helper.make_graph(nodes, "g", ports[:2], ports[2:], [numpy_helper.from_array(FLOAT["w"], "w")])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9), tmp_path / "m.onnx")
+    run(VITCC, "compile", tmp_path / "m.onnx", "-o", tmp_path / "out", "--name", "model", "-q", "--kernels", "portable", "--shape", "x=P<=9,4")
+    library = Library(link(tmp_path / "out", 0, False), 1)
+    for length in 9, 0, 4:
+        inputs = {"x": np.random.default_rng(length).standard_normal((length, 4)).astype(np.float32), "b": np.ones((length, 3), np.float32)}
+        want = session(tmp_path / "m.onnx").run(None, inputs)[0]
+        got = np.full_like(want, 77)
+        assert call(library, length, list(inputs.values()), length, [got]) == 0
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
     library.close()
 

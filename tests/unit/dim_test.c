@@ -50,6 +50,16 @@ static void symbols_are_declared_once(void **unused)
     assert_int_equal(dim_find(&symbols, "n"), -1);
 }
 
+static void lengths_have_a_capacity(void **unused)
+{
+    (void)unused;
+    int symbol = -1;
+    const int length = dim_declare_length(memory, &symbols, "P", 48);
+    assert_true(symbols.symbol[length].min == 0 && symbols.symbol[length].max == 48);
+    assert_true(dim_is_length(&symbols, form("2*P+1"), &symbol) && symbol == length);
+    assert_false(dim_is_length(&symbols, form("past"), NULL) || dim_is_length(&symbols, form("N+P"), NULL) || dim_is_length(&symbols, form("7"), NULL));
+}
+
 static void text_is_read_back(void **unused)
 {
     (void)unused;
@@ -172,7 +182,8 @@ static void forms_agree_with_values(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(symbols_are_declared_once), cmocka_unit_test(text_is_read_back), cmocka_unit_test(arithmetic),
+        cmocka_unit_test(symbols_are_declared_once),
+        cmocka_unit_test(lengths_have_a_capacity), cmocka_unit_test(text_is_read_back), cmocka_unit_test(arithmetic),
         cmocka_unit_test(exact_quotients), cmocka_unit_test(comparison), cmocka_unit_test(substitution), cmocka_unit_test(forms_agree_with_values),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
