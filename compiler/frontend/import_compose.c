@@ -50,7 +50,9 @@ ir_value *compose_pick(importer *im, const import_node *n, ir_value *x, ir_value
 
 ir_value *compose_scatter(importer *im, const import_node *n, const char *kind, ir_value *x, ir_value *places, ir_value *updates)
 {
+    int64_t elements;
     if (!x || !places || !updates) return NULL;
+    if (ir_dims_constant(&updates->type, NULL, &elements) && !elements) return x;
     ir_node *node = import_begin(im, n, IR_SCATTER);
     ir_input(node, x);
     ir_input(node, places);
