@@ -25,7 +25,9 @@ ir_value *compose_gather_known(importer *im, const import_node *n, ir_value *x, 
     const int64_t step = count > 1 ? place[1] - place[0] : 1;
     move m;
     ir_type part;
-    if (x && compose_runs_evenly(place, count) && move_slice(&x->type, axis, place[0], step, dim_of(count), &m, &part)) return import_move(im, n, x, &m, &part);
+    if (x && compose_runs_evenly(place, count) && move_slice(&x->type, axis, place[0], step, dim_of(count), &m, &part)) {
+        return import_move(im, n, x, &m, &part);
+    }
     return compose_gather(im, n, x, ir_constant_ints(im->graph, place, (int)count, NULL), axis);
 }
 
