@@ -20,7 +20,7 @@ LIMITS = {
     "DynamicQuantizeLinear": "not with a run-time batch, whose images it would mix",
     "Einsum": "one or two operands; diagonals of known length",
     "EyeLike": "a known size",
-    "GridSample": "known sizes",
+    "GridSample": "known sizes, but for the run-time batch",
     "If": "by a known condition its branch; by one of the run both, which must give outputs of the same types and shapes",
     "Loop": "unrolled: up to 4096 rounds, whose number and end are known while compiling",
     "MatMulInteger": "one element at a time",

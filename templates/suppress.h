@@ -1,5 +1,6 @@
 /* Greedy choice of boxes, class by class: the boxes in the order given, each unless it overlaps one that was taken before by more than the limit.
- * Shapes: boxes [images][count][5]: lower and upper ends (y0, x0, y1, x1) and area; scores, order [images][classes][count], y [images][classes][most].
+ * Shapes: boxes [images][count][5]: lower and upper ends (y0, x0, y1, x1) and area; scores, order [images][classes][count];
+ *         y [images][classes][most].
  * Requires: order holds places 0..count-1; y overlaps nothing that is read.
  * Numerics: each operation is rounded to float, as of ONNX Runtime. A box whose score is NaN is not taken; one without an area overlaps nothing.
  * Errors: where fewer boxes are left than `most`, the places behind them are `count`. A place outside is passed over. */
@@ -38,8 +39,9 @@ TEMPLATE void suppress_boxes(const void *boxes, const void *scores, const void *
             for (size_t b = 0; b < count && taken < most; b++) {
                 const size_t at = (size_t)place[b];
                 if (at >= count || score[at] != score[at]) continue;
+                const float *const box = table + at * SUPPRESS_COLUMNS;
                 size_t before = 0;
-                while (before < taken && !suppress_overlaps(table + at * SUPPRESS_COLUMNS, table + (size_t)y[before] * SUPPRESS_COLUMNS, limit)) before++;
+                while (before < taken && !suppress_overlaps(box, table + (size_t)y[before] * SUPPRESS_COLUMNS, limit)) before++;
                 if (before == taken) y[taken++] = place[b];
             }
             while (taken < most) y[taken++] = (int64_t)count;

@@ -66,7 +66,7 @@ bool import_affine_range(importer *im, import_node *n)
     if (!dim_is_constant(bound[0][0], &start)) return false;
     if (dim_compare(im->symbols, length, dim_of(-1)) != 1) return false;
     const ir_type type = { .elem = ELEM_I64, .rank = 1, .dim = { length } };
-    return put(im, n, 0, &type, &(import_affine){ .forms = 1, .form = { { start, { step } } } });
+    return put(im, n, 0, &type, &(import_affine){ .forms = 1, .form = { { .offset = start, .step = { step } } } });
 }
 
 /* The form of constant contents; false: they have none. */

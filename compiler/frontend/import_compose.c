@@ -25,7 +25,9 @@ ir_value *compose_gather_known(importer *im, const import_node *n, ir_value *x, 
     const int64_t step = count > 1 ? place[1] - place[0] : 1;
     move m;
     ir_type part;
-    if (x && compose_runs_evenly(place, count) && move_slice(&x->type, axis, place[0], step, dim_of(count), &m, &part)) return import_move(im, n, x, &m, &part);
+    if (x && compose_runs_evenly(place, count) && move_slice(&x->type, axis, place[0], step, dim_of(count), &m, &part)) {
+        return import_move(im, n, x, &m, &part);
+    }
     return compose_gather(im, n, x, ir_constant_ints(im->graph, place, (int)count, NULL), axis);
 }
 
@@ -50,7 +52,9 @@ ir_value *compose_pick(importer *im, const import_node *n, ir_value *x, ir_value
 
 ir_value *compose_scatter(importer *im, const import_node *n, const char *kind, ir_value *x, ir_value *places, ir_value *updates)
 {
+    int64_t elements;
     if (!x || !places || !updates) return NULL;
+    if (ir_dims_constant(&updates->type, NULL, &elements) && !elements) return x;
     ir_node *node = import_begin(im, n, IR_SCATTER);
     ir_input(node, x);
     ir_input(node, places);

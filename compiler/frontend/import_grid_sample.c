@@ -1,4 +1,4 @@
-/* GridSample: for each place of the grid, indices and weights of its neighbours are computed at run time, and their pixels gathered and summed. */
+/* GridSample: for each place of the grid, indices and weights of its neighbours are computed at run time, and their pixels picked and summed. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -13,10 +13,11 @@ typedef struct sampler {
     int axes, taps;                      /* spatial; neighbours along each: 1, 2 or 4 */
     bool align;
     char padding;                        /* z, b, r: zeros, border, reflection */
-    int64_t images, places, size[AXES_MAX];
+    dim images;
+    int64_t places, size[AXES_MAX];
     tap tap[AXES_MAX][TAPS_MAX];
     dim grid[IR_RANK_MAX];               /* the grid's spatial sizes */
-    ir_value *pixels, *first;            /* [N * size…, C]; the first row of each image [N, 1], NULL: one image */
+    ir_value *pixels;                    /* [N, size…, C], the sizes as one */
 } sampler;
 
 static bool read_modes(importer *im, import_node *n, sampler *s)
@@ -38,14 +39,12 @@ static bool read_modes(importer *im, import_node *n, sampler *s)
 static bool read_shapes(importer *im, import_node *n, sampler *s)
 {
     const ir_type *x = import_type(n, 0), *grid = import_type(n, 1);
-    int64_t coordinates, grid_images;
+    int64_t coordinates;
     s->axes = x->rank - 2;
     if (s->axes < 1 || s->axes > AXES_MAX || grid->rank != x->rank)
         return import_fail(im, n, STATUS_SHAPE, 1, "input and grid need 3 to 5 axes each");
-    if (!dim_is_constant(x->dim[0], &s->images) || !dim_is_constant(grid->dim[0], &grid_images)) {
-        return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "pixels of several images are numbered");
-    }
-    if (grid_images != s->images || !dim_is_constant(grid->dim[grid->rank - 1], &coordinates) || coordinates != s->axes) {
+    s->images = x->dim[0];
+    if (!dim_equal(grid->dim[0], s->images) || !dim_is_constant(grid->dim[grid->rank - 1], &coordinates) || coordinates != s->axes) {
         return import_fail(im, n, STATUS_SHAPE, 1, "the grid does not fit the input");
     }
     s->places = 1;
@@ -150,18 +149,14 @@ static bool make_pixels(importer *im, import_node *n, sampler *s)
 {
     ir_value *x = import_tensor(im, n, 0);
     int permutation[IR_RANK_MAX] = { 0 };
-    int64_t rows = s->images, *first = arena_array(im->arena, (size_t)s->images + 1, sizeof *first), step = 1;
+    int64_t rows = 1;
     if (!x) return false;
     for (int i = 0; i < s->axes; i++) {
         permutation[i + 1] = i + 2;
-        step *= s->size[i];
         if (__builtin_mul_overflow(rows, s->size[i], &rows) || rows > INT64_C(1) << 40) return import_fail(im, n, STATUS_TOO_LARGE, 0, "its pixels");
     }
     permutation[s->axes + 1] = 1;
-    s->pixels = import_reshape(im, n, import_transpose(im, n, x, permutation), (const dim[]){ dim_of(rows), x->type.dim[1] }, 2);
-    for (int64_t i = 0; i < s->images; i++) first[i] = i * step;
-    if (s->images != 1) s->first = ir_constant(im->graph, (ir_type){ ELEM_I64, 2, { dim_of(s->images), dim_of(1) } }, first,
-        (size_t)s->images * sizeof *first, NULL);
+    s->pixels = import_reshape(im, n, import_transpose(im, n, x, permutation), (const dim[]){ s->images, dim_of(rows), x->type.dim[1] }, 3);
     return s->pixels != NULL;
 }
 
@@ -170,7 +165,7 @@ static bool make_taps(importer *im, import_node *n, sampler *s)
     ir_value *grid = import_tensor(im, n, 1);
     for (int a = 0; a < s->axes && grid; a++) {
         ir_value *g = compose_slice(im, n, grid, s->axes + 1, s->axes - 1 - a, 1, dim_of(1));   /* the last axis comes first */
-        g = import_reshape(im, n, g, (const dim[]){ dim_of(s->images), dim_of(s->places) }, 2);
+        g = import_reshape(im, n, g, (const dim[]){ s->images, dim_of(s->places) }, 2);
         ir_value *x = g ? coordinate(im, n, s, g, a) : NULL;
         if (!x) return false;
         for (int k = 0; k < s->taps; k++)
@@ -195,7 +190,7 @@ static ir_value *sample(importer *im, const import_node *n, const sampler *s, in
         weight = joined(im, n, EXPR_MUL, weight, t->weight);
         inside = joined(im, n, EXPR_AND, inside, t->inside);
     }
-    ir_value *v = compose_gather(im, n, s->pixels, s->first ? import_map2(im, n, EXPR_ADD, row, s->first) : row, 0);
+    ir_value *v = compose_pick(im, n, s->pixels, row);
     if (inside && v) v = compose_select(im, n, compose_unsqueeze(im, n, inside, 2), v, import_number(im, v->type.elem, 0));
     return weight ? import_map2(im, n, EXPR_MUL, v, compose_unsqueeze(im, n, weight, 2)) : v;
 }
@@ -208,7 +203,7 @@ bool import_grid_sample(importer *im, import_node *n)
     for (int a = 0; a < s->axes; a++) corners *= s->taps;
     ir_value *sum = sample(im, n, s, 0);
     for (int k = 1; k < corners && sum; k++) sum = import_map2(im, n, EXPR_ADD, sum, sample(im, n, s, k));
-    dim shape[IR_RANK_MAX] = { dim_of(s->images) };
+    dim shape[IR_RANK_MAX] = { s->images };
     permutation[1] = s->axes + 1;
     for (int i = 0; i < s->axes; i++) {
         shape[i + 1] = s->grid[i];

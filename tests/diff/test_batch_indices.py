@@ -38,6 +38,7 @@ RUN = {
     "elements scattered": ROWS + [("Unsqueeze", ["bests", "last_axis"], ["b"], {}), ("ReduceMin", ["x3", "two"], ["s"], {}), ("ScatterElements", ["x3", "b", "s"], ["y"], dict(axis=2, reduction="max"))],
     "rows of constant places": [("Transpose", ["x"], ["t"], {}), ("Gather", ["t", "one"], ["g"], {}), ("Unsqueeze", ["g", "zero_axis"], ["u"], {}),
                                 ("ScatterND", ["t", "place", "u"], ["z"], {}), ("Transpose", ["z"], ["y"], {})],
+    "pixels of each image": [("Reshape", ["x", "image"], ["picture"], {}), ("Reshape", ["x", "grid"], ["places"], {}), ("GridSample", ["picture", "places"], ["y"], dict(mode="nearest"))],
     "batch axes": ROWS + [("GatherND", ["x3", "b3"], ["y"], dict(batch_dims=2))],
 }
 RUN["batch axes"].insert(2, ("Unsqueeze", ["bests", "last_axis"], ["b3"], {}))
@@ -60,7 +61,7 @@ WRONG = {
                                        ("Unsqueeze", ["best", "last_axis"], ["b"], {}), ("Concat", ["c", "b"], ["i"], dict(axis=-1)), ("GatherND", ["x", "i"], ["y"], {})]),
     "a diagonal": ("E306", PAIR + [("Concat", ["l", "l"], ["i"], dict(axis=-1)), ("GatherND", ["x", "i"], ["y"], {})]),
 }
-CONSTANTS = dict(one_axis=[1], zero_axis=[0], place=[[4]], three=3, two=[2], two_rows=[-1, 2, 3], two_columns=[2, -1], backwards=[[1, 0]], zero_three=[[0, 3]], zero=0, one=1, width=WIDTH, last_axis=[-1], flat=[-1], square=[-1, WIDTH], six=[WIDTH], four=[3], all=[range(WIDTH)], odds=[[1, 3, 5]], evens=[[0, 2, 4]],
+CONSTANTS = dict(image=[-1, 1, 2, 3], grid=[-1, 1, 3, 2], one_axis=[1], zero_axis=[0], place=[[4]], three=3, two=[2], two_rows=[-1, 2, 3], two_columns=[2, -1], backwards=[[1, 0]], zero_three=[[0, 3]], zero=0, one=1, width=WIDTH, last_axis=[-1], flat=[-1], square=[-1, WIDTH], six=[WIDTH], four=[3], all=[range(WIDTH)], odds=[[1, 3, 5]], evens=[[0, 2, 4]],
                  all_below=[[-5, -4, -3, -2, -1, 0]], all_above=[[1, 2, 3, 4, 5, 6]])
 
 

@@ -6,7 +6,9 @@
 enum { COUNT = 5, MOST = 4 };
 
 /* 0 and 1 share two thirds of their union, 2 lies apart, 3 has no area, 4 is 0 again. */
-static const float boxes[COUNT][SUPPRESS_COLUMNS] = { { 0, 0, 5, 1, 5 }, { 1, 0, 6, 1, 5 }, { 9, 9, 10, 10, 1 }, { 0, 0, 0, 1, 0 }, { 0, 0, 5, 1, 5 } };
+static const float boxes[COUNT][SUPPRESS_COLUMNS] = {
+    { 0, 0, 5, 1, 5 }, { 1, 0, 6, 1, 5 }, { 9, 9, 10, 10, 1 }, { 0, 0, 0, 1, 0 }, { 0, 0, 5, 1, 5 },
+};
 
 static void check(const float *scores, const int64_t *order, float limit, const int64_t *want)
 {
@@ -39,7 +41,8 @@ static void test_classes(void **state)
     (void)state;
     const float scores[2][2][2] = { { { 1, 2 }, { 2, 1 } }, { { NAN, 1 }, { NAN, NAN } } }, two[2][2][SUPPRESS_COLUMNS] = {
         { { 0, 0, 1, 1, 1 }, { 0, 0, 1, 1, 1 } }, { { 0, 0, 1, 1, 1 }, { 5, 5, 6, 6, 1 } } };
-    const int64_t order[2][2][2] = { { { 1, 0 }, { 0, 1 } }, { { 0, 1 }, { 0, 1 } } }, want[2][2][2] = { { { 1, 2 }, { 0, 2 } }, { { 1, 2 }, { 2, 2 } } };
+    const int64_t order[2][2][2] = { { { 1, 0 }, { 0, 1 } }, { { 0, 1 }, { 0, 1 } } };
+    const int64_t want[2][2][2] = { { { 1, 2 }, { 0, 2 } }, { { 1, 2 }, { 2, 2 } } };
     int64_t y[2][2][2];
     suppress_boxes(two, scores, order, &y[0][0][0], 2, 2, 2, 2, 0.5f);
     assert_memory_equal(y, want, sizeof y);
