@@ -78,9 +78,11 @@ void summary_print(const driver_options *o, const frontend_model *m, const pass_
     printf("  scratch      %.3f MB a thread (lower bound %.3f)\n", (double)p->scratch_bytes * 1e-6, (double)p->scratch_bound * 1e-6);
     if (p->together > 1) printf("  batches      up to %d images together on a thread, each with its own frame and scratch\n", p->together);
     printf("  weights      %.1f MB in %d sections\n", (double)c->weight_bytes * 1e-6, c->sections);
-    printf("  arithmetic   %.2f GFLOP an image, %.1f %% on matrix kernels; of linear layers %.1f %%%s\n", p->flop * 1e-9,
-           p->flop > 0 ? 100 * p->gemm_flop / p->flop : 0, p->linear_flop > 0 ? 100 * p->linear_gemm_flop / p->linear_flop : 0,
-           o->kernels == KERNELS_PORTABLE ? " (portable code)" : "");
+    const double all = p->flop > 0 ? p->flop : 1, linear = p->linear_flop > 0 ? p->linear_flop : 1;
+    printf("  arithmetic   %.2f GFLOP an image, %.1f %% on matrix kernels; of linear layers %.1f %%%s", p->flop * 1e-9, 100 * p->gemm_flop / all,
+           100 * p->linear_gemm_flop / linear, o->kernels == KERNELS_PORTABLE ? " (portable code)" : "");
+    if (p->linear_streamed_flop > 0) printf(", %.1f %% on those that fetch the next weights", 100 * p->linear_streamed_flop / linear);
+    printf("\n");
     if (c->code_bytes) printf("  machine code %.1f KB of matrix kernels for SSE, AVX2 and AVX-512\n", (double)c->code_bytes * 1e-3);
     printf("  written      %s/%s.c and kernels, %d lines, in %.2f s\n", o->out, name, c->source_lines, seconds);
 }

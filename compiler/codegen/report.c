@@ -60,8 +60,9 @@ void codegen_report(codegen *g, strbuf *to)
                       "  \"scratch_bytes\": %lld, \"scratch_lower_bound\": %lld,\n"
                       "  \"images_together\": %d,\n", (long long)p->frame_bytes, (long long)p->frame_bound,
                   (long long)p->scratch_bytes, (long long)p->scratch_bound, p->together);
-    strbuf_printf(to, "  \"flop\": %.0f, \"matrix_kernel_flop\": %.0f, \"linear_flop\": %.0f, \"linear_matrix_kernel_flop\": %.0f,\n", p->flop,
-                  p->gemm_flop, p->linear_flop, g->options->kernels == KERNELS_PORTABLE ? 0.0 : p->linear_gemm_flop);
+    strbuf_printf(to, "  \"flop\": %.0f, \"matrix_kernel_flop\": %.0f, \"linear_flop\": %.0f, \"linear_matrix_kernel_flop\": %.0f, "
+                      "\"linear_streamed_flop\": %.0f,\n", p->flop, p->gemm_flop, p->linear_flop,
+                  g->options->kernels == KERNELS_PORTABLE ? 0.0 : p->linear_gemm_flop, p->linear_streamed_flop);
     strbuf_add(to, "  \"frame\": [\n");
     for (int i = 0; i < p->buffers; i++)
         strbuf_printf(to, "    {\"value\": \"%s\", \"address\": %lld, \"bytes\": %lld}%s\n",

@@ -44,11 +44,12 @@ static void count_flop(plan *p, const plan_scope *s, double times)
         for (int j = 0; f && j < f->steps; j++) {
             const plan_step *t = f->step[j];
             const double flop = node_flop(s, t->node) * times;
-            const bool linear = t->node->op == IR_LINEAR || t->node->op == IR_MLP, on_gemm = plan_is_product(t);
+            const bool linear = t->node->op == IR_LINEAR || t->node->op == IR_MLP;
             p->flop += flop;
-            if (on_gemm) p->gemm_flop += flop;
+            if (plan_is_product(t)) p->gemm_flop += flop;
             if (linear) p->linear_flop += flop;
-            if (linear && on_gemm) p->linear_gemm_flop += flop;
+            if (linear && t->tiles[0].gemm >= 0) p->linear_gemm_flop += flop;
+            if (linear && t->tiles[0].indirect) p->linear_streamed_flop += flop;
         }
     }
 }

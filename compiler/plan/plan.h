@@ -141,7 +141,7 @@ typedef struct plan {
     plan_buffer *buffer;
     int64_t frame_bytes, frame_bound, scratch_bytes, scratch_bound, weight_bytes;
     double flop, gemm_flop;          /* a multiply-add is 2; of linear, mlp, attention, matmul, conv; those that run on matrix kernels */
-    double linear_flop, linear_gemm_flop;
+    double linear_flop, linear_gemm_flop, linear_streamed_flop;   /* of linear and mlp; those on kernels made for their shape; on those that fetch weights */
 } plan;
 
 typedef struct plan_options { int panel_rows, tile_rows, panel_images, many_weights; } plan_options;   /* 0: chosen */
