@@ -15,7 +15,6 @@ DIFFERENT = {
     ("swin", False): "the last mean: of [N, 1, tokens, features], and of tokens moved last",
     ("swin", True): "as swin with a fixed batch",
     ("swinv2", False): "as swin",
-    ("vit_mae", True): "the mask: rows scattered by constant places, and elements of each image by counted ones",
 }
 
 
