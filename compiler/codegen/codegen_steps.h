@@ -21,6 +21,8 @@ const char *codegen_output(codegen *g, const step_site *at, int i, bool by_panel
 const char *codegen_rows(codegen *g, const step_site *at, bool natural);
 /* The panel's rows, each times so many: of all images that the step works on at once. */
 const char *codegen_times_rows(codegen *g, const step_site *at, int64_t each);
+/* "row * 7": the panel's first row, of so many rows each. */
+const char *codegen_first_row(codegen *g, int64_t each);
 /* "{ pointer, row stride, column stride }": x as an operand of a tile of out. */
 const char *codegen_operand(codegen *g, const char *pointer, const plan_value *x, const plan_value *out);
 /* Prints the call, with its origins as a comment. */

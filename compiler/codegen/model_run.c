@@ -229,9 +229,8 @@ static const char *argument(codegen *g, const ir_value *v)
         return with_offset(g, arena_printf(g->arena, "in->%s",
                                            codegen_port_names(g->arena, s->graph->parameter, s->graph->parameters)[x->base->value->index]),
                            x->offset, 0);
-    const char *type = codegen_c_type(v->type.elem);
-    if (g->plan->together == 1) return arena_printf(g->arena, "(%s *)(%s)", type, frame_text(g, "frame", frame_offset(x), false));
-    return with_offset(g, arena_printf(g->arena, "(%s *)(%s)", type, frame_text(g, "frame", x->base->address, true)), x->offset, 0);
+    const char *base = frame_text(g, "frame", x->base->address, g->plan->together > 1);
+    return with_offset(g, arena_printf(g->arena, "(%s *)(%s)", codegen_c_type(v->type.elem), base), x->offset, 0);
 }
 
 static const char *more_images(const codegen *g)

@@ -26,7 +26,7 @@ static const char *first_row(codegen *g, const step_site *at)
 {
     const plan_value *out = codegen_output_value(at);
     const int64_t each = out->elements / out->shape[3] / at->phase->rows;
-    return each == 1 ? "row" : arena_printf(g->arena, "row * %lld", (long long)each);
+    return codegen_first_row(g, each);
 }
 
 static void print_depthwise(codegen *g, strbuf *to, const step_site *at)

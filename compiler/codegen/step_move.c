@@ -77,10 +77,9 @@ static void gather_rows(codegen *g, strbuf *to, const step_site *at)
                                     parameters, codegen_element(g->arena, index->value->type.elem), (long long)x->shape[rank - 2],
                                     (long long)x->shape[rank - 1]);
     const int64_t each = at->step->rows / at->phase->rows;
-    const char *rows = codegen_times_rows(g, at, each), *first = each == 1 ? "row" : arena_printf(g->arena, "row * %lld", (long long)each);
     codegen_call(g, to, at, codegen_instance(g, "gather_rows", parameters, body),
                  arena_printf(g->arena, "%s, %s, %s, %s, %s", codegen_input(g, at, 0, false), codegen_input(g, at, 1, false),
-                              codegen_output(g, at, 0, true), first, rows));
+                              codegen_output(g, at, 0, true), codegen_first_row(g, each), codegen_times_rows(g, at, each)));
 }
 
 void codegen_gather(codegen *g, strbuf *to, const step_site *at)
@@ -113,10 +112,11 @@ void codegen_resample(codegen *g, strbuf *to, const step_site *at)
     const char *rest = axis == rank - 1 ? "" : arena_printf(a, "%lld, %lld, ", inner, (long long)out->shape[rank - 1]);
     const char *body = arena_printf(a, "static void $(%s)\n{\n    %s(x, index, %s, y, %lld, %lld, %lld, %s(size_t)row, (size_t)rows);\n}\n", parameters,
                                     axis == rank - 1 ? "resample_last_f32" : "resample_f32", weights ? "weight" : "NULL", taps, in, places, rest);
-    const char *scale = at->step->rows == at->phase->rows ? "" : arena_printf(a, " * %lld", (long long)(at->step->rows / at->phase->rows));
+    const int64_t each = at->step->rows / at->phase->rows;
     const char *source = codegen_input(g, at, 0, false), *index_text = codegen_input(g, at, 1, false);
-    const char *arguments = arena_printf(a, "%s, %s, %s%s, row%s, rows%s", source, index_text,
-                                         weights ? arena_printf(a, "%s, ", codegen_input(g, at, 2, false)) : "", codegen_output(g, at, 0, true), scale, scale);
+    const char *arguments = arena_printf(a, "%s, %s, %s%s, %s, %s", source, index_text,
+                                         weights ? arena_printf(a, "%s, ", codegen_input(g, at, 2, false)) : "", codegen_output(g, at, 0, true),
+                                         codegen_first_row(g, each), codegen_times_rows(g, at, each));
     const char *wish = arena_printf(a, "%s_%lld_to_%lld", weights ? "resample" : "max_pool", in, places);
     codegen_call(g, to, at, codegen_instance(g, wish, parameters, body), arguments);
 }

@@ -38,6 +38,11 @@ const char *codegen_times_rows(codegen *g, const step_site *at, int64_t each)
     return each == 1 ? rows : arena_printf(g->arena, "%s * %lld", rows, (long long)each);
 }
 
+const char *codegen_first_row(codegen *g, int64_t each)
+{
+    return each == 1 ? "row" : arena_printf(g->arena, "row * %lld", (long long)each);
+}
+
 /* Origins come escaped from the frontend; only the end of a comment must not appear in them. */
 static const char *origins(codegen *g, const ir_node *n)
 {

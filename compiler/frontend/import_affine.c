@@ -176,7 +176,7 @@ static bool sum_of_added(importer *im, const import_node *n, const affine_form *
 static bool combine(importer *im, const import_node *n, expr_op op, affine_form x, affine_form y, affine_form *out)
 {
     if (op == EXPR_MUL && stands_still(&x)) return combine(im, n, EXPR_MUL, y, x, out);
-    if ((op != EXPR_ADD && x.added) || (op != EXPR_ADD && y.added)) return false;
+    if (op != EXPR_ADD && (x.added || y.added)) return false;
     if (op == EXPR_MUL) {
         if (!stands_still(&y) || !checked_mul(x.offset, y.offset, &out->offset)) return false;
         for (int a = 0; a < IR_RANK_MAX; a++)

@@ -64,16 +64,14 @@ static ir_value *with_axis_at(importer *im, const import_node *n, ir_value *x, i
 /* y[before…, places…, after…] from x [images, rows, before…, after…] and the row of each place, the images' axis of the places being `images`. */
 static bool put_picked(importer *im, import_node *n, ir_value *x, ir_value *row, int images, int before)
 {
-    dim shape[2 * IR_RANK_MAX] = { dim_of(1) }, each = dim_of(1);
+    dim shape[2 * IR_RANK_MAX] = { dim_of(1) }, each;
     int permutation[2 * IR_RANK_MAX], rank = 0;
     row = with_axis_at(im, n, row, images, 0);
     if (!x || !row) return false;
     const int places = row->type.rank, slices = x->type.rank - 2;
     if (places + slices > IR_RANK_MAX) return import_fail(im, n, STATUS_TOO_LARGE, 1, "more than 8 axes");
-    for (int i = 0; i < places; i++) {
-        shape[rank++] = row->type.dim[i];
-        if (i && !dim_mul(each, row->type.dim[i], &each)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "the number of indices of an image");
-    }
+    if (!dim_product(row->type.dim + 1, places - 1, &each)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "the number of indices of an image");
+    for (int i = 0; i < places; i++) shape[rank++] = row->type.dim[i];
     for (int i = 0; i < slices; i++) shape[rank++] = x->type.dim[i + 2];
     ir_value *y = compose_pick(im, n, x, import_reshape(im, n, row, (const dim[]){ row->type.dim[0], each }, 2));
     y = import_reshape(im, n, y, shape, rank);
@@ -169,9 +167,8 @@ static ir_value *within(importer *im, const import_node *n, const affine_form *f
     const ir_type *index = import_type(n, 1);
     int64_t low, high;
     ir_value *i = numbers(im, n, f, index, index->rank - 1, -1);
-    if (bounds(f, index, index->rank - 1, -1, &low, &high) && low >= 0 && high < size) return i;
-    i = compose_from_start(im, n, i, size);
-    return compose_with_number(im, n, EXPR_MIN, compose_with_number(im, n, EXPR_MAX, i, 0), (double)(size - 1));
+    const bool inside = bounds(f, index, index->rank - 1, -1, &low, &high) && low >= 0 && high < size;
+    return inside ? i : compose_nearest(im, n, i, size);
 }
 
 /* The number of the row that all coordinates but the counting one name within an image of x, in the shape of the places; NULL: reported. */
@@ -188,7 +185,7 @@ static ir_value *row_of(importer *im, import_node *n, int counting, int coordina
             return NULL;
         }
         ir_value *i = within(im, n, &n->in[1]->affine->form[k], size);
-        row = row ? import_map2(im, n, EXPR_ADD, compose_with_number(im, n, EXPR_MUL, row, (double)size), i) : i;
+        row = row ? compose_place(im, n, row, size, i) : i;
         if (!row) return NULL;
     }
     return row;
@@ -221,7 +218,7 @@ bool import_affine_scatter_nd(importer *im, import_node *n, const char *kind)
 {
     const ir_type *x = import_type(n, 0), *index = import_type(n, 1);
     const int places = index->rank - 1, depth = n->in[1]->affine->forms, slices = x->rank - depth;
-    dim each = dim_of(1), shape[IR_RANK_MAX + 2], whole[IR_RANK_MAX];
+    dim each, shape[IR_RANK_MAX + 2], whole[IR_RANK_MAX];
     int64_t rows;
     int images = -1;
     if (!dim_equal(index->dim[places], dim_of(depth))) return refuse(im, n, "are no even steps");
@@ -230,8 +227,7 @@ bool import_affine_scatter_nd(importer *im, import_node *n, const char *kind)
     ir_value *row = with_axis_at(im, n, row_of(im, n, counting, depth, &rows), images, 0);
     ir_value *v = row ? with_axis_at(im, n, import_tensor(im, n, 0), counting, 0) : NULL;
     if (!v) return false;
-    for (int i = 1; i < places; i++)
-        if (!dim_mul(each, row->type.dim[i], &each)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "the number of indices of an image");
+    if (!dim_product(row->type.dim + 1, places - 1, &each)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "the number of indices of an image");
     for (int i = 0; i < x->rank; i++) whole[i] = v->type.dim[i];
     shape[0] = x->dim[counting];
     shape[1] = dim_of(rows);

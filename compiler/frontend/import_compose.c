@@ -50,6 +50,20 @@ ir_value *compose_pick(importer *im, const import_node *n, ir_value *x, ir_value
     return import_end(im, node);
 }
 
+ir_value *compose_resample(importer *im, const import_node *n, ir_value *x, int axis, const int64_t *place, const float *weight, int64_t out, int64_t taps)
+{
+    const size_t elements = (size_t)out * (size_t)taps;
+    ir_type type = { .elem = ELEM_I64, .rank = 2, .dim = { dim_of(out), dim_of(taps) } };
+    ir_node *node = import_begin(im, n, IR_RESAMPLE);
+    ir_input(node, x);
+    ir_input(node, ir_constant(im->graph, type, place, elements * sizeof *place, NULL));
+    type.elem = ELEM_F32;
+    if (weight) ir_input(node, ir_constant(im->graph, type, weight, elements * sizeof *weight, NULL));
+    ir_set_int(node, KEY_AXIS, axis);
+    ir_set_name(node, KEY_KIND, weight ? "sum" : "max");
+    return import_end(im, node);
+}
+
 ir_value *compose_scatter(importer *im, const import_node *n, const char *kind, ir_value *x, ir_value *places, ir_value *updates)
 {
     int64_t elements;
@@ -218,4 +232,15 @@ ir_value *compose_from_start(importer *im, const import_node *n, ir_value *index
     const int i = expr_convert(&b, ELEM_I64, expr_input(&b, 0, index->type.elem)), end = expr_constant(&b, ELEM_I64, 0, size);
     const int below = expr_apply(&b, EXPR_LESS, i, expr_constant(&b, ELEM_I64, 0, 0), -1);
     return import_map(im, n, expr_end(&b, expr_apply(&b, EXPR_SELECT, below, expr_apply(&b, EXPR_ADD, i, end, -1), i)), &index, 1);
+}
+
+ir_value *compose_nearest(importer *im, const import_node *n, ir_value *index, int64_t size)
+{
+    index = compose_from_start(im, n, index, size);
+    return compose_with_number(im, n, EXPR_MIN, compose_with_number(im, n, EXPR_MAX, index, 0), (double)(size - 1));
+}
+
+ir_value *compose_place(importer *im, const import_node *n, ir_value *high, int64_t size, ir_value *low)
+{
+    return import_map2(im, n, EXPR_ADD, compose_with_number(im, n, EXPR_MUL, high, (double)size), low);
 }

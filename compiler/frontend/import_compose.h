@@ -13,6 +13,8 @@ ir_value *compose_gather_known(importer *im, const import_node *n, ir_value *x, 
 /* The places of the first k elements of each row of x [..., n], and what is at such places. */
 ir_value *compose_top_k(importer *im, const import_node *n, ir_value *x, int64_t k, bool largest);
 ir_value *compose_pick(importer *im, const import_node *n, ir_value *x, ir_value *indices);
+/* Along an axis of x: of `out` results, place and weight [out, taps], their sums; without weights the largest. */
+ir_value *compose_resample(importer *im, const import_node *n, ir_value *x, int axis, const int64_t *place, const float *weight, int64_t out, int64_t taps);
 ir_value *compose_scatter(importer *im, const import_node *n, const char *kind, ir_value *x, ir_value *places, ir_value *updates);
 /* `count` elements of an axis from `start` on, `step` apart. */
 ir_value *compose_slice(importer *im, const import_node *n, ir_value *x, int axis, int64_t start, int64_t step, dim count);
@@ -37,5 +39,9 @@ ir_value *compose_exchange(importer *im, const import_node *n, ir_value *x, int 
 ir_value *compose_count(importer *im, int64_t count, int behind);
 /* Indices of any type of number into an axis of `size`, of which those below 0 count from the end: counted from 0, as i64. */
 ir_value *compose_from_start(importer *im, const import_node *n, ir_value *index, int64_t size);
+/* The same, one out of range becoming the nearest there is. */
+ir_value *compose_nearest(importer *im, const import_node *n, ir_value *index, int64_t size);
+/* high * size + low: the place of two coordinates, the second of an axis of `size`. */
+ir_value *compose_place(importer *im, const import_node *n, ir_value *high, int64_t size, ir_value *low);
 
 #endif

@@ -159,7 +159,7 @@ static ir_value *rows_named(importer *im, import_node *n, int64_t depth, int64_t
     const ir_type *x = import_type(n, 0), *indices = import_type(n, 1);
     const int last = indices->rank - 1;
     ir_value *index = import_tensor(im, n, 1), *row = NULL, *inside = NULL;
-    dim updates = dim_of(1);
+    dim updates;
     for (int k = 0; k < depth; k++) {
         int64_t size = 0;
         (void)dim_is_constant(x->dim[k], &size);
@@ -167,11 +167,10 @@ static ir_value *rows_named(importer *im, import_node *n, int64_t depth, int64_t
         ir_value *fits = import_map2(im, n, EXPR_AND, compose_with_number(im, n, EXPR_LESS, i, (double)size),
             import_map1(im, n, EXPR_NOT, compose_with_number(im, n, EXPR_LESS, i, 0)));
         inside = inside ? import_map2(im, n, EXPR_AND, inside, fits) : fits;
-        row = row ? import_map2(im, n, EXPR_ADD, compose_with_number(im, n, EXPR_MUL, row, (double)size), i) : i;
+        row = row ? compose_place(im, n, row, size, i) : i;
         if (!row || !inside) return NULL;
     }
-    for (int i = 0; i < last; i++)
-        if (!dim_mul(updates, indices->dim[i], &updates)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "the number of updates"), NULL;
+    if (!dim_product(indices->dim, last, &updates)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "the number of updates"), NULL;
     return import_reshape(im, n, compose_select(im, n, inside, row, import_number(im, ELEM_I64, (double)rows)), &updates, 1);
 }
 

@@ -96,17 +96,14 @@ static ir_value *rows_of(importer *im, import_node *n, const gather_nd *g)
     const int last = import_type(n, 1)->rank - 1;
     dim shape[IR_RANK_MAX + 1];
     for (int k = 0; k < g->depth && index; k++) {
-        ir_value *i = compose_from_start(im, n, compose_slice(im, n, index, last, k, 1, dim_of(1)), g->size[k]);
-        i = compose_with_number(im, n, EXPR_MIN, compose_with_number(im, n, EXPR_MAX, i, 0), (double)(g->size[k] - 1));
-        row = row ? import_map2(im, n, EXPR_ADD, compose_with_number(im, n, EXPR_MUL, row, (double)g->size[k]), i) : i;
+        ir_value *i = compose_nearest(im, n, compose_slice(im, n, index, last, k, 1, dim_of(1)), g->size[k]);
+        row = row ? compose_place(im, n, row, g->size[k], i) : i;
         if (!row) return NULL;
     }
     for (int i = 0; i < g->batch; i++) shape[i] = import_type(n, 1)->dim[i];
-    shape[g->batch] = dim_of(1);
-    for (int i = g->batch; i < last; i++)
-        if (!dim_mul(shape[g->batch], import_type(n, 1)->dim[i], &shape[g->batch])) {
-            return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "the number of indices"), NULL;
-        }
+    if (!dim_product(import_type(n, 1)->dim + g->batch, last - g->batch, &shape[g->batch])) {
+        return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "the number of indices"), NULL;
+    }
     return import_reshape(im, n, row, shape, g->batch + 1);
 }
 

@@ -68,10 +68,8 @@ static ir_value *transposed(importer *im, import_node *n, int i, const char *att
 /* C as a bias [features]; NULL: it is none. */
 static ir_value *as_bias(importer *im, const import_node *n, ir_value *c, dim features)
 {
-    dim elements = dim_of(1);
-    if (!c || !ir_is_constant(c)) return NULL;
-    for (int i = 0; i < c->type.rank; i++)
-        if (!dim_mul(elements, c->type.dim[i], &elements)) return NULL;
+    dim elements;
+    if (!c || !ir_is_constant(c) || !dim_product(c->type.dim, c->type.rank, &elements)) return NULL;
     const bool last = c->type.rank == 0 || dim_equal(c->type.dim[c->type.rank - 1], features);
     return last && dim_equal(elements, features) ? import_reshape(im, n, c, &features, 1) : NULL;
 }

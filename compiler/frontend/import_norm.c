@@ -190,12 +190,10 @@ bool import_mean_variance(importer *im, import_node *n)
 /* Before set 13: over all axes from `axis` on as one. */
 static ir_value *flat_softmax(importer *im, const import_node *n, ir_value *x, int axis)
 {
-    dim flat[IR_RANK_MAX + 1], all = dim_of(1);
+    dim flat[IR_RANK_MAX + 1];
     const ir_type type = x->type;
     for (int i = 0; i < axis; i++) flat[i] = type.dim[i];
-    for (int i = axis; i < type.rank; i++)
-        if (!dim_mul(all, type.dim[i], &all)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "its size is not affine"), NULL;
-    flat[axis] = all;
+    if (!dim_product(type.dim + axis, type.rank - axis, &flat[axis])) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "its size is not affine"), NULL;
     return import_reshape(im, n, compose_softmax(im, n, import_reshape(im, n, x, flat, axis + 1), axis), type.dim, type.rank);
 }
 

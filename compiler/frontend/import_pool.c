@@ -161,13 +161,7 @@ static ir_value *largest_places(importer *im, const import_node *n, ir_value *x,
             place[o * taps + k] = at >= 0 && at < w->size[i] ? at : seen;
         }
     }
-    const ir_type type = { .elem = ELEM_I64, .rank = 2, .dim = { dim_of(p->count[i]), dim_of(taps) } };
-    ir_node *node = import_begin(im, n, IR_RESAMPLE);
-    ir_input(node, x);
-    ir_input(node, ir_constant(im->graph, type, place, (size_t)elements * sizeof *place, NULL));
-    ir_set_int(node, KEY_AXIS, i + 2);
-    ir_set_name(node, KEY_KIND, "max");
-    return import_end(im, node);
+    return compose_resample(im, n, x, i + 2, place, NULL, p->count[i], taps);
 }
 
 /* All axes so, the last first. NULL: it cannot be. */

@@ -262,8 +262,6 @@ static ir_value *resample(importer *im, const import_node *n, ir_value *x, const
         if (count > taps) taps = count;
     }
     if (taps > most) return NULL;
-    const ir_type type = { .elem = ELEM_F32, .rank = 2, .dim = { dim_of(a->out), dim_of(taps) } };
-    ir_type places = type;
     const size_t elements = (size_t)a->out * (size_t)taps;
     int64_t *place = arena_array(im->arena, elements, sizeof *place);
     float *weight = arena_array(im->arena, elements, sizeof *weight);
@@ -276,14 +274,7 @@ static ir_value *resample(importer *im, const import_node *n, ir_value *x, const
         }
         for (; at < (o + 1) * taps; at++) place[at] = at > o * taps ? place[at - 1] : 0;
     }
-    places.elem = ELEM_I64;
-    ir_node *node = import_begin(im, n, IR_RESAMPLE);
-    ir_input(node, x);
-    ir_input(node, ir_constant(im->graph, places, place, elements * sizeof *place, NULL));
-    ir_input(node, ir_constant(im->graph, type, weight, elements * sizeof *weight, NULL));
-    ir_set_int(node, KEY_AXIS, axis);
-    ir_set_name(node, KEY_KIND, "sum");
-    return import_end(im, node);
+    return compose_resample(im, n, x, axis, place, weight, a->out, taps);
 }
 
 static ir_value *interpolate(importer *im, const import_node *n, ir_value *x, const resize *r, int axis)

@@ -20,19 +20,11 @@ bool import_shape(importer *im, import_node *n)
     return import_put_contents(im, n, 0, &type, content);
 }
 
-static bool product(const dim *shape, int rank, dim *out)
-{
-    *out = dim_of(1);
-    for (int i = 0; i < rank; i++)
-        if (!dim_mul(*out, shape[i], out)) return false;
-    return true;
-}
-
 bool import_size(importer *im, import_node *n)
 {
     const ir_type type = { .elem = ELEM_I64 };
     dim *content = arena_alloc(im->arena, sizeof *content);
-    if (!product(import_type(n, 0)->dim, import_type(n, 0)->rank, content)) {
+    if (!dim_product(import_type(n, 0)->dim, import_type(n, 0)->rank, content)) {
         return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "its size is not affine");
     }
     return import_put_contents(im, n, 0, &type, content);
@@ -71,7 +63,7 @@ static bool complete(importer *im, import_node *n, const dim *wanted, int rank, 
         else if (!dim_mul(known, shape[i], &known)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "its size is not affine");
     }
     if (open < 0) return true;
-    if (!product(x->dim, x->rank, &all)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "its size is not affine");
+    if (!dim_product(x->dim, x->rank, &all)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "its size is not affine");
     if (dim_div_exact(all, known, &shape[open])) return true;
     return import_fail(im, n, STATUS_SHAPE, 0, "its size %s is no multiple of %s", dim_text(im->arena, im->symbols, all),
         dim_text(im->arena, im->symbols, known));
@@ -94,7 +86,7 @@ bool import_flatten(importer *im, import_node *n)
     dim shape[2];
     if (axis < -x->rank || axis > x->rank) return import_fail(im, n, STATUS_SHAPE, 0, "axis %" PRId64, axis);
     const int first = (int)(axis < 0 ? axis + x->rank : axis);
-    if (!product(x->dim, first, &shape[0]) || !product(x->dim + first, x->rank - first, &shape[1])) {
+    if (!dim_product(x->dim, first, &shape[0]) || !dim_product(x->dim + first, x->rank - first, &shape[1])) {
         return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "its size is not affine");
     }
     return reshape(im, n, shape, 2);

@@ -129,6 +129,15 @@ bool dim_mul(dim a, dim b, dim *out)
     return false;
 }
 
+bool dim_product(const dim *d, int count, dim *out)
+{
+    dim product = dim_of(1);
+    for (int i = 0; i < count; i++)
+        if (!dim_mul(product, d[i], &product)) return false;
+    *out = product;
+    return true;
+}
+
 static bool divides(int64_t a, int64_t b)
 {
     return b != 0 && !(a == INT64_MIN && b == -1) && a % b == 0;

@@ -31,6 +31,7 @@ bool dim_equal(dim a, dim b);                     /* the same form */
 bool dim_add(dim a, dim b, dim *out);
 bool dim_sub(dim a, dim b, dim *out);
 bool dim_mul(dim a, dim b, dim *out);
+bool dim_product(const dim *d, int count, dim *out);   /* of none: 1 */
 bool dim_div_exact(dim a, dim b, dim *out);       /* only where b divides a for every value of the symbols */
 /* -1, 0, 1 as a is below, equal to or above b for every value of the symbols; else DIM_UNDECIDED. */
 int dim_compare(const dim_symbols *s, dim a, dim b);

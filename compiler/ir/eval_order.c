@@ -66,8 +66,7 @@ status eval_pick(const eval_context *c, const ir_node *n, const eval_value *cons
     const eval_value *x = in[0], *indices = in[1];
     const int axis = indices->rank - 1;
     const int64_t size = axis >= 0 && axis < x->rank ? x->shape[axis] : 0, count = axis >= 0 ? indices->shape[axis] : 0;
-    int64_t slice = 1;
-    for (int i = axis + 1; i < x->rank; i++) slice *= x->shape[i];
+    const int64_t slice = eval_product_of(x->shape, axis + 1, x->rank);
     if (out->elements != indices->elements * slice || (size && count && slice && x->elements / (size * slice) != indices->elements / count)) {
         return eval_fail(c, n, 1, STATUS_SHAPE, "the output is of another shape");
     }

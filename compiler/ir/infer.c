@@ -210,7 +210,6 @@ static bool infer_resample(ir_node *n, diag *d, ir_type *out)
     if (!infer_axis(n, d, x->rank, &axis)) return false;
     if (!largest && !ir_is_name(n, KEY_KIND, "sum")) return infer_fail(n, d, -1, STATUS_ATTRIBUTE, "kind = '%.60s'", ir_name(n, KEY_KIND, ""));
     if (largest != !weight) return infer_fail(n, d, 2, STATUS_ARITY, "a sum has weights, a maximum none");
-    if (largest) weight = NULL;
     if (x->elem != ELEM_F32 || (weight && weight->elem != ELEM_F32) || index->elem != ELEM_I64)
         return infer_fail(n, d, -1, STATUS_TYPE, "f32, i64, f32 are needed");
     if (index->rank != 2) return infer_fail(n, d, 1, STATUS_SHAPE, "indices have two axes");

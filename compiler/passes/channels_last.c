@@ -52,9 +52,8 @@ static bool takes_elements(const window *w)
 static ir_value *as_matrix(ir_node *n, pass_context *c)
 {
     ir_value *w = match_transpose(c, n->input[1], (int[]){2, 3, 1, 0}, n);
-    dim rows = dim_of(1);
-    for (int i = 1; i < RANK; i++)
-        if (!dim_mul(rows, n->input[1]->type.dim[i], &rows)) return NULL;
+    dim rows;
+    if (!dim_product(n->input[1]->type.dim + 1, RANK - 1, &rows)) return NULL;
     return match_reshape(c, w, (dim[]){rows, n->input[1]->type.dim[0]}, 2, n);
 }
 

@@ -14,14 +14,6 @@ typedef struct layout {
 
 /* ---- batch and heads ---- */
 
-static bool product_of(const dim *d, int count, dim *product)
-{
-    *product = dim_of(1);
-    for (int i = 0; i < count; i++)
-        if (!dim_mul(*product, d[i], product)) return false;
-    return true;
-}
-
 /* Scores [batch * heads, .., ..]: the heads are the part of the operand's first axis that steps along the axis where a later digit steps less, or the
  * upper part of a digit that the two make together. */
 static bool heads_of_move(const ir_value *operand, dim *heads)
@@ -57,7 +49,7 @@ static bool find_layout(layout *l)
     dim all;
     l->queries = s->dim[rank - 2 + m->flipped];
     l->keys = s->dim[rank - 1 - m->flipped];
-    if (!product_of(s->dim, rank - 2, &all)) return false;
+    if (!dim_product(s->dim, rank - 2, &all)) return false;
     l->heads = dim_of(1);
     if (rank >= 4) l->heads = s->dim[rank - 3];
     else if (m->has_view) l->heads = m->view_heads;

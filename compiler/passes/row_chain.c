@@ -82,9 +82,8 @@ bool row_chain_make_table(arena *a, row_chain *k)
     k->images = dim_of(1);
     if (!is_symbolic(&k->source->type) && !is_symbolic(&k->move[0]->output[0]->type)) return true;
     const ir_type *t = &k->source->type;
-    dim all = dim_of(1);
-    for (int i = 0; i + 1 < t->rank; i++)
-        if (!dim_mul(all, t->dim[i], &all)) return false;
+    dim all;
+    if (!dim_product(t->dim, t->rank - 1, &all)) return false;
     const int64_t *two = table_of(a, k, 2, width, &two_rows, &two_source);
     if (!two || !dim_div_exact(all, dim_of(k->source_rows), &k->images) || two_rows != 2 * k->rows || two_source != 2 * k->source_rows) return false;
     for (int64_t i = 0; i < k->rows; i++)
@@ -111,11 +110,16 @@ bool row_chain_of(arena *a, ir_value *v, row_chain *k)
     return row_chain_climb(v, k) && row_chain_make_table(a, k);
 }
 
+static bool is_identity(const int64_t *row, int64_t rows, int64_t source_rows)
+{
+    bool same = rows == source_rows;
+    for (int64_t i = 0; i < rows && same; i++) same = row[i] == i;
+    return same;
+}
+
 bool row_chain_is_identity(const row_chain *k)
 {
-    bool same = k->rows == k->source_rows;
-    for (int64_t i = 0; i < k->rows && same; i++) same = k->row[i] == i;
-    return same;
+    return is_identity(k->row, k->rows, k->source_rows);
 }
 
 int64_t *row_chain_inverse(arena *a, const row_chain *k)
@@ -148,9 +152,7 @@ ir_value *row_chain_take(ir_value *x, dim images, int64_t x_rows, const int64_t 
                          pass_context *c)
 {
     const dim whole[] = { images, dim_of(x_rows), last_of(&x->type) };
-    bool same = rows == x_rows;
-    for (int64_t i = 0; i < rows && same; i++) same = row[i] == i;
-    if (same) return match_reshape(c, x, to->dim, to->rank, before);
+    if (is_identity(row, rows, x_rows)) return match_reshape(c, x, to->dim, to->rank, before);
     ir_node *n = ir_begin(before->graph, IR_GATHER);
     x = match_reshape(c, x, whole, 3, before);
     ir_value *index = ir_constant_ints(before->graph, row, (int)rows, before);

@@ -70,7 +70,7 @@ static ir_value *source_of(arena *a, ir_value *v, const row_chain *m)
     row_chain other;
     const dim *width = v->type.rank ? &v->type.dim[v->type.rank - 1] : NULL;
     bool one_row = true;
-    for (int i = 0; i + 1 < v->type.rank; i++) one_row &= dim_equal(v->type.dim[i], dim_of(1));
+    for (int i = 0; i + 1 < v->type.rank; i++) one_row &= dim_is_one(v->type.dim[i]);
     if (one_row && ir_is_constant(v) && (!width || v->type.rank <= m->source->type.rank)) return v;
     if (!row_chain_of(a, v, &other) || other.moves != m->moves || !same_table(other.row, m->row, m->rows)) return NULL;
     return ir_type_equal(&v->type, &m->move[0]->output[0]->type) && ir_type_equal(&other.source->type, &m->source->type) ? other.source : NULL;
@@ -116,12 +116,12 @@ static ir_value *step_before(ir_node *n, const row_chain *m, pass_context *c)
 /* Moves M, which made v, behind all of v's readers that work row by row, and behind theirs. */
 static bool sink(ir_value *v, pass_context *c)
 {
-    row_chain m, after;
+    row_chain m;
+    if (!row_chain_of(c->arena, v, &m)) return true;
     for (bool again = true; again;) {
         again = false;
         for (int i = 0; i < v->uses && !again; i++) {
             ir_node *n = v->user[i];
-            if (!row_chain_of(c->arena, v, &m)) return true;
             ir_value *made = step_before(n, &m, c), *back = made ? row_chain_replay(&m, made, n, c) : NULL;
             if (made && !back) return false;
             if (!back) continue;
@@ -129,7 +129,6 @@ static bool sink(ir_value *v, pass_context *c)
             match_replace(n->output[0], back);
             if (!sink(back, c)) return false;
             again = true;
-            if (!row_chain_of(c->arena, back, &after)) return true;
         }
     }
     return diag_errors(c->diag) == 0;
