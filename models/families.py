@@ -80,7 +80,7 @@ FAMILIES = [
         "dynamo script", BOXES),
     Row("videomae", "VideoMAEForVideoClassification", dict(VIT, num_frames=4, tubelet_size=2, **FIVE), "dynamo", inputs=video(4)),
     Row("vivit", "VivitForVideoClassification", dict(VIT, num_frames=4, tubelet_size=[2, 8, 8], **FIVE), "dynamo", inputs=video(4)),
-    Row("timesformer", "TimesformerForVideoClassification", dict(VIT, num_frames=4, **FIVE), "dynamo", inputs=video(4)),
+    Row("timesformer", "TimesformerForVideoClassification", dict(VIT, num_frames=4, **FIVE), "dynamo dynamo_batch", inputs=video(4)),
     # windows and pyramids
     Row("swin", "SwinForImageClassification", dict(SWIN, **FIVE), "dynamo script dynamo_batch script_batch"),
     Row("swin_padded", "SwinModel", SWIN, "dynamo", BOTH_OUTPUTS, inputs=pixels(28, 36)),

@@ -67,7 +67,9 @@ ir_value *algebra_shifted(ir_node *n, ir_value *row, pass_context *c)
 
 bool pass_algebra(ir_graph *g, pass_context *c)
 {
+    bool changed = false;
     if (!algebra_pixels(g, c) || !algebra_scale(g, c) || !algebra_norm(g, c) || !algebra_attention(g, c) || !algebra_table(g, c)) return false;
+    if (!simplify_concats(g, c, &changed)) return false;   /* whoever takes the class token only */
     ir_sweep(g);
     return true;
 }

@@ -1,5 +1,5 @@
 /* Part of simplify: a concatenation of pieces of one value as one move: a roll, put together from two slices, or neighbouring pixels side by side,
- * as merging patches does. */
+ * as merging patches does. What is taken from one part of a concatenation only is taken from that part. */
 #include "match.h"
 
 #include <string.h>
@@ -190,11 +190,47 @@ static bool make_move(ir_node *n, pass_context *c, bool *changed)
     return *changed = true;
 }
 
+/* ---- one part is enough ---- */
+
+/* The elements along an axis that m takes. */
+static bool range_along(const move *m, int axis, int64_t *low, int64_t *high)
+{
+    *low = *high = m->offset[axis];
+    for (int i = 0; i < m->digits; i++) {
+        int64_t size;
+        if (m->digit[i].axis != axis) continue;
+        if (!dim_is_constant(m->digit[i].extent, &size)) return false;
+        const int64_t way = m->digit[i].step * (size - 1);
+        *(way < 0 ? low : high) += way;
+    }
+    return !m->wrap[axis];
+}
+
+static bool take_part(ir_node *n, pass_context *c, bool *changed)
+{
+    const ir_node *concat = ir_producer(n->input[0], IR_CONCAT);
+    const int axis = concat ? (int)ir_int(concat, KEY_AXIS, 0) : 0;
+    int64_t low, high, start = 0, size;
+    if (!concat || !range_along(ir_move(n), axis, &low, &high)) return true;
+    for (int i = 0; i < concat->inputs && dim_is_constant(concat->input[i]->type.dim[axis], &size); i++, start += size) {
+        if (low < start || high >= start + size) continue;
+        move m = *ir_move(n);
+        m.offset[axis] -= start;
+        ir_value *v = match_move(c, concat->input[i], &m, &n->output[0]->type, n);
+        if (!v) return false;
+        if (v->def) ir_copy_origins(v->def, n);
+        match_replace(n->output[0], v);
+        return *changed = true;
+    }
+    return true;
+}
+
 bool simplify_concats(ir_graph *g, pass_context *c, bool *changed)
 {
     for (ir_node *n = g->first, *next; n; n = next) {
         next = n->next;
         if (n->op == IR_CONCAT && !match_dead(n) && !make_move(n, c, changed)) return false;
+        if (n->op == IR_MOVE && !match_dead(n) && !take_part(n, c, changed)) return false;
     }
     return true;
 }

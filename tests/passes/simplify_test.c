@@ -388,9 +388,43 @@ static void test_other_concats(void **state)
     pass_test_free(t);
 }
 
+/* What is taken from one part of a concatenation is taken from that part: the class tokens of the first N of 2 N rows, two rows of the last part. */
+static void test_parts_of_concats(void **state)
+{
+    (void)state;
+    pass_test_check("symbols N 1..64\ngraph t(%x \"x\": f32[2*N,4,3], %t \"t\": f32[2*N,1,3]) {\n"
+                    "  %c: f32[2*N,5,3] = concat(%t, %x) {axis = 1}\n"
+                    "  %y: f32[N,3] = move(%c) {move = [N@0, 3@2]}\n"
+                    "  %z: f32[2*N,2,3] = move(%c) {move = [2*N@0, 2@1*-2, 3@2] +[0, 4, 0]}\n"
+                    "  return \"y\" %y, \"z\" %z\n}\n", "simplify dce",
+                    "symbols N 1..64\ngraph t(%x \"x\": f32[2*N,4,3], %t \"t\": f32[2*N,1,3]) {\n"
+                    "  %y: f32[N,3] = move(%t) {move = [N@0, 3@2]}\n"
+                    "  %z: f32[2*N,2,3] = move(%x) {move = [2*N@0, 2@1*-2, 3@2] +[0, 3, 0]}\n"
+                    "  return \"y\" %y, \"z\" %z\n}\n");
+}
+
+/* Elements of two parts; such that wrap round; parts of sizes not known. */
+static void test_more_than_one_part(void **state)
+{
+    (void)state;
+    static const char *const moves[] = { "[2@0] +[3]", "[3@0*-2] +[4]", "[4@0] +[4] %[6]", "[N@0]" };
+    for (size_t i = 0; i < sizeof moves / sizeof *moves; i++) {
+        arena *a = arena_new();
+        const char *const size[] = { "2", "3", "4", "N" };
+        const char *text = arena_printf(a, "symbols N 1..2\ngraph t(%%x \"x\": f32[4], %%z \"z\": f32[2]) {\n"
+                                           "  %%c: f32[6] = concat(%%x, %%z) {axis = 0}\n  %%y: f32[%s] = move(%%c) {move = %s}\n"
+                                           "  return \"y\" %%y\n}\n", size[i], moves[i]);
+        pass_test *t = pass_test_new(text, "simplify dce");
+        assert_int_equal(pass_test_count(t, IR_CONCAT), 1);
+        pass_test_free(t);
+        arena_free(a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parts_of_concats), cmocka_unit_test(test_more_than_one_part),
         cmocka_unit_test(test_identities), cmocka_unit_test(test_not_identities),
         cmocka_unit_test(test_broadcasting_zero), cmocka_unit_test(test_mask_of_zeros), cmocka_unit_test(test_casts),
         cmocka_unit_test(test_moves_compose), cmocka_unit_test(test_moves_cancel), cmocka_unit_test(test_expand_in_front_of_map),
