@@ -4,6 +4,7 @@
  * Requires: rows >= 0; tile, bn, part >= 1; code: NULL, or [height - low][0: whole block, 1: the last, narrower one][0: `part` inputs, 1: what is
  *         left of them] for each height that occurs, NULL where there is no kernel; kernels write rows ldy apart if part >= k, else a block's width
  *         apart. y overlaps neither x nor w. first_row: the row of y's first in the whole result, for the epilogue.
+ *         few: so many rows or fewer cost what their weights cost from memory: they are multiplied by indirect_f32, which fetches the next meanwhile.
  * Numerics: sums of `part` products in order, as gemm_f32; then the sum of those. With parts of 256 the error is about half of one long sum's. */
 #ifndef VITCC_TEMPLATES_LINEAR_F32_H
 #define VITCC_TEMPLATES_LINEAR_F32_H
@@ -23,11 +24,32 @@ TEMPLATE int tile_height(int rows, int tiles, int i)
     return rows / tiles + (i < rows % tiles);
 }
 
+/* The outputs of one block, [k][width], of at most `few` rows. */
+TEMPLATE void linear_few_f32(const float *x, int ldx, const float *block, float *y, int ldy, int rows, size_t first_row, int k, int part, int width,
+                             int few, int add, int column, epilogue_f32 *epilogue, const void *operands)
+{
+    const int parts = (k + part - 1) / part;
+    const float *at[few];
+    float sums[few * width];
+    const tile_f32 done = { sums, width, 1, 0, add };
+    for (int i = 0; i < rows; i++) at[i] = x + (ptrdiff_t)i * ldx;
+    for (int p = 0; p < parts; p++) {
+        const int first = p * part, count = k - first < part ? k - first : part;
+        const indirect_runs runs = { at, rows, 1, first, count };
+        indirect_f32(block + (ptrdiff_t)first * width, width, &runs, rows, sums, p > 0);
+    }
+    epilogue(&done, y, ldy, rows, width, first_row, column, operands);
+}
+
 /* The outputs of one block, [k][width], the first of which is y's `column`. rest: 1: it is the last, narrower one. direct: kernels write y itself. */
 TEMPLATE void linear_block_f32(gemm_code *const *code, const float *x, int ldx, const float *block, float *y, int ldy, int rows, size_t first_row,
-                               int k, int part, int width, int rest, int tile, int low, int direct, int add, int column, epilogue_f32 *epilogue,
-                               const void *operands)
+                               int k, int part, int width, int rest, int tile, int low, int few, int direct, int add, int column,
+                               epilogue_f32 *epilogue, const void *operands)
 {
+    if (few && rows <= few) {
+        linear_few_f32(x, ldx, block, y, ldy, rows, first_row, k, part, width, few, add, column, epilogue, operands);
+        return;
+    }
     const int tiles = tile_count(rows, tile), parts = (k + part - 1) / part;
     float sums[direct ? 1 : parts * tile * width];
     for (int i = 0, r = 0; i < tiles; i++) {
@@ -47,39 +69,20 @@ TEMPLATE void linear_block_f32(gemm_code *const *code, const float *x, int ldx, 
 
 /* Blocks first to first + blocks - 1 of the outputs. */
 TEMPLATE void linear_columns_f32(gemm_code *const *code, const float *x, int ldx, const float *w, float *y, int ldy, int rows, size_t first_row,
-                                 int first, int blocks, int n, int k, int part, int bn, int tile, int low, epilogue_f32 *epilogue, const void *operands)
+                                 int first, int blocks, int n, int k, int part, int bn, int tile, int low, int few, epilogue_f32 *epilogue,
+                                 const void *operands)
 {
     for (int column = first * bn; column < (first + blocks) * bn; column += bn) {
         const int width = n - column < bn ? n - column : bn;
-        linear_block_f32(code, x, ldx, w + (ptrdiff_t)column * k, y + column, ldy, rows, first_row, k, part, width, width != bn, tile, low, k <= part,
-                         0, column, epilogue, operands);
+        linear_block_f32(code, x, ldx, w + (ptrdiff_t)column * k, y + column, ldy, rows, first_row, k, part, width, width != bn, tile, low, few,
+                         k <= part, 0, column, epilogue, operands);
     }
 }
 
 TEMPLATE void linear_f32(gemm_code *const *code, const float *x, int ldx, const float *w, float *y, int ldy, int rows, size_t first_row, int n,
-                         int k, int part, int bn, int tile, int low, epilogue_f32 *epilogue, const void *operands)
+                         int k, int part, int bn, int tile, int low, int few, epilogue_f32 *epilogue, const void *operands)
 {
-    linear_columns_f32(code, x, ldx, w, y, ldy, rows, first_row, 0, (n + bn - 1) / bn, n, k, part, bn, tile, low, epilogue, operands);
-}
-
-/* The same without kernels made for the shape, at most `tile` rows: what the weights cost comes from memory, and the next are fetched in time. */
-TEMPLATE void linear_rows_f32(const float *x, int ldx, const float *w, float *y, int ldy, int rows, int n, int k, int part, int bn, int tile,
-                              epilogue_f32 *epilogue, const void *operands)
-{
-    const int parts = (k + part - 1) / part;
-    const float *at[tile];
-    float sums[tile * bn];
-    for (int i = 0; i < rows; i++) at[i] = x + (ptrdiff_t)i * ldx;
-    for (int c = 0; c < n; c += bn) {
-        const int width = n - c < bn ? n - c : bn;
-        const tile_f32 done = { sums, width, 1, 0, 0 };
-        for (int p = 0; p < parts; p++) {
-            const int first = (int)((int64_t)k * p / parts), count = (int)((int64_t)k * (p + 1) / parts) - first;
-            const indirect_runs runs = { at, rows, 1, first, count };
-            indirect_f32(w + (ptrdiff_t)c * k + (ptrdiff_t)first * width, width, &runs, rows, sums, p > 0);
-        }
-        epilogue(&done, y + c, ldy, rows, width, 0, c, operands);
-    }
+    linear_columns_f32(code, x, ldx, w, y, ldy, rows, first_row, 0, (n + bn - 1) / bn, n, k, part, bn, tile, low, few, epilogue, operands);
 }
 
 #endif

@@ -16,20 +16,20 @@ typedef struct mlp_code {
 /* activate: what is done to a tile of hidden features, finish: to a tile of the result. */
 TEMPLATE void mlp_f32(const mlp_code *code, const float *x, int ldx, const float *w1, float *hidden, const float *w2, float *y, int ldy, int rows,
                       int k, int up_part, int h, int chunk, int down_part, int n, int up_width, int down_width, int tile, int low,
-                      epilogue_f32 *activate, const void *up_operands, epilogue_f32 *finish, const void *down_operands)
+                      int few, epilogue_f32 *activate, const void *up_operands, epilogue_f32 *finish, const void *down_operands)
 {
     for (int first = 0; first < h; first += chunk) {
         for (int c = 0; c < chunk; c += up_width) {
             const int width = chunk - c < up_width ? chunk - c : up_width, column = first + c;
             linear_block_f32(code->up, x, ldx, w1 + (ptrdiff_t)column * k, hidden + c, chunk, rows, 0, k, up_part, width, width != up_width, tile,
-                             low, k <= up_part, 0, column, activate, up_operands);
+                             low, few, k <= up_part, 0, column, activate, up_operands);
         }
         const bool last = first + chunk == h;
         for (int c = 0; c < n; c += down_width) {
             const int width = n - c < down_width ? n - c : down_width;
             const float *block = w2 + (ptrdiff_t)c * h + (ptrdiff_t)first * width;
             linear_block_f32(code->down, hidden, chunk, block, y + c, ldy, rows, 0, chunk, down_part, width, width != down_width, tile, low,
-                             chunk == h && h <= down_part, first > 0, c, last ? finish : tile_as_is_f32, down_operands);
+                             few, chunk == h && h <= down_part, first > 0, c, last ? finish : tile_as_is_f32, down_operands);
         }
     }
 }
@@ -38,12 +38,12 @@ TEMPLATE void mlp_f32(const mlp_code *code, const float *x, int ldx, const float
  * hidden [rows][2 h]. */
 TEMPLATE void gated_mlp_f32(const mlp_code *code, const float *x, int ldx, const float *w1, float *hidden, const float *w2, float *y, int ldy,
                             int rows, int k, int up_part, int h, int down_part, int n, int up_width, int down_width, int tile, int low,
-                            epilogue_f32 *gate, const void *up_operands, epilogue_f32 *finish, const void *down_operands)
+                            int few, epilogue_f32 *gate, const void *up_operands, epilogue_f32 *finish, const void *down_operands)
 {
     const tile_f32 whole = { hidden, 2 * h, 1, 0, 0 };
-    linear_f32(code->up, x, ldx, w1, hidden, 2 * h, rows, 0, 2 * h, k, up_part, up_width, tile, low, tile_as_is_f32, NULL);
+    linear_f32(code->up, x, ldx, w1, hidden, 2 * h, rows, 0, 2 * h, k, up_part, up_width, tile, low, few, tile_as_is_f32, NULL);
     gate(&whole, hidden, 2 * h, rows, h, 0, 0, up_operands);
-    linear_f32(code->down, hidden, 2 * h, w2, y, ldy, rows, 0, n, h, down_part, down_width, tile, low, finish, down_operands);
+    linear_f32(code->down, hidden, 2 * h, w2, y, ldy, rows, 0, n, h, down_part, down_width, tile, low, few, finish, down_operands);
 }
 
 #endif

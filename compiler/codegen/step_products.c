@@ -84,9 +84,9 @@ void codegen_linear(codegen *g, strbuf *to, const step_site *at)
     const expr *e = ir_expr(n, KEY_EPILOGUE);
     const bool bias = n->inputs > 2 && n->input[2];
     strbuf parameters = strbuf_in(a), operands = strbuf_in(a), arguments = strbuf_in(a), body = strbuf_in(a);
-    strbuf_printf(&parameters, "%sconst float *x, const float *w, %s", t->indirect ? "" : "gemm_code *const *code, ", bias ? "const float *bias, " : "");
-    const bool columns = at->step->columns;
-    strbuf_printf(&arguments, "%s%s, %s, ", t->indirect ? "" : "m->code, ", codegen_input(g, at, 0, !columns),
+    const bool columns = at->step->columns, code = t->gemm >= 0;
+    strbuf_printf(&parameters, "%sconst float *x, const float *w, %s", code ? "gemm_code *const *code, " : "", bias ? "const float *bias, " : "");
+    strbuf_printf(&arguments, "%s%s, %s, ", code ? "m->code, " : "", codegen_input(g, at, 0, !columns),
                   codegen_weight(g, at->scope, at->index, n->input[1], LAYOUT_PACKED, t->width, "w"));
     if (bias) {
         strbuf_printf(&arguments, "%s, ", codegen_weight(g, at->scope, at->index, n->input[2], LAYOUT_PLAIN, 0, "b"));
@@ -97,13 +97,10 @@ void codegen_linear(codegen *g, strbuf *to, const step_site *at)
     codegen_epilogue(g, &body, "out", e, bias, n->inputs > 3 ? n->inputs - 3 : 0);
     strbuf_printf(&body, "static void $(%s)\n{\n", parameters.text);
     if (operands.length) strbuf_printf(&body, "    const operand_f32 operands[] = { %s };\n", operands.text);
-    if (t->indirect)
-        strbuf_printf(&body, "    linear_rows_f32(x, %d, w, y, %d, (int)rows, %d, %d, %d, %d, %d, %s, %s);\n}\n", t->ldx, t->ldy, t->n, t->k, t->part,
-                      t->width, t->tile, e || bias ? "$_out_tile" : "tile_as_is_f32", operands.length ? "operands" : "NULL");
-    else
-        strbuf_printf(&body, "    %s(code + %d, x, %d, w, y, %d, (int)rows, 0, %s%d, %d, %d, %d, %d, %d, %s, %s);\n}\n",
-                  columns ? "linear_columns_f32" : "linear_f32", t->gemm, t->ldx, t->ldy, columns ? "(int)first, (int)blocks, " : "", t->n, t->k, t->part,
-                  t->width, t->tile, t->low, e || bias ? "$_out_tile" : "tile_as_is_f32", operands.length ? "operands" : "NULL");
+    strbuf_printf(&body, "    %s(%s, x, %d, w, y, %d, (int)rows, 0, %s%d, %d, %d, %d, %d, %d, %d, %s, %s);\n}\n",
+                  columns ? "linear_columns_f32" : "linear_f32", code ? arena_printf(a, "code + %d", t->gemm) : "NULL", t->ldx, t->ldy,
+                  columns ? "(int)first, (int)blocks, " : "", t->n, t->k, t->part, t->width, t->tile, t->low, t->few,
+                  e || bias ? "$_out_tile" : "tile_as_is_f32", operands.length ? "operands" : "NULL");
     const char *wish = arena_printf(a, "linear_%d_to_%d%s%s", t->k, t->n, codegen_suffix(a, e), columns ? "_columns" : "");
     codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text),
                  arena_printf(a, "%s%s, %s", arguments.text, codegen_output(g, at, 0, !columns), columns ? column_rows(g, at) : codegen_rows(g, at, true)));
@@ -127,12 +124,13 @@ static void print_gate(strbuf *to, const expr *e, bool bias)
 static void print_mlp(strbuf *to, const plan_step *step, bool gated, bool finish, const char *up_operands, const char *down_operands)
 {
     const plan_tiles *up = &step->tiles[0], *down = &step->tiles[1];
-    strbuf_printf(to, "    const mlp_code products = { code + %d, code + %d };\n", up->gemm, down->gemm);
+    if (up->gemm >= 0) strbuf_printf(to, "    const mlp_code products = { code + %d, code + %d };\n", up->gemm, down->gemm);
+    else strbuf_add(to, "    static const mlp_code products = { NULL, NULL };\n");
     strbuf_printf(to, "    %s(&products, x, %d, w1, hidden, w2, y, %d, (int)rows, %d, %d, %d, ", gated ? "gated_mlp_f32" : "mlp_f32", up->ldx,
                   down->ldy, up->k, up->part, down->k);
     if (!gated) strbuf_printf(to, "%d, ", up->chunk);
-    strbuf_printf(to, "%d, %d, %d, %d, %d, %d, $_up_tile, %s, %s, %s);\n", down->part, down->n, up->width, down->width, up->tile, up->low,
-                  up_operands, finish ? "$_down_tile" : "tile_as_is_f32", down_operands);
+    strbuf_printf(to, "%d, %d, %d, %d, %d, %d, %d, $_up_tile, %s, %s, %s);\n", down->part, down->n, up->width, down->width, up->tile, up->low,
+                  up->few, up_operands, finish ? "$_down_tile" : "tile_as_is_f32", down_operands);
 }
 
 void codegen_mlp(codegen *g, strbuf *to, const step_site *at)
@@ -143,9 +141,10 @@ void codegen_mlp(codegen *g, strbuf *to, const step_site *at)
     const expr *activation = ir_expr(n, KEY_EXPR), *e = ir_expr(n, KEY_EPILOGUE);
     const bool b1 = n->input[2] != NULL, b2 = n->input[4] != NULL, gated = down->k != up->n;
     strbuf parameters = strbuf_in(a), up_operands = strbuf_in(a), operands = strbuf_in(a), arguments = strbuf_in(a), body = strbuf_in(a);
-    strbuf_printf(&parameters, "gemm_code *const *code, const float *x, const float *w1, %sconst float *w2, %s", b1 ? "const float *b1, " : "",
-                  b2 ? "const float *b2, " : "");
-    strbuf_printf(&arguments, "m->code, %s, %s, ", codegen_input(g, at, 0, true),
+    const bool code = up->gemm >= 0;
+    strbuf_printf(&parameters, "%sconst float *x, const float *w1, %sconst float *w2, %s", code ? "gemm_code *const *code, " : "",
+                  b1 ? "const float *b1, " : "", b2 ? "const float *b2, " : "");
+    strbuf_printf(&arguments, "%s%s, %s, ", code ? "m->code, " : "", codegen_input(g, at, 0, true),
                   codegen_weight(g, at->scope, at->index, n->input[1], LAYOUT_PACKED, up->width, "up_w"));
     if (b1) strbuf_printf(&arguments, "%s, ", codegen_weight(g, at->scope, at->index, n->input[2], LAYOUT_PLAIN, 0, "up_b"));
     strbuf_printf(&arguments, "%s, ", codegen_weight(g, at->scope, at->index, n->input[3], LAYOUT_PACKED, down->width, "down_w"));

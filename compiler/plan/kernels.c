@@ -82,11 +82,13 @@ static int add_gemms(plan *p, const plan_gemm *g, int count)
 }
 
 /* Kernels [height - low][remainder of blocks][remainder of parts] of a product with packed weights that sums `depth` inputs, a part at a time. With
- * `direct` a single part goes to the result itself, otherwise into a tile of sums. Heights that do not occur have no kernel. */
-static int linear_kernels(plan *p, plan_tiles *t, int depth, bool direct)
+ * `direct` a single part goes to the result itself, otherwise into a tile of sums. Heights that do not occur have no kernel. -1: of `most` rows
+ * there are never more than few. */
+static int linear_kernels(plan *p, plan_tiles *t, int64_t most, int depth, bool direct)
 {
     const int least = (depth + PART - 1) / PART, parts = least < PARTS ? least : PARTS;
     t->part = (depth + parts - 1) / parts;
+    if (most <= t->few) return -1;
     const int widths[] = { t->width, t->n % t->width }, depths[] = { t->part, depth % t->part };
     plan_gemm *g = arena_array(p->arena, (size_t)t->heights * 4, sizeof *g);
     for (int i = 0; i < t->heights * 4; i++) {
@@ -179,7 +181,7 @@ bool plan_is_depthwise(const ir_node *n)
 
 bool plan_is_product(const plan_step *t)
 {
-    return t->tiles[0].gemm >= 0 || t->tiles[0].indirect;
+    return t->tiles[0].gemm >= 0 || t->tiles[0].few || t->tiles[0].indirect;
 }
 
 /* How many places of the window are one run of elements: one whose channels are many; else a line of them, where those lie side by side, or the whole
@@ -222,11 +224,11 @@ static void window_kernels(plan_step *t, const plan_phase *f, int64_t scale)
     t->scratch_bytes = lines((int64_t)to->tile * to->width) + lines(run) + lines(copies) + plan_round_up(to->tile * (k / run) * 8, PLAN_ALIGN);
 }
 
-/* So few rows that most of the time goes into reading the weights; but enough to fetch the next meanwhile. */
-static bool streams_weights(const plan_step *t, const plan_phase *f, int64_t scale, int64_t weights)
+/* An image may have so few rows that most of the time goes into reading the weights, but enough to fetch the next meanwhile. */
+static int few_rows(const plan_step *t, const plan_phase *f, int64_t scale, int64_t weights)
 {
     const int64_t rows = f->rows * scale;
-    return !t->columns && !f->joint && rows >= STREAM_ROWS && rows <= NEAR_ROWS && weights >= PLAN_MANY_WEIGHTS;
+    return !t->columns && rows >= STREAM_ROWS && rows <= NEAR_ROWS && weights >= PLAN_MANY_WEIGHTS ? NEAR_ROWS : 0;
 }
 
 static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_options *o)
@@ -239,27 +241,27 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
                                 ? plan_value_of(s, n->output[0])->elements / last_size(plan_value_of(s, n->output[0])) : t->rows;
     const int64_t scale = natural / f->rows;
     const int own = (int)((natural + tile - 1) / tile), even = own ? (int)((natural + own - 1) / own) : tile;
+    const int together = f->joint ? p->together : 1;
     const int height = f->joint && even >= TALL_ROWS && even < tile ? even : tile;   /* several images' tiles are then as one image's */
     if (n->op == IR_LINEAR) {
         const plan_value *x = plan_value_of(s, n->input[0]);
         const int k = last_size(x), out = last_size(plan_value_of(s, n->output[0]));
-        const int together = f->joint ? p->together : 1;
         t->tiles[0] = t->columns ? cut_whole(p, natural, tile, together) : cut_tiles(p, f, scale, height, together);
         set_shape(&t->tiles[0], out, k, row_stride(x, k), out);
-        t->tiles[0].indirect = streams_weights(t, f, scale, (int64_t)k * out);
-        if (t->tiles[0].indirect) t->tiles[0].tile = (int)(f->panel_rows * scale), t->tiles[0].part = PART;
-        else t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], k, true);
+        t->tiles[0].few = few_rows(t, f, scale, (int64_t)k * out);
+        t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], natural * together, k, true);
     } else if (n->op == IR_MLP) {
         const plan_value *x = plan_value_of(s, n->input[0]), *up = plan_value_of(s, n->input[1]);
         const int k = last_size(x), hidden = last_size(up), out = last_size(plan_value_of(s, n->output[0]));
         const int activated = (int)plan_value_of(s, n->input[3])->shape[0];
         const int chunk = activated == hidden ? hidden_chunk(hidden) : hidden;
-        t->tiles[0] = t->tiles[1] = cut_tiles(p, f, scale, height, f->joint ? p->together : 1);
+        t->tiles[0] = t->tiles[1] = cut_tiles(p, f, scale, height, together);
         t->tiles[0].chunk = t->tiles[1].chunk = chunk;
+        t->tiles[0].few = t->tiles[1].few = few_rows(t, f, scale, (int64_t)k * hidden);
         set_shape(&t->tiles[0], hidden, k, row_stride(x, k), chunk);
         set_shape(&t->tiles[1], out, activated, chunk, out);
-        t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], k, true);
-        t->tiles[1].gemm = linear_kernels(p, &t->tiles[1], activated == hidden ? chunk : activated, chunk == hidden);
+        t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], natural * together, k, true);
+        t->tiles[1].gemm = linear_kernels(p, &t->tiles[1], natural * together, activated == hidden ? chunk : activated, chunk == hidden);
         t->scratch_bytes = plan_round_up(f->panel_rows * scale * chunk * 4, PLAN_ALIGN);
     } else if (n->op == IR_CONV_LAST && !plan_is_depthwise(n)) {
         window_kernels(t, f, scale);

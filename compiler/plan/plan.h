@@ -63,7 +63,8 @@ typedef struct plan_tiles {
     int width;                       /* features a block */
     int n, k, ldx, ldy;              /* features, products summed, row strides of source and result */
     int part;                        /* linear, mlp, conv_last: products summed at a time */
-    bool indirect;                   /* on the kernel of templates/indirect_f32.h: conv_last; linear where few rows read many weights */
+    int few;                         /* linear, mlp: so many rows or fewer are on the kernel of templates/indirect_f32.h; 0: never */
+    bool indirect;                   /* conv_last: on that kernel */
     int taps;                        /* conv_last: places of the window in one run of elements */
     int chunk;                       /* mlp: hidden features at a time; attention: keys whose values are summed at a time */
 } plan_tiles;
@@ -141,7 +142,7 @@ typedef struct plan {
     plan_buffer *buffer;
     int64_t frame_bytes, frame_bound, scratch_bytes, scratch_bound, weight_bytes;
     double flop, gemm_flop;          /* a multiply-add is 2; of linear, mlp, attention, matmul, conv; those that run on matrix kernels */
-    double linear_flop, linear_gemm_flop, linear_streamed_flop;   /* of linear and mlp; those on kernels made for their shape; on those that fetch weights */
+    double linear_flop, linear_gemm_flop, linear_streamed_flop;   /* of linear and mlp; of one image, those on kernels made for their shape; on those that fetch weights */
 } plan;
 
 typedef struct plan_options { int panel_rows, tile_rows, panel_images, many_weights; } plan_options;   /* 0: chosen */

@@ -59,7 +59,7 @@ def test_full_size(row, variant, folder):
     assert "not fused" not in printed
     assert report["kernels"] == "jit"
     assert report["linear_flop"] == linear_flop(row)
-    streamed = row.name.startswith("vit_b32")    # 50 rows: the kernel that fetches weights meanwhile takes what is no MLP
+    streamed = row.name.startswith("vit_b32")    # 50 rows: on the kernel that fetches weights meanwhile
     on_libxsmm, others = report["linear_matrix_kernel_flop"], report["linear_streamed_flop"]
     assert on_libxsmm + others >= 0.99 * report["linear_flop"] and (others > 0) == streamed
     assert report["frame_bytes"] == report["frame_lower_bound"] and report["scratch_bytes"] == report["scratch_lower_bound"]

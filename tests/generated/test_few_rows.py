@@ -1,4 +1,6 @@
-"""Layers of few rows and many weights: threads share their output features, and every number of threads gives the same bits."""
+"""Layers of few rows and many weights: threads share their output features, or the next weights are fetched meanwhile; always with the same bits."""
+import json
+
 import numpy as np
 import onnx
 import pytest
@@ -38,4 +40,26 @@ def test_same_bits_on_all_threads(rows, width, hidden, shared, tmp_path):
             np.testing.assert_array_equal(got[which], got[0])
         theirs = session(model).run(None, {"x": x})[0]
         assert np.abs(got[0] - theirs).max() <= 2e-6 * np.abs(theirs).max()
+    loaded.close()
+
+
+@pytest.mark.parametrize("rows,width,hidden,seed,kernels", [(20, 384, 768, 0, "jit"), (50, 384, 768, 1, "jit"), (17, 260, 1030, 3, "jit"),
+                                                            (50, 260, 1030, 0, "portable"), (64, 384, 768, 1, "portable")])
+def test_same_bits_alone_and_together(rows, width, hidden, seed, kernels, tmp_path):
+    """An image's rows are few; those of several together are not, and run on kernels made for their number."""
+    model, out = tmp_path / "model.onnx", tmp_path / "out"
+    mlp(model, rows, width, hidden)
+    run(VITCC, "compile", model, "-o", out, "--name", "model", "-q", "--kernels", kernels, "--panel-images", 4)
+    report = json.loads((out / "model.json").read_text())
+    assert report["linear_streamed_flop"] == report["linear_flop"] and "TOGETHER = 4 " in (out / "model.c").read_text()
+    loaded = Library(link(out, seed, kernels == "jit"), BATCH)
+    x = np.random.default_rng(rows).standard_normal((BATCH, rows, width), np.float32)
+    single, joint = np.full_like(x, np.nan), np.full_like(x, np.nan)
+    for i in range(BATCH):
+        loaded.run(0, [x[i:i + 1]], [single[i:i + 1]])
+    for which in range(3):
+        loaded.run(which, [x], [joint])
+        np.testing.assert_array_equal(joint, single)
+    theirs = session(model).run(None, {"x": x})[0]
+    assert np.abs(joint - theirs).max() <= 2e-6 * np.abs(theirs).max()
     loaded.close()

@@ -20,17 +20,15 @@ static double gelu_of(double x)
     return .5 * x * erfc(-x / sqrt(2));
 }
 
-/* by_rows: linear_rows_f32. */
-static void check(bool by_rows, int rows, int n, int k, int part, int bn, int tile)
+static void check(int few, int rows, int n, int k, int part, int bn, int tile)
 {
     const int ldx = k + 3, ldy = n + 5;
-    const size_t first_row = by_rows ? 0 : 4;
+    const size_t first_row = 4;
     floats x = floats_random((size_t)(rows - 1) * (size_t)ldx + (size_t)k, -1, 1), w = floats_random((size_t)n * (size_t)k, -.5f, .5f);
     floats y = floats_new((size_t)(rows - 1) * (size_t)ldy + (size_t)n), bias = floats_random((size_t)n, -1, 1);
     floats factor = floats_random(first_row + (size_t)rows, -1, 1), table = floats_random((first_row + (size_t)rows) * (size_t)n, -1, 1);
     const operand_f32 operands[] = { { bias.data, 0, 1 }, { factor.data, 1, 0 }, { table.data, (size_t)n, 1 } };
-    if (by_rows) linear_rows_f32(x.data, ldx, w.data, y.data, ldy, rows, n, k, part, bn, rows + tile, bias_gelu_add_tile, operands);
-    else linear_f32(NULL, x.data, ldx, w.data, y.data, ldy, rows, first_row, n, k, part, bn, tile, 1, bias_gelu_add_tile, operands);
+    linear_f32(NULL, x.data, ldx, w.data, y.data, ldy, rows, first_row, n, k, part, bn, tile, 1, few, bias_gelu_add_tile, operands);
     for (int r = 0; r < rows; r++)
         for (int i = 0; i < ldy && (r < rows - 1 || i < n); i++) {
             if (i >= n) {
@@ -50,11 +48,11 @@ static void test_shapes(void **state)
 {
     (void)state;
     for (int rows = 1; rows < 40; rows += 4)
-        for (int n = 1; n < 80; n += 13) check(n % 2, rows, n, 17, 4 + rows % 15, 32, 8);
-    for (int by_rows = 0; by_rows < 2; by_rows++) {
-        check(by_rows, 50, 200, 100, 100, 64, 32);
-        check(by_rows, 50, 192, 64, 16, 64, 25);
-        check(by_rows, 1, 1000, 96, 40, 64, 32);
+        for (int n = 1; n < 80; n += 13) check(n % 2 * 20, rows, n, 17, 4 + rows % 15, 32, 8);
+    for (int few = 0; few <= 50; few += 50) {
+        check(few, 50, 200, 100, 100, 64, 32);
+        check(few, 50, 192, 64, 16, 64, 25);
+        check(few, 1, 1000, 96, 40, 64, 32);
     }
 }
 
@@ -69,22 +67,34 @@ static void ignore_tile(const tile_f32 *tile, float *y, int ldy, int rows, int c
     (void)tile, (void)y, (void)ldy, (void)rows, (void)columns, (void)row, (void)column, (void)operands;
 }
 
-/* 10 rows in tiles of at most 4: 4, 3, 3; 20 features in blocks of 8: two whole ones and one of 4; 5 inputs, 2 at a time: twice 2 and once 1. */
+enum { FEW = 9 };
+
+/* 10 rows, more than few, in tiles of at most 4: 4, 3, 3; 20 features in blocks of 8: two whole ones and one of 4; 5 inputs, 2 at a time: twice 2 and once 1. */
 static void test_kernels_by_height(void **state)
 {
     (void)state;
     gemm_code *const code[] = { count_0, count_1, count_2, count_3, count_4, count_5, count_6, count_7 };
     float x[50] = { 0 }, w[100] = { 0 }, y[200] = { 0 };
-    linear_f32(code, x, 5, w, y, 20, 10, 0, 20, 5, 2, 8, 4, 3, ignore_tile, NULL);
+    linear_f32(code, x, 5, w, y, 20, 10, 0, 20, 5, 2, 8, 4, 3, FEW, ignore_tile, NULL);
     const int expected[KINDS] = { 8, 4, 4, 2, 4, 2, 2, 1 };
     for (int i = 0; i < KINDS; i++) assert_int_equal(calls[i], expected[i]);
+}
+
+static void test_few_rows_need_no_kernels(void **state)
+{
+    (void)state;
+    gemm_code *const code[] = { count_0, count_0, count_0, count_0, count_0, count_0, count_0, count_0 };
+    float x[45] = { 0 }, w[100] = { 0 }, y[180] = { 0 };
+    const int before = calls[0];
+    linear_f32(code, x, 5, w, y, 20, FEW, 0, 20, 5, 2, 8, 4, 3, FEW, tile_as_is_f32, NULL);
+    assert_int_equal(calls[0], before);
 }
 
 static void test_no_rows(void **state)
 {
     (void)state;
     float y = GUARD_VALUE;
-    linear_f32(NULL, NULL, 1, NULL, &y, 1, 0, 0, 1, 1, 1, 64, 32, 1, tile_as_is_f32, NULL);
+    linear_f32(NULL, NULL, 1, NULL, &y, 1, 0, 0, 1, 1, 1, 64, 32, 1, 0, tile_as_is_f32, NULL);
     assert_true(y == GUARD_VALUE);
 }
 
@@ -92,6 +102,7 @@ static void test_no_rows(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_shapes), cmocka_unit_test(test_kernels_by_height), cmocka_unit_test(test_no_rows) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_shapes), cmocka_unit_test(test_kernels_by_height),
+                                       cmocka_unit_test(test_few_rows_need_no_kernels), cmocka_unit_test(test_no_rows) };
     return RUN_AT_LEVEL(tests);
 }
