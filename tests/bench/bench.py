@@ -30,13 +30,15 @@ BUSY = "import os, sys, time\nos.sched_setaffinity(0, [int(sys.argv[1])])\nuntil
 def enter_venv(venv):
     """Installs the peers where they are missing, and goes on in their interpreter."""
     python, done = venv / "bin/python", venv / "complete"
-    wanted = (HERE / "requirements.txt").read_text()
+    timm = ROOT / "models/requirements-timm.txt"
+    wanted = (HERE / "requirements.txt").read_text() + timm.read_text()
     if not done.exists() or done.read_text() != wanted:
         print(f"installing the peers into {venv}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, next(line for line in wanted.splitlines() if line.startswith("torch=="))], check=True)
         subprocess.run([*pip, "-r", HERE / "requirements.txt"], check=True)
+        subprocess.run([*pip, "--no-deps", "-r", timm], check=True)
         done.write_text(wanted)
     if pathlib.Path(sys.prefix) != venv:
         os.execv(python, [str(python), *sys.argv])

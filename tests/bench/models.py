@@ -40,6 +40,7 @@ MODELS = [
     Model("dinov2_s14_518", "DINOv2-S/14", 518, (), (1,)),
     Model("convnext_t_224", "ConvNeXt-T", 224, (1,), (1, 8)),
     Model("resnet50_224", "ResNet-50", 224, (1,), (1, 8)),
+    Model("r26_s_224", "R26 + ViT-S/32", 224, (1,), (1, 8)),
     Model("mobilevit_s_256", "MobileViT-S", 256, (1,), (1, 8)),
     Model("segformer_b0_512", "SegFormer-B0", 512, (1,), (1,)),
     Model("detr_r50_800", "DETR-R50", 800, (), (1,), fixed=True),
@@ -54,6 +55,7 @@ OTHERS = [
     DINOV2,
     dict(name="convnext_t_224", model="ConvNextForImageClassification", config=dict(num_labels=1000)),
     dict(name="resnet50_224", model="ResNetForImageClassification", config=dict(num_labels=1000)),
+    dict(name="r26_s_224", model="timm:vit_small_r26_s32_224", config={}),
     dict(name="mobilevit_s_256", model="MobileViTForImageClassification", config=dict(num_labels=1000)),
     dict(name="segformer_b0_512", model="SegformerForSemanticSegmentation", config=dict(num_labels=150)),
     dict(name="detr_r50_800", model="DetrForObjectDetection", outputs="logits pred_boxes",
@@ -92,7 +94,7 @@ def make_digits(folder):
 
 
 def make_row(model, folder):
-    """One row of models/rows.py or OTHERS, as ONNX (with a dynamic batch, where it is not fixed) and as HuggingFace stores it."""
+    """One row of models/rows.py or OTHERS, as ONNX (with a dynamic batch, where it is not fixed) and as HuggingFace stores it; of timm's, the weights."""
     import torch
     sys.path.insert(0, str(ROOT / "models"))
     import export
@@ -102,8 +104,16 @@ def make_row(model, folder):
     pictures = [("pixel_values", (1, 3, model.size, model.size))]
     others = [rows.Row(**{"variants": "", **other, "inputs": tuple(rows.Input(*i) for i in other.get("inputs", pictures))}) for other in OTHERS]
     row = next(r for r in [*rows.FULL, *others] if r.name == model.name)
-    export.export(row, "dynamo" if model.fixed else "dynamo_batch_data" if model.data else "dynamo_batch", folder, truth=False)
-    export_weights.build(row).save_pretrained(folder / "torch")
+    variant = "dynamo" if model.fixed else "dynamo_batch_data" if model.data else "dynamo_batch"
+    if row.model.startswith("timm:"):
+        import export_timm
+        bare = dataclasses.replace(row, model=row.model.removeprefix("timm:"))
+        export.export(bare, variant, folder, False, export_timm.build)
+        (folder / "torch").mkdir()
+        torch.save(export_timm.build(bare).state_dict(), folder / "torch/weights.pt")
+    else:
+        export.export(row, variant, folder, truth=False)
+        export_weights.build(row).save_pretrained(folder / "torch")
     return row.model, row.outputs, [p.stem.removeprefix("output_") for p in sorted(folder.glob("output_*.npy"))]
 
 
@@ -138,7 +148,8 @@ class Prepared:
         self.onnx, self.program = self.folder / "model.onnx", self.folder / "build" / model.name
         if not (self.folder / "model.json").exists():
             run(sys.executable, __file__, model.name, self.folder)
-        self.outputs = json.loads((self.folder / "model.json").read_text())["outputs"]
+        made = json.loads((self.folder / "model.json").read_text())
+        self.outputs, self.package = made["outputs"], "timm" if made["class"].startswith("timm:") else "transformers"
         self.compile(vitcc, options)
         self.parameters = float(re.search(r"([\d.]+) M parameters", run(vitcc, "inspect", self.onnx))[1]) * 1e6
 
@@ -180,7 +191,8 @@ class Prepared:
         if kind == "generated":
             return sum(p.stat().st_size for p in (self.program, self.folder / "out" / f"{self.model.name}.weights"))
         files = self.folder.glob("torch/*" if kind in ("torch", "compile") else "model.onnx*")
-        return sum(p.stat().st_size for p in files) + packages_bytes(PACKAGES[kind])
+        packages = [self.package if p == "transformers" else p for p in PACKAGES[kind]]
+        return sum(p.stat().st_size for p in files) + packages_bytes(packages)
 
 
 PACKAGES = {"onnxruntime": ["onnxruntime", "numpy"], "openvino": ["openvino", "numpy"],
