@@ -28,23 +28,38 @@ TEMPLATE void resample_run_f32(const float *x, const int64_t *index, const float
     if (i < count) vf_store_part(y + i, resample_vector_f32(x + i, index, weight, taps, inner, (int)(count - i)), (int)(count - i));
 }
 
-/* Along the last axis: element by element. */
+/* Tap t of `count` neighbouring places of the last axis. */
+TEMPLATE vf resample_tap_f32(const float *from, const int64_t *index, const float *weight, int taps, int t, int count, vf *factor)
+{
+    float value[LANES] = { 0 }, by[LANES] = { 0 };
+    for (int i = 0; i < count; i++) value[i] = from[index[i * taps + t]];
+    for (int i = 0; weight && i < count; i++) by[i] = weight[i * taps + t];
+    *factor = vf_load(by);
+    return vf_load(value);
+}
+
+/* `count` neighbouring places of the last axis. */
+TEMPLATE void resample_places_f32(const float *from, const int64_t *index, const float *weight, float *y, int taps, int count)
+{
+    vf factor, result = resample_tap_f32(from, index, weight, taps, 0, count, &factor);
+    if (weight) result *= factor;
+    for (int t = 1; t < taps; t++) {
+        const vf next = resample_tap_f32(from, index, weight, taps, t, count, &factor);
+        result = weight ? vf_fma(factor, next, result) : vf_max(result, next);
+    }
+    vf_store_part(y, result, count);
+}
+
+/* Along the last axis: elements are picked one by one, then computed together. */
 TEMPLATE void resample_last_f32(const float *x, const int64_t *index, const float *weight, float *y, int taps, size_t in, size_t out, size_t first,
                                 size_t rows)
 {
     for (size_t r = 0; r < rows; r++, y += out) {
         const float *from = x + (first + r) * in;
-        for (size_t o = 0; o < out; o++) {
-            const int64_t *place = index + o * (size_t)taps;
-            float result = from[place[0]];
-            if (weight) result *= weight[o * (size_t)taps];
-            for (int t = 1; t < taps; t++) {
-                const float next = from[place[t]];
-                if (weight) result += weight[o * (size_t)taps + (size_t)t] * next;
-                else if (!(result != result || result > next)) result = next;
-            }
-            y[o] = result;
-        }
+        size_t o = 0;
+        for (; o + LANES <= out; o += LANES)
+            resample_places_f32(from, index + o * (size_t)taps, weight ? weight + o * (size_t)taps : NULL, y + o, taps, LANES);
+        if (o < out) resample_places_f32(from, index + o * (size_t)taps, weight ? weight + o * (size_t)taps : NULL, y + o, taps, (int)(out - o));
     }
 }
 
