@@ -209,22 +209,19 @@ static void phase_6(worker *w, const struct deit_teacher_model *m, const struct 
 static void phase_7(worker *w, const struct deit_teacher_model *m, const struct constants *c, unsigned char *frame, unsigned char *scratch, const deit_teacher_inputs *in)
 {
     const struct deit_teacher_kernels *const k = m->kernels;
-    (void)in;
+    (void)scratch, (void)in;
     float *const norm341 = (float *)(frame + 4608);   /* [1,2,32] */
     float *const linear133 = (float *)(frame + 0);   /* [1,5] */
     float *const linear141 = (float *)(frame + 64);   /* [1,5] */
-    float *const map142 = (float *)(scratch + 0);   /* [1,5], a panel of it */
-    float *const map144 = (float *)(frame + 128);   /* [1,5] */
+    float *const map348 = (float *)(frame + 128);   /* [1,5] */
     for (int64_t p; team_claim(w, 1, &p);) {
         const int64_t row = 0, rows = 1;
         k->linear_32_to_5(m->code, norm341 + row * 32, c->w24, c->b25, linear133 + row * 5, rows);   /* 79 'node_linear_12' */
         TRACE(constants, 22, linear133);
         k->linear_32_to_5(m->code, norm341 + 32 + row * 32, c->w26, c->b27, linear141 + row * 5, rows);   /* 81 'node_linear_13' */
         TRACE(constants, 23, linear141);
-        k->map_add_5(linear133 + row * 5, linear141 + row * 5, map142, rows);   /* 82 'node_add_7' */
-        TRACE(constants, 24, map142);
-        k->map_div_5(map142, c->table28 + row, map144 + row * 5, rows);   /* 83 'node_div' */
-        TRACE(constants, 25, map144);
+        k->map_add_div_5(linear133 + row * 5, linear141 + row * 5, c->table28 + row, map348 + row * 5, rows);   /* 82 'node_add_7', 83 'node_div' */
+        TRACE(constants, 24, map348);
     }
     team_barrier(w);
 }

@@ -240,34 +240,20 @@ static void linear_32_to_5(gemm_code *const *code, const float *x, const float *
     linear_f32(code + 32, x, 32, w, y, 5, (int)rows, 0, 5, 32, 32, 5, 33, 1, 0, linear_32_to_5_out_tile, operands);
 }
 
-static inline vf map_add_5_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
+static inline vf map_add_div_5_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
 {
     (void)y;
     const vf in0 = operand_load(&operands[0], row, column, count);
     const vf in1 = operand_load(&operands[1], row, column, count);
-    return vf_add(in0, in1);
+    const vf in2 = operand_load(&operands[2], row, column, count);
+    return vf_div(vf_add(in0, in1), in2);
 }
 
-static void map_add_5(const float *x0, const float *x1, float *y, int64_t rows)
+static void map_add_div_5(const float *x0, const float *x1, const float *x2, float *y, int64_t rows)
 {
-    const operand_f32 operands[] = { { x0, 0, 1 }, { x1, 0, 1 } };
+    const operand_f32 operands[] = { { x0, 0, 1 }, { x1, 0, 1 }, { x2, 0, 0 } };
     const tile_f32 tile = { y, 5, 1, 0, 0 };
-    tile_map_f32(&tile, y, 5, (int)rows, 5, 0, 0, operands, map_add_5_value);
-}
-
-static inline vf map_div_5_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
-{
-    (void)y;
-    const vf in0 = operand_load(&operands[0], row, column, count);
-    const vf in1 = operand_load(&operands[1], row, column, count);
-    return vf_div(in0, in1);
-}
-
-static void map_div_5(const float *x0, const float *x1, float *y, int64_t rows)
-{
-    const operand_f32 operands[] = { { x0, 0, 1 }, { x1, 0, 0 } };
-    const tile_f32 tile = { y, 5, 1, 0, 0 };
-    tile_map_f32(&tile, y, 5, (int)rows, 5, 0, 0, operands, map_div_5_value);
+    tile_map_f32(&tile, y, 5, (int)rows, 5, 0, 0, operands, map_add_div_5_value);
 }
 
 const struct deit_teacher_kernels KERNEL_TABLE = {
@@ -287,8 +273,7 @@ const struct deit_teacher_kernels KERNEL_TABLE = {
     .linear_32_to_32_add_v2 = linear_32_to_32_add_v2,
     .mlp_32_64_32_gelu_add_v2 = mlp_32_64_32_gelu_add_v2,
     .linear_32_to_5 = linear_32_to_5,
-    .map_add_5 = map_add_5,
-    .map_div_5 = map_div_5,
+    .map_add_div_5 = map_add_div_5,
 };
 
 #include "templates/level_end.h"
