@@ -36,9 +36,8 @@ void codegen_move(codegen *g, strbuf *to, const step_site *at)
     strbuf_printf(&body, " };\n    move_elements(&shape, sizeof(%s), x, y, (size_t)first * %lld, (size_t)(first + rows) * %lld);\n}\n", type_of(out),
                   last, last);
     const int64_t each = at->step->rows / at->phase->rows;
-    const char *scale = each == 1 ? "" : arena_printf(a, " * %lld", (long long)each);
     const char *source = codegen_input(g, at, 0, false), *target = codegen_output(g, at, 0, true);
-    const char *arguments = arena_printf(a, "%s, %s, row%s, rows%s", source, target, scale, scale);
+    const char *arguments = arena_printf(a, "%s, %s, %s, %s", source, target, codegen_first_row(g, each), codegen_times_rows(g, at, each));
     codegen_call(g, to, at, codegen_instance(g, "move", parameters, body.text), arguments);
 }
 

@@ -51,6 +51,9 @@ bool move_is_reshape(const ir_type *source, const move *m);
 /* As one stride (in elements of a row-major source) an axis of the result `to`, all symbols replaced by `value`. False: no such strides (a wrap,
  * or an axis made of several digits). */
 bool move_strides(const ir_type *source, const move *m, const ir_type *to, const int64_t *value, int64_t *offset, int64_t *stride);
+/* The elements along an axis of the source that m takes, the first and the last, all symbols replaced by `value`. False: they wrap round; or a symbol
+ * counts them, and value is NULL. */
+bool move_range(const move *m, int axis, const int64_t *value, int64_t *low, int64_t *high);
 /* Row-major source index of the output's element `index`, symbols replaced by `value`. */
 int64_t move_source_index(const ir_type *source, const move *m, const int64_t *value, int64_t index);
 

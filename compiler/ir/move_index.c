@@ -7,6 +7,20 @@ static int64_t evaluate(dim d, const int64_t *value)
     return dim_is_constant(d, &constant) ? constant : dim_evaluate(d, value);
 }
 
+bool move_range(const move *m, int axis, const int64_t *value, int64_t *low, int64_t *high)
+{
+    *low = *high = m->offset[axis];
+    for (int i = 0; i < m->digits; i++) {
+        int64_t size;
+        if (m->digit[i].axis != axis) continue;
+        if (value) size = dim_evaluate(m->digit[i].extent, value);
+        else if (!dim_is_constant(m->digit[i].extent, &size)) return false;
+        const int64_t way = m->digit[i].step * (size - 1);
+        *(way < 0 ? low : high) += way;
+    }
+    return !m->wrap[axis];
+}
+
 int64_t move_source_index(const ir_type *source, const move *m, const int64_t *value, int64_t index)
 {
     int64_t coordinate[IR_RANK_MAX];

@@ -12,14 +12,6 @@ typedef struct joined {
     expr_builder builder;
 } joined;
 
-/* One row for all rows, or one number for all elements. */
-static bool is_row(const ir_type *t)
-{
-    for (int i = 0; i + 1 < t->rank; i++)
-        if (!dim_is_one(t->dim[i])) return false;
-    return true;
-}
-
 /* The item that reads v. -1: too many inputs. */
 static int read_input(joined *j, ir_value *v)
 {
@@ -55,7 +47,7 @@ static bool repeat_alike(const joined *j, const ir_type *whole)
     const ir_type *other = NULL;
     for (int i = 0; i < j->inputs; i++) {
         const ir_type *t = &j->input[i]->type;
-        if (ir_type_equal(t, whole) || is_row(t)) continue;
+        if (ir_type_equal(t, whole) || match_is_row(t)) continue;
         if (other && !ir_type_equal(t, other)) return false;
         other = t;
     }

@@ -94,6 +94,13 @@ bool match_trailing(const ir_type *part, const ir_type *t, int axis)
     return true;
 }
 
+bool match_is_row(const ir_type *t)
+{
+    for (int i = 0; i + 1 < t->rank; i++)
+        if (!dim_is_one(t->dim[i])) return false;
+    return true;
+}
+
 bool match_dead(const ir_node *n)
 {
     if (!n->graph) return true;

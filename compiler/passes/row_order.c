@@ -69,9 +69,7 @@ static ir_value *source_of(arena *a, ir_value *v, const row_chain *m)
 {
     row_chain other;
     const dim *width = v->type.rank ? &v->type.dim[v->type.rank - 1] : NULL;
-    bool one_row = true;
-    for (int i = 0; i + 1 < v->type.rank; i++) one_row &= dim_is_one(v->type.dim[i]);
-    if (one_row && ir_is_constant(v) && (!width || v->type.rank <= m->source->type.rank)) return v;
+    if (match_is_row(&v->type) && ir_is_constant(v) && (!width || v->type.rank <= m->source->type.rank)) return v;
     if (!row_chain_of(a, v, &other) || other.moves != m->moves || !same_table(other.row, m->row, m->rows)) return NULL;
     return ir_type_equal(&v->type, &m->move[0]->output[0]->type) && ir_type_equal(&other.source->type, &m->source->type) ? other.source : NULL;
 }

@@ -192,26 +192,12 @@ static bool make_move(ir_node *n, pass_context *c, bool *changed)
 
 /* ---- one part is enough ---- */
 
-/* The elements along an axis that m takes. */
-static bool range_along(const move *m, int axis, int64_t *low, int64_t *high)
-{
-    *low = *high = m->offset[axis];
-    for (int i = 0; i < m->digits; i++) {
-        int64_t size;
-        if (m->digit[i].axis != axis) continue;
-        if (!dim_is_constant(m->digit[i].extent, &size)) return false;
-        const int64_t way = m->digit[i].step * (size - 1);
-        *(way < 0 ? low : high) += way;
-    }
-    return !m->wrap[axis];
-}
-
 static bool take_part(ir_node *n, pass_context *c, bool *changed)
 {
     const ir_node *concat = ir_producer(n->input[0], IR_CONCAT);
     const int axis = concat ? (int)ir_int(concat, KEY_AXIS, 0) : 0;
     int64_t low, high, start = 0, size;
-    if (!concat || !range_along(ir_move(n), axis, &low, &high)) return true;
+    if (!concat || !move_range(ir_move(n), axis, NULL, &low, &high)) return true;
     for (int i = 0; i < concat->inputs && dim_is_constant(concat->input[i]->type.dim[axis], &size); i++, start += size) {
         if (low < start || high >= start + size) continue;
         move m = *ir_move(n);

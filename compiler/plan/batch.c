@@ -47,13 +47,8 @@ static int input_axis(const batch_state *b, const ir_node *n, int i, int64_t *st
 /* Does what is taken along the batch's axis stay within one image? Each digit but the batch, and the batch's part within an image, goes some way. */
 static bool stays_within(const plan *p, const move *m, int axis, int64_t step)
 {
-    int64_t low = m->offset[axis], high = low;
-    for (int i = 0; i < m->digits; i++) {
-        if (m->digit[i].axis != axis) continue;
-        const int64_t way = m->digit[i].step * (plan_dim(p, m->digit[i].extent) - 1);
-        *(way < 0 ? &low : &high) += way;
-    }
-    return low >= 0 && high < step && !m->wrap[axis];
+    int64_t low, high;
+    return move_range(m, axis, p->symbol, &low, &high) && low >= 0 && high < step;
 }
 
 /* Of one element that is repeated along the batch and axes beside it any of these digits may be the batch: the one that the type says. */

@@ -181,7 +181,7 @@ bool plan_is_depthwise(const ir_node *n)
 
 bool plan_is_product(const plan_step *t)
 {
-    return t->tiles[0].gemm >= 0 || t->tiles[0].few || t->tiles[0].indirect;
+    return t->tiles[0].gemm >= 0 || t->tiles[0].few || t->tiles[0].taps;
 }
 
 /* How many places of the window are one run of elements: one whose channels are many; else a line of them, where those lie side by side, or the whole
@@ -218,7 +218,6 @@ static void window_kernels(plan_step *t, const plan_phase *f, int64_t scale)
     if (groups > 1) to->width = largest_divisor(n / groups, PLAN_BLOCK);
     to->tile = window_tile(t->node, channels * groups, f->panel_rows * scale);
     to->part = PART;
-    to->indirect = true;
     to->taps = window_taps(t->node, groups, channels);
     const int64_t run = (int64_t)to->taps * channels, copies = to->taps > 1 ? (int64_t)to->tile * k : 0;
     t->scratch_bytes = lines((int64_t)to->tile * to->width) + lines(run) + lines(copies) + plan_round_up(to->tile * (k / run) * 8, PLAN_ALIGN);

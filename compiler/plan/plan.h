@@ -64,8 +64,7 @@ typedef struct plan_tiles {
     int n, k, ldx, ldy;              /* features, products summed, row strides of source and result */
     int part;                        /* linear, mlp, conv_last: products summed at a time */
     int few;                         /* linear, mlp: so many rows or fewer are on the kernel of templates/indirect_f32.h; 0: never */
-    bool indirect;                   /* conv_last: on that kernel */
-    int taps;                        /* conv_last: places of the window in one run of elements */
+    int taps;                        /* conv_last, which is always on that kernel: places of the window in one run of elements; else 0 */
     int chunk;                       /* mlp: hidden features at a time; attention: keys whose values are summed at a time */
 } plan_tiles;
 

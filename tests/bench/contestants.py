@@ -43,18 +43,18 @@ def openvino(job, x):
 
 def torch(job, x, compiled=False):
     import torch as pt
+    import transformers
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "models"))
     import export_weights
     made = json.loads(pathlib.Path(job["folder"], "model.json").read_text())
     kind, row = made["class"], types.SimpleNamespace(outputs=made.get("fields", " ".join(made["outputs"])), call=())
-    if kind.startswith("timm:"):
+    from_timm = kind.startswith("timm:")
+    if from_timm:
         import export_timm
-    else:
-        import transformers
     imported = time.monotonic()
     pt.set_num_threads(job["threads"])
     pt.set_grad_enabled(False)
-    if kind.startswith("timm:"):
+    if from_timm:
         model = export_timm.Classifier(export_timm.timm.create_model(kind.removeprefix("timm:"))).eval()
         model.load_state_dict(pt.load(job["folder"] + "/torch/weights.pt"))
     else:

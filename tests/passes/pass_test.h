@@ -195,6 +195,14 @@ static inline int pass_test_count(const pass_test *t, ir_op op)
     return count;
 }
 
+/* The passes leave `count` nodes with the operator. */
+static inline void pass_test_leaves(const char *text, const char *names, ir_op op, int count)
+{
+    pass_test *t = pass_test_new(text, names);
+    assert_int_equal(pass_test_count(t, op), count);
+    pass_test_free(t);
+}
+
 /* The first node with the operator; fails if there is none. */
 static inline const ir_node *pass_test_find(const pass_test *t, ir_op op)
 {
