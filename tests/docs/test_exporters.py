@@ -12,9 +12,6 @@ DIFFERENT = {
     ("clip", False): "the end of a text: GatherND by two coordinates, and Gather by one number",
     ("clip_images", True): "as clip",
     ("clip_text", True): "the end of a text: one more conversion of the words",
-    ("swin", False): "the last mean: of [N, 1, tokens, features], and of tokens moved last",
-    ("swin", True): "as swin with a fixed batch",
-    ("swinv2", False): "as swin",
 }
 
 

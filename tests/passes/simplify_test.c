@@ -415,6 +415,65 @@ static void test_more_than_one_part(void **state)
     }
 }
 
+/* ---- reductions of moves ---- */
+
+/* The mean of tokens that were moved last, of a grid of tokens, and of tokens whose axes are all turned round. */
+static void test_reduced_moves(void **state)
+{
+    (void)state;
+    static const struct { const char *move, *between, *reduce, *to, *left; } of[] = {
+        { "[N@0, 4@2, 6@1]", "N,4,6", "axes = [2], keep = 0, kind = mean", "N,4", "[N@0, 4@2]" },
+        { "[N@0, 6@1, 4@2]", "N,1,6,4", "axes = [1, 2], keep = 1, kind = max", "N,1,1,4", "[N@0, 4@2]" },
+        { "[N@0, 6@1, 4@2]", "N,2,3,4", "axes = [1, 2], keep = 0, kind = sumsq", "N,4", "[N@0, 4@2]" },
+        { "[N@0, 3@1, 4@2, 2@1*3]", "N,3,4,2", "axes = [1, 3], keep = 1, kind = sum", "N,1,4,1", "[N@0, 4@2]" },
+        { "[4@2, 6@1, N@0]", "4,6,N", "axes = [1], keep = 0, kind = mean", "4,N", "[4@2, N@0]" },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        arena *a = arena_new();
+        const char *const kind = strstr(of[i].reduce, "kind");
+        const char *text = arena_printf(a, "symbols N 1..64\ngraph t(%%x \"x\": f32[N,6,4]) {\n"
+                                           "  %%a: f32[%s] = move(%%x) {move = %s}\n"
+                                           "  %%y: f32[%s] = reduce(%%a) {%s}\n"
+                                           "  return \"y\" %%y\n}\n", of[i].between, of[i].move, of[i].to, of[i].reduce);
+        const char *expected = arena_printf(a, "symbols N 1..64\ngraph t(%%x \"x\": f32[N,6,4]) {\n"
+                                               "  %%a: f32[N,1,4] = reduce(%%x) {axes = [1], keep = 1, %s}\n"
+                                               "  %%y: f32[%s] = move(%%a) {move = %s}\n"
+                                               "  return \"y\" %%y\n}\n", kind, of[i].to, of[i].left);
+        pass_test_check(text, "simplify dce", expected);
+        arena_free(a);
+    }
+}
+
+/* A part of an axis, or of two that were one; elements left out, taken again, rolled or repeated; what is moved is read by others. */
+static void test_reductions_that_stay(void **state)
+{
+    (void)state;
+    static const struct { const char *move, *between, *reduce, *to; } of[] = {
+        { "[2@0, 6@1, 4@2]", "2,2,3,4", "axes = [1], keep = 0, kind = mean", "2,3,4" },
+        { "[48@_]", "2,6,4", "axes = [1], keep = 0, kind = mean", "2,4" },
+        { "[2@0, 5@1, 4@2] +[0, 1, 0]", "2,5,4", "axes = [1], keep = 0, kind = mean", "2,4" },
+        { "[2@0, 4@2, 6@1] +[0, 2, 0] %[0, 6, 0]", "2,4,6", "axes = [2], keep = 0, kind = mean", "2,4" },
+        { "[2@0, 3@1, 2@1, 4@2]", "2,3,2,4", "axes = [1, 2], keep = 0, kind = mean", "2,4" },
+        { "[2@0, 4@2, 6@1, 3@_]", "2,4,18", "axes = [2], keep = 0, kind = sum", "2,4" },
+        { "[2@0, 4@2, 6@1*-1] +[0, 5, 0]", "2,4,6", "axes = [2], keep = 0, kind = sum", "2,4" },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        arena *a = arena_new();
+        const char *text = arena_printf(a, "graph t(%%x \"x\": f32[2,6,4]) {\n"
+                                           "  %%a: f32[%s] = move(%%x) {move = %s}\n"
+                                           "  %%y: f32[%s] = reduce(%%a) {%s}\n"
+                                           "  return \"y\" %%y\n}\n", of[i].between, of[i].move, of[i].to, of[i].reduce);
+        pass_test_check(text, "simplify", text);
+        arena_free(a);
+    }
+    static const char twice[] = "graph t(%x \"x\": f32[2,6,4]) {\n"
+                                "  %a: f32[2,4,6] = move(%x) {move = [2@0, 4@2, 6@1]}\n"
+                                "  %b: f32[2,4,1] = reduce(%a) {axes = [2], keep = 1, kind = mean}\n"
+                                "  %y: f32[2,4,6] = map(%a, %b) {expr = sub(in0, in1)}\n"
+                                "  return \"y\" %y\n}\n";
+    pass_test_check(twice, "simplify", twice);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -424,7 +483,8 @@ int main(void)
         cmocka_unit_test(test_moves_compose), cmocka_unit_test(test_moves_cancel), cmocka_unit_test(test_expand_in_front_of_map),
         cmocka_unit_test(test_flat_linear), cmocka_unit_test(test_bias), cmocka_unit_test(test_no_bias), cmocka_unit_test(test_guard),
         cmocka_unit_test(test_patches), cmocka_unit_test(test_zeros_around), cmocka_unit_test(test_other_convolutions), cmocka_unit_test(test_rolls),
-        cmocka_unit_test(test_merged_patches), cmocka_unit_test(test_other_concats),
+        cmocka_unit_test(test_merged_patches), cmocka_unit_test(test_other_concats), cmocka_unit_test(test_reduced_moves),
+        cmocka_unit_test(test_reductions_that_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
