@@ -97,6 +97,42 @@ static void test_casts(void **state)
                     "  return \"y\" %y\n}\n");
 }
 
+/* Whole numbers compared with one that their own type has; and such as must stay converted: one that it has not, other conversions, a broadcast. */
+static void test_comparisons(void **state)
+{
+    (void)state;
+    pass_test_check("graph t(%x \"x\": i32[3], %z \"z\": i8[3]) {\n"
+                    "  %a: i64[3] = map(%x) {expr = convert(in0):i64}\n"
+                    "  %b: i32[3] = map(%z) {expr = convert(in0):i32}\n"
+                    "  %one: i64[] = const {bytes = [1]}\n"
+                    "  %ones: i64[3] = const {bytes = splat 1}\n"
+                    "  %p: bool[3] = map(%a, %one) {expr = eq(in0, in1)}\n"
+                    "  %q: bool[3] = map(%ones, %a) {expr = lt(in0, in1)}\n"
+                    "  %r: bool[3] = map(%b) {expr = le(in0, -128:i32)}\n"
+                    "  return \"p\" %p, \"q\" %q, \"r\" %r\n}\n",
+                    "simplify merge_dup dce",
+                    "graph t(%x \"x\": i32[3], %z \"z\": i8[3]) {\n"
+                    "  %one: i32[] = const {bytes = [1]}\n"
+                    "  %p: bool[3] = map(%x, %one) {expr = eq(in0, in1)}\n"
+                    "  %q: bool[3] = map(%one, %x) {expr = lt(in0, in1)}\n"
+                    "  %least: i8[] = const {bytes = [-128]}\n"
+                    "  %r: bool[3] = map(%z, %least) {expr = le(in0, in1)}\n"
+                    "  return \"p\" %p, \"q\" %q, \"r\" %r\n}\n");
+    static const char *const stay[][3] = {
+        { "i8[3]", "i64", "128" }, { "i8[3]", "i64", "-129" }, { "i64[3]", "i8", "1" }, { "u8[3]", "i64", "1" }, { "bool[3]", "i64", "1" }, { "i32[1]", "i64", "1" },
+    };
+    for (size_t i = 0; i < sizeof stay / sizeof *stay; i++) {
+        arena *a = arena_new();
+        const char *text = arena_printf(a, "graph t(%%x \"x\": %s) {\n"
+                                           "  %%a: %s[%c] = map(%%x) {expr = convert(in0):%s}\n"
+                                           "  %%b: %s[3] = const {bytes = splat %s}\n"
+                                           "  %%y: bool[3] = map(%%a, %%b) {expr = eq(in0, in1)}\n"
+                                           "  return \"y\" %%y\n}\n", stay[i][0], stay[i][1], stay[i][0][strlen(stay[i][0]) - 2], stay[i][1], stay[i][1], stay[i][2]);
+        pass_test_check(text, "simplify", text);
+        arena_free(a);
+    }
+}
+
 /* ---- moves ---- */
 
 static void test_moves_compose(void **state)
@@ -479,7 +515,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parts_of_concats), cmocka_unit_test(test_more_than_one_part),
         cmocka_unit_test(test_identities), cmocka_unit_test(test_not_identities),
-        cmocka_unit_test(test_broadcasting_zero), cmocka_unit_test(test_mask_of_zeros), cmocka_unit_test(test_casts),
+        cmocka_unit_test(test_broadcasting_zero), cmocka_unit_test(test_mask_of_zeros), cmocka_unit_test(test_casts), cmocka_unit_test(test_comparisons),
         cmocka_unit_test(test_moves_compose), cmocka_unit_test(test_moves_cancel), cmocka_unit_test(test_expand_in_front_of_map),
         cmocka_unit_test(test_flat_linear), cmocka_unit_test(test_bias), cmocka_unit_test(test_no_bias), cmocka_unit_test(test_guard),
         cmocka_unit_test(test_patches), cmocka_unit_test(test_zeros_around), cmocka_unit_test(test_other_convolutions), cmocka_unit_test(test_rolls),
