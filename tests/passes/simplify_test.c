@@ -451,6 +451,49 @@ static void test_more_than_one_part(void **state)
     }
 }
 
+/* A concatenation of moves, and of such concatenations, that is moved itself: its parts are. */
+static void test_moved_concats(void **state)
+{
+    (void)state;
+    pass_test_check("graph t(%x \"x\": f32[2,5,4], %z \"z\": f32[2,3,4]) {\n"
+                    "  %a: f32[1,2,4] = move(%x) {move = [2@0, 4@2]}\n"
+                    "  %b: f32[2,2,4] = move(%x) {move = [2@1, 2@0, 4@2] +[0, 2, 0]}\n"
+                    "  %d: f32[3,2,4] = concat(%a, %b) {axis = 0}\n"
+                    "  %e: f32[3,2,4] = move(%z) {move = [3@1, 2@0, 4@2]}\n"
+                    "  %c: f32[6,2,4] = concat(%d, %e) {axis = 0}\n"
+                    "  %y: f32[2,6,4] = move(%c) {move = [2@1, 6@0, 4@2]}\n"
+                    "  return \"y\" %y\n}\n", "simplify dce",
+                    "graph t(%x \"x\": f32[2,5,4], %z \"z\": f32[2,3,4]) {\n"
+                    "  %a: f32[2,1,4] = move(%x) {move = [2@0, 4@2]}\n"
+                    "  %b: f32[2,2,4] = move(%x) {move = [2@0, 2@1, 4@2] +[0, 2, 0]}\n"
+                    "  %d: f32[2,3,4] = concat(%a, %b) {axis = 1}\n"
+                    "  %y: f32[2,6,4] = concat(%d, %z) {axis = 1}\n"
+                    "  return \"y\" %y\n}\n");
+}
+
+/* A part is no move, or would be taken in shorter runs; a digit runs over two axes; others read the concatenation. */
+static void test_concats_that_are_moved(void **state)
+{
+    (void)state;
+    static const struct { const char *a, *move, *to, *more; } of[] = {
+        { "map(%x) {expr = neg(in0)}", "[2@1, 4@0, 4@2]", "2,4,4", "" },
+        { "move(%x) {move = [2@1, 2@0, 4@2]}", "[4@2, 4@0, 2@1]", "4,4,2", "" },
+        { "move(%x) {move = [2@1, 2@0, 4@2]}", "[2@0*2, 2@1, 2@0, 4@2]", "2,2,2,4", "" },
+        { "move(%x) {move = [2@1, 2@0, 4@2]}", "[2@1, 4@0, 4@2]", "2,4,4", ", \"c\" %c" },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        arena *a = arena_new();
+        const char *text = arena_printf(a, "graph t(%%x \"x\": f32[2,2,4], %%z \"z\": f32[2,2,4]) {\n"
+                                           "  %%a: f32[2,2,4] = %s\n"
+                                           "  %%b: f32[2,2,4] = move(%%z) {move = [2@1, 2@0, 4@2]}\n"
+                                           "  %%c: f32[4,2,4] = concat(%%a, %%b) {axis = 0}\n"
+                                           "  %%y: f32[%s] = move(%%c) {move = %s}\n"
+                                           "  return \"y\" %%y%s\n}\n", of[i].a, of[i].to, of[i].move, of[i].more);
+        pass_test_check(text, "simplify", text);
+        arena_free(a);
+    }
+}
+
 /* ---- reductions of moves ---- */
 
 /* The mean of tokens that were moved last, of a grid of tokens, and of tokens whose axes are all turned round. */
@@ -520,6 +563,7 @@ int main(void)
         cmocka_unit_test(test_flat_linear), cmocka_unit_test(test_bias), cmocka_unit_test(test_no_bias), cmocka_unit_test(test_guard),
         cmocka_unit_test(test_patches), cmocka_unit_test(test_zeros_around), cmocka_unit_test(test_other_convolutions), cmocka_unit_test(test_rolls),
         cmocka_unit_test(test_merged_patches), cmocka_unit_test(test_other_concats), cmocka_unit_test(test_reduced_moves),
+        cmocka_unit_test(test_moved_concats), cmocka_unit_test(test_concats_that_are_moved),
         cmocka_unit_test(test_reductions_that_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
