@@ -1,6 +1,7 @@
 /* Requires: fold_const and simplify went before. softmax over the keys of scores = q kᵀ, a matmul (or a linear without bias) reached through scalar
  * factors, factors that are equal for all keys, additive masks, choices of a very negative number, moves that keep the order or swap queries and
- * keys, and concatenations that put it together again (fuse_attention_parts.c); its result, maybe behind a NaN guard and such moves, is the left side of a matmul with the values, or its transpose the right side of one.
+ * keys, and concatenations that put it together again (fuse_attention_parts.c); its result, maybe behind a NaN guard and such moves, is the left
+ * side of a matmul with the values, or its transpose the right side of one.
  * Leaves: one attention; head transposes compose into the moves of its operands and result. What nearly matches is reported. Building is in
  * fuse_attention_build.c. */
 #include "fuse_attention.h"
