@@ -193,8 +193,8 @@ bool import_scatter_nd(importer *im, import_node *n)
     bool fits = check_updates(im, n), same = updates->rank == last + x->rank - (int)depth;
     for (int i = 0; i < updates->rank && same; i++) same = dim_equal(updates->dim[i], i < last ? indices->dim[i] : x->dim[i - last + depth]);
     if (!fits || !same) return fits && import_fail(im, n, STATUS_SHAPE, 2, "updates and indices do not fit");
-    if (import_affine_only(n->in[1])) return import_affine_scatter_nd(im, n, kind);
     if (!strcmp(kind, "none") && import_find_box(im, n, (int)depth, &box)) return import_scatter_into_box(im, n, &box);
+    if (import_affine_only(n->in[1])) return import_affine_scatter_nd(im, n, kind);
     for (int k = 0; k < depth; k++) {
         if (!dim_is_constant(x->dim[k], &size)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "axis %d is indexed", k);
         if (!checked_mul(rows, size, &rows)) return import_fail(im, n, STATUS_TOO_LARGE, 0, "its size overflows");

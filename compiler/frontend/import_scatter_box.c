@@ -1,7 +1,8 @@
-/* ScatterND into a box: constant indices that name all places between two corners, in order, put the updates between parts of the data (slices that a
- * model assigns to). */
+/* ScatterND into a box: indices known while importing that name all places between two corners, in order, put the updates between parts of the data
+ * (slices that a model assigns to). */
 #include "../base/checked.h"
 #include "../ir/eval.h"
+#include "import_affine.h"
 #include "import_compose.h"
 #include "import_scatter_box.h"
 
@@ -44,8 +45,47 @@ static const ir_value *constant_indices(importer *im, import_node *n)
     return v && ir_is_constant(v) ? v : NULL;
 }
 
+/* The axis of the places along which alone the numbers of a form step, by one; -1: there is none. False: they step otherwise. */
+static bool one_axis(const affine_form *f, const ir_type *index, int *axis)
+{
+    *axis = -1;
+    for (int a = 0; a < index->rank - 1; a++) {
+        if (!f->step[a] || dim_is_one(index->dim[a])) continue;
+        if (*axis >= 0 || f->step[a] != 1) return false;
+        *axis = a;
+    }
+    return !f->added;
+}
+
+/* The same of indices that count along a dimension of the run, which are in the box as a whole. */
+static bool are_affine_box(const import_node *n, scatter_box *b)
+{
+    const ir_type *x = import_type(n, 0), *index = import_type(n, 1);
+    const import_affine *f = n->in[1]->affine;
+    int next = 0, axis;
+    for (int k = 0; k < b->depth && f->forms == b->depth; k++) {
+        if (!one_axis(&f->form[k], index, &axis) || (axis >= 0 && axis < next)) return false;
+        for (; next < axis; next++)
+            if (!dim_is_one(index->dim[next])) return false;
+        if (axis >= 0) next = axis + 1;
+        const dim size = axis < 0 ? dim_of(1) : index->dim[axis];
+        b->begin[k] = f->form[k].offset;
+        if (dim_equal(size, x->dim[k]) && b->begin[k] == 0) continue;
+        if (!dim_is_constant(x->dim[k], &b->shape[k]) || !dim_is_constant(size, &b->size[k])) return false;
+        if (b->begin[k] < 0) b->begin[k] += b->shape[k];
+        if (b->begin[k] < 0 || b->size[k] < 1 || b->size[k] > b->shape[k] - b->begin[k]) return false;
+    }
+    for (; next < index->rank - 1; next++)
+        if (!dim_is_one(index->dim[next])) return false;
+    return f->forms == b->depth;
+}
+
 bool import_find_box(importer *im, import_node *n, int depth, scatter_box *b)
 {
+    if (import_affine_only(n->in[1])) {
+        *b = (scatter_box){ .depth = depth };
+        return are_affine_box(n, b);
+    }
     const ir_type *x = import_type(n, 0);
     const ir_value *v = constant_indices(im, n);
     int64_t count;
@@ -73,7 +113,7 @@ bool import_scatter_into_box(importer *im, import_node *n, const scatter_box *b)
 {
     const ir_type *x = import_type(n, 0);
     dim shape[IR_RANK_MAX];
-    for (int k = 0; k < x->rank; k++) shape[k] = k < b->depth ? dim_of(b->size[k]) : x->dim[k];
+    for (int k = 0; k < x->rank; k++) shape[k] = k < b->depth && b->size[k] < b->shape[k] ? dim_of(b->size[k]) : x->dim[k];
     ir_value *v = import_reshape(im, n, import_tensor(im, n, 2), shape, x->rank);
     for (int k = b->depth - 1; k >= 0 && v; k--) {
         const int64_t end = b->begin[k] + b->size[k];

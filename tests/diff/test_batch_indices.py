@@ -12,6 +12,12 @@ COUNT = [("Shape", ["x"], ["n"], dict(start=0, end=1)), ("Squeeze", ["n"], ["n0"
 FLAT = [("Mul", ["count", "width"], ["first"], {}), ("Unsqueeze", ["first", "last_axis"], ["rows"], {}), ("Reshape", ["x", "flat"], ["xs"], {})]
 PAIR = [("Unsqueeze", ["count", "last_axis"], ["c"], {}), ("Concat", ["n", "four"], ["shape"], dict(axis=0)), ("Expand", ["c", "shape"], ["left"], {}),
         ("Expand", ["evens", "shape"], ["right"], {}), ("Unsqueeze", ["left", "last_axis"], ["l"], {}), ("Unsqueeze", ["right", "last_axis"], ["r"], {})]
+def BOX(columns):
+    """Columns of each row become others."""
+    spread = [(op, [columns if i == "evens" else i for i in inputs], outputs, more) for op, inputs, outputs, more in PAIR]
+    return spread + [("Concat", ["l", "r"], ["i"], dict(axis=-1)), ("Gather", ["x", "shuffled"], ["u"], dict(axis=1)), ("ScatterND", ["x", "i", "u"], ["y"], {})]
+
+
 BEST = [("ArgMax", ["x"], ["best"], dict(axis=1, keepdims=0))]
 ROWS = [("Reshape", ["x", "two_rows"], ["x3"], {}), ("ArgMax", ["x3"], ["bests"], dict(axis=2, keepdims=0)), ("Unsqueeze", ["count", "last_axis"], ["c"], {})]
 UNSQUEEZED = [("Unsqueeze", ["count", "last_axis"], ["c"], {}), ("Unsqueeze", ["best", "last_axis"], ["b"], {})]
@@ -38,6 +44,9 @@ RUN = {
     "elements scattered": ROWS + [("Unsqueeze", ["bests", "last_axis"], ["b"], {}), ("ReduceMin", ["x3", "two"], ["s"], {}), ("ScatterElements", ["x3", "b", "s"], ["y"], dict(axis=2, reduction="max"))],
     "rows of constant places": [("Transpose", ["x"], ["t"], {}), ("Gather", ["t", "one"], ["g"], {}), ("Unsqueeze", ["g", "zero_axis"], ["u"], {}),
                                 ("ScatterND", ["t", "place", "u"], ["z"], {}), ("Transpose", ["z"], ["y"], {})],
+    "a slice of each image": BOX("middle"),
+    "not all of a slice": BOX("evens"),
+    "a slice from the end": BOX("ends"),
     "pixels of each image": [("Reshape", ["x", "image"], ["picture"], {}), ("Reshape", ["x", "grid"], ["places"], {}), ("GridSample", ["picture", "places"], ["y"], dict(mode="nearest"))],
     "batch axes": ROWS + [("GatherND", ["x3", "b3"], ["y"], dict(batch_dims=2))],
 }
@@ -61,7 +70,7 @@ WRONG = {
                                        ("Unsqueeze", ["best", "last_axis"], ["b"], {}), ("Concat", ["c", "b"], ["i"], dict(axis=-1)), ("GatherND", ["x", "i"], ["y"], {})]),
     "a diagonal": ("E306", PAIR + [("Concat", ["l", "l"], ["i"], dict(axis=-1)), ("GatherND", ["x", "i"], ["y"], {})]),
 }
-CONSTANTS = dict(image=[-1, 1, 2, 3], grid=[-1, 1, 3, 2], one_axis=[1], zero_axis=[0], place=[[4]], three=3, two=[2], two_rows=[-1, 2, 3], two_columns=[2, -1], backwards=[[1, 0]], zero_three=[[0, 3]], zero=0, one=1, width=WIDTH, last_axis=[-1], flat=[-1], square=[-1, WIDTH], six=[WIDTH], four=[3], all=[range(WIDTH)], odds=[[1, 3, 5]], evens=[[0, 2, 4]],
+CONSTANTS = dict(middle=[[1, 2, 3]], ends=[[-3, -2, -1]], shuffled=[5, 0, 4], image=[-1, 1, 2, 3], grid=[-1, 1, 3, 2], one_axis=[1], zero_axis=[0], place=[[4]], three=3, two=[2], two_rows=[-1, 2, 3], two_columns=[2, -1], backwards=[[1, 0]], zero_three=[[0, 3]], zero=0, one=1, width=WIDTH, last_axis=[-1], flat=[-1], square=[-1, WIDTH], six=[WIDTH], four=[3], all=[range(WIDTH)], odds=[[1, 3, 5]], evens=[[0, 2, 4]],
                  all_below=[[-5, -4, -3, -2, -1, 0]], all_above=[[1, 2, 3, 4, 5, 6]])
 
 
@@ -90,6 +99,13 @@ def test_gathered(case, tmp_path):
         library.run(batch, [inputs["x"]], [got])
         np.testing.assert_array_equal(got, want)
     library.close()
+
+
+@pytest.mark.parametrize("case, scatters", [("a slice of each image", 0), ("a slice from the end", 0), ("not all of a slice", 1)])
+def test_slices_are_concatenations(case, scatters, tmp_path):
+    save(tmp_path / "m.onnx", RUN[case])
+    printed = run(VITCC, "compile", tmp_path / "m.onnx", "-o", tmp_path / "out", "-q", "--dump-after", "dce").stdout
+    assert printed.count(" = scatter(") == scatters and printed.count(" = concat(") == 1 - scatters
 
 
 PICKED = ["one of each row, flat", "three of each row, flat", "behind another axis", "one of each row", "from the end", "columns of images", "slices", "three coordinates"]
