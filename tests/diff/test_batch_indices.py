@@ -15,7 +15,8 @@ PAIR = [("Unsqueeze", ["count", "last_axis"], ["c"], {}), ("Concat", ["n", "four
 def BOX(columns):
     """Columns of each row become others."""
     spread = [(op, [columns if i == "evens" else i for i in inputs], outputs, more) for op, inputs, outputs, more in PAIR]
-    return spread + [("Concat", ["l", "r"], ["i"], dict(axis=-1)), ("Gather", ["x", "shuffled"], ["u"], dict(axis=1)), ("ScatterND", ["x", "i", "u"], ["y"], {})]
+    return spread + [("Concat", ["l", "r"], ["i"], dict(axis=-1)), ("Gather", ["x", "shuffled"], ["u"], dict(axis=1)),
+                     ("ScatterND", ["x", "i", "u"], ["y"], {})]
 
 
 BEST = [("ArgMax", ["x"], ["best"], dict(axis=1, keepdims=0))]
@@ -70,7 +71,8 @@ WRONG = {
                                        ("Unsqueeze", ["best", "last_axis"], ["b"], {}), ("Concat", ["c", "b"], ["i"], dict(axis=-1)), ("GatherND", ["x", "i"], ["y"], {})]),
     "a diagonal": ("E306", PAIR + [("Concat", ["l", "l"], ["i"], dict(axis=-1)), ("GatherND", ["x", "i"], ["y"], {})]),
 }
-CONSTANTS = dict(middle=[[1, 2, 3]], ends=[[-3, -2, -1]], shuffled=[5, 0, 4], image=[-1, 1, 2, 3], grid=[-1, 1, 3, 2], one_axis=[1], zero_axis=[0], place=[[4]], three=3, two=[2], two_rows=[-1, 2, 3], two_columns=[2, -1], backwards=[[1, 0]], zero_three=[[0, 3]], zero=0, one=1, width=WIDTH, last_axis=[-1], flat=[-1], square=[-1, WIDTH], six=[WIDTH], four=[3], all=[range(WIDTH)], odds=[[1, 3, 5]], evens=[[0, 2, 4]],
+CONSTANTS = dict(middle=[[1, 2, 3]], ends=[[-3, -2, -1]], shuffled=[5, 0, 4],
+                 image=[-1, 1, 2, 3], grid=[-1, 1, 3, 2], one_axis=[1], zero_axis=[0], place=[[4]], three=3, two=[2], two_rows=[-1, 2, 3], two_columns=[2, -1], backwards=[[1, 0]], zero_three=[[0, 3]], zero=0, one=1, width=WIDTH, last_axis=[-1], flat=[-1], square=[-1, WIDTH], six=[WIDTH], four=[3], all=[range(WIDTH)], odds=[[1, 3, 5]], evens=[[0, 2, 4]],
                  all_below=[[-5, -4, -3, -2, -1, 0]], all_above=[[1, 2, 3, 4, 5, 6]])
 
 
