@@ -1,7 +1,11 @@
 /* The public functions of a generated library, the same for every model. <name>.c includes this last, having defined
  * MODEL(x), STATUS(x), API; FRAME_BYTES, SCRATCH_BYTES, SECTIONS, GEMMS, FIXED_BATCH (0: any), TOGETHER; model_digest, packing_digest; struct MODEL(model) and
  * struct MODEL(session); run_images, fill, kernels_of, inputs_of, outputs_of; TRACE_IMAGE; for kernels made ahead of time, AOT_TABLE; for weights in
- * the binary, EMBEDDED; with tracing, TRACE_OF. */
+ * the binary, EMBEDDED; with tracing, TRACE_OF; RUN_MORE, a comma and what else run_images takes. */
+
+#if !defined(RUN_MORE)
+#define RUN_MORE
+#endif
 
 typedef enum weights_status weights_result;
 
@@ -182,16 +186,16 @@ static void work(void *context, worker *w)
             const int64_t i = s->alone * g / s->groups, images = s->alone * (g + 1) / s->groups - i;
             TRACE_IMAGE(w, s->batch > 1 ? i : -1);
             const MODEL(inputs) in = inputs_of(&s->in, i);
-            const MODEL(outputs) out = outputs_of(&s->out, i);
-            run_images(&alone, s->model, s->frame + first * FRAME_BYTES, scratch, images, &in, &out);
+            const MODEL(outputs) out = outputs_of(&s->out, &s->in, i);
+            run_images(&alone, s->model, s->frame + first * FRAME_BYTES, scratch, images, &in, &out RUN_MORE);
         }
         team_barrier(w);
     }
     for (int64_t i = s->alone; i < s->batch; i++) {
         TRACE_IMAGE(w, s->batch > 1 ? i : -1);
         const MODEL(inputs) in = inputs_of(&s->in, i);
-        const MODEL(outputs) out = outputs_of(&s->out, i);
-        run_images(w, s->model, s->frame, scratch, 1, &in, &out);
+        const MODEL(outputs) out = outputs_of(&s->out, &s->in, i);
+        run_images(w, s->model, s->frame, scratch, 1, &in, &out RUN_MORE);
     }
 }
 

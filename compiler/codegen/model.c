@@ -110,7 +110,7 @@ static void print_complete(codegen *g, strbuf *to, const ir_type *t, const char 
     else strbuf_printf(to, " && (in->%s || !in->%s)", name, codegen_length_name(g));
 }
 
-/* Pointers of image i of a batch. */
+/* Pointers of one image of a batch. */
 static void print_image_of(codegen *g, strbuf *to)
 {
     const ir_graph *graph = g->plan->graph;
@@ -127,15 +127,17 @@ static void print_image_of(codegen *g, strbuf *to)
                               (long long)g->plan->symbol[g->plan->length_symbol]);
             strbuf_add(to, count ? ";\n}\n\n" : " && in;\n}\n\n");
         }
-        const char *kind = o ? "outputs" : "inputs";
-        strbuf_printf(to, "static %s_%s %s_of(const %s_%s *all, int64_t image)\n{\n"
-                          "    (void)image%s;\n"
-                          "    return (%s_%s){\n", n, kind, kind, n, kind, count ? "" : ", (void)all", n, kind);
+        const char *kind = o ? "outputs" : "inputs", *more = o ? arena_printf(g->arena, "const %s_inputs *in, ", n) : "";
+        strbuf_printf(to, "static %s_%s %s_of(const %s_%s *all, %sint64_t image)\n{\n"
+                          "    (void)image%s%s;\n"
+                          "    return (%s_%s){\n", n, kind, kind, n, kind, more, o ? ", (void)in" : "", count ? "" : ", (void)all", n, kind);
         if (!count) strbuf_add(to, "        .none = 0\n");
         for (int i = 0; i < count; i++) {
             const plan_value *x = plan_value_of(&g->plan->main, port[i].value);
-            if (!plan_is_batched(g->plan, x->value)) strbuf_printf(to, "        .%s = all->%s,\n", name[i], name[i]);
-            else strbuf_printf(to, "        .%s = all->%s ? all->%s + image * %lld : NULL,\n", name[i], name[i], name[i], (long long)x->elements);
+            if (plan_batch_axis(g->plan, x->value) < 0) strbuf_printf(to, "        .%s = all->%s,\n", name[i], name[i]);
+            else
+                strbuf_printf(to, "        .%s = all->%s ? all->%s + image * %s : NULL,\n", name[i], name[i], name[i],
+                              codegen_elements(g, x, o ? "in" : "all", plan_batch_axis(g->plan, x->value), x->value->type.rank));
         }
         if (!o && g->plan->length_symbol >= 0) strbuf_printf(to, "        .%s = all->%s,\n", codegen_length_name(g), codegen_length_name(g));
         strbuf_add(to, "    };\n}\n\n");
@@ -232,5 +234,6 @@ void codegen_model(codegen *g, strbuf *to)
                           "extern const int32_t %s_gemm_table[AOT_LEVELS * GEMMS] __attribute__((visibility(\"hidden\")));\n"
                           "#define AOT_TABLE %s_gemm_table\n"
                           "#endif\n", n, n, n);
+    if (codegen_has_scattered(g)) strbuf_add(to, "#define RUN_MORE , s->batch\n");
     strbuf_add(to, "#include \"runtime/interface.h\"\n");
 }

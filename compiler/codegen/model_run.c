@@ -1,6 +1,7 @@
 /* What runs in <name>.c: a function for each phase and repeated block, with its pointers and its loop over panels, and the sequence
  * that calls them. */
 #include "codegen_private.h"
+#include "codegen_steps.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -298,33 +299,42 @@ static void print_loop(codegen *g, strbuf *to, const plan_item *t, int count, in
     strbuf_add(to, ");\n    }\n");
 }
 
-/* "32", or of a length "(in->P + 1) * 32": elements of an output. */
-static const char *elements_text(codegen *g, const plan_value *x)
+/* Is an image's part of the output not in one piece? */
+static bool is_scattered(const codegen *g, const plan_value *x)
 {
-    const ir_type *t = &x->value->type;
-    const int axis = codegen_length_axis(g, t);
-    long long more, rest = 1;
-    if (!axis) return arena_printf(g->arena, "%lld", (long long)x->elements);
-    codegen_of_length(g, t->dim[axis - 1], &more);
-    for (int i = 0; i < t->rank; i++)
-        if (i != axis - 1) rest *= (long long)x->shape[i];
-    const char *length = arena_printf(g->arena, "in->%s", codegen_length_name(g));
-    if (more) length = arena_printf(g->arena, "(%s + %lld)", length, more);
-    return arena_printf(g->arena, "(size_t)%s * %lld", length, rest);
+    const int axis = plan_batch_axis(g->plan, x->value);
+    return axis > 0 && codegen_product(x, 0, axis) != 1;
 }
 
-/* Output i to where the caller wants it. */
+bool codegen_has_scattered(const codegen *g)
+{
+    for (int i = 0; i < g->plan->graph->results; i++)
+        if (is_scattered(g, plan_value_of(&g->plan->main, g->plan->graph->result[i].value))) return true;
+    return false;
+}
+
+/* Output i to where the caller wants it: whole, or image by image, which have parts of each place of the axes before the batch's. */
 static void print_copy(codegen *g, strbuf *to, int i, const char *name, const char *from, const plan_value *x)
 {
-    const char *type = codegen_c_type(x->value->type.elem);
-    const long long size = x->elements;
-    if (g->plan->together == 1 || !plan_is_batched(g->plan, x->value)) {
-        strbuf_printf(to, "        if (i == %d && out->%s) memcpy(out->%s, %s, %s * sizeof(%s));\n", i, name, name, from, elements_text(g, x), type);
+    const int axis = plan_batch_axis(g->plan, x->value), rank = x->value->type.rank;
+    const char *type = codegen_c_type(x->value->type.elem), *size = codegen_elements(g, x, "in", axis < 0 ? 0 : axis, rank);
+    const char *bytes = arena_printf(g->arena, codegen_length_axis(g, &x->value->type) ? "(size_t)(%s) * sizeof(%s)" : "%s * sizeof(%s)", size, type);
+    const bool apart = is_scattered(g, x), many = g->plan->together > 1 && axis >= 0;
+    if (!apart && !many) {
+        strbuf_printf(to, "        if (i == %d && out->%s) memcpy(out->%s, %s, %s);\n", i, name, name, from, bytes);
         return;
     }
     const bool own = plan_is_of_images(g->plan, &g->plan->main, x->base);
-    strbuf_printf(to, "        for (int64_t j = 0; i == %d && out->%s && j < images; j++) memcpy(out->%s + j * %lld, %s + j * %lld, %lld * sizeof(%s));\n",
-                  i, name, name, size, from, own ? (long long)x->base->elements : 0LL, size, type);
+    const char *image = many ? arena_printf(g->arena, "%s + j * %lld", from, own ? (long long)x->base->elements : 0LL) : from;
+    if (many) strbuf_printf(to, "        for (int64_t j = 0; i == %d && out->%s && j < images; j++)%s", i, name, apart ? "\n    " : "");
+    if (!apart) {
+        strbuf_printf(to, " memcpy(out->%s + j * %s, %s, %s);\n", name, size, image, bytes);
+        return;
+    }
+    const bool single = !strcmp(size, "1");
+    strbuf_printf(to, "        for (int64_t r = 0; %sr < %s; r++) memcpy(out->%s + (r * batch%s)%s, %s + r%s, %s);\n",
+                  many ? "" : arena_printf(g->arena, "i == %d && out->%s && ", i, name), codegen_elements(g, x, "in", 0, axis), name, many ? " + j" : "",
+                  single ? "" : arena_printf(g->arena, " * %s", size), image, single ? "" : arena_printf(g->arena, " * %s", size), bytes);
 }
 
 static void print_sequence(codegen *g, strbuf *to)
@@ -334,9 +344,10 @@ static void print_sequence(codegen *g, strbuf *to)
     int *number = arena_array(g->arena, (size_t)p->functions + 1, sizeof *number);
     strbuf_printf(to, "/* %s. frame: %lld bytes that %s values share; scratch: %lld bytes of this worker%s. */\n"
                       "static void run_images(worker *w, const struct %s_model *m, unsigned char *frame, unsigned char *scratch, int64_t images, "
-                      "const %s_inputs *in, const %s_outputs *out)\n{\n",
+                      "const %s_inputs *in, const %s_outputs *out%s)\n{\n",
                   p->together > 1 ? arena_printf(g->arena, "One to %d images", p->together) : "One image", (long long)p->frame_bytes,
-                  p->together > 1 ? "each image's" : "the image's", (long long)p->scratch_bytes, p->together > 1 ? ", times the images" : "", n, n, n);
+                  p->together > 1 ? "each image's" : "the image's", (long long)p->scratch_bytes, p->together > 1 ? ", times the images" : "", n, n, n,
+                  codegen_has_scattered(g) ? ", int64_t batch" : "");
     strbuf body = strbuf_in(g->arena);
     for (int i = 0, count; i < p->main.items; i += count) {
         const plan_item *t = &p->main.item[i];

@@ -164,8 +164,8 @@ int64_t plan_round_up(int64_t n, int64_t to);
 int64_t plan_dim(const plan *p, dim d);                                    /* with N = 1 */
 /* First row of panel i, if the phase is cut into f->panels of them; i = panels: the row after the last. */
 int64_t plan_panel_row(const plan_phase *f, int i);
-/* Is the outermost axis of this input or output the batch? */
-bool plan_is_batched(const plan *p, const ir_value *v);
+/* The axis of this input or output that is the batch; -1: it has none. Inputs have it outermost. */
+int plan_batch_axis(const plan *p, const ir_value *v);
 /* Has each image its own part of this storage? All have but constants and inputs without a batch. */
 bool plan_is_of_images(const plan *p, const plan_scope *s, const plan_value *base);
 /* Is v the whole of its storage, without gaps, so that those of several images are one array of rows? */

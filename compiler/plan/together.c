@@ -6,15 +6,17 @@ enum {
     WEIGHTS = 4 << 20          /* bytes; fewer stay near the core from one image to the next */
 };
 
-bool plan_is_batched(const plan *p, const ir_value *v)
+int plan_batch_axis(const plan *p, const ir_value *v)
 {
-    return p->batch_symbol >= 0 && v->type.rank && dim_mentions(v->type.dim[0], p->batch_symbol);
+    for (int i = 0; p->batch_symbol >= 0 && i < v->type.rank; i++)
+        if (dim_mentions(v->type.dim[i], p->batch_symbol)) return i;
+    return -1;
 }
 
 bool plan_is_of_images(const plan *p, const plan_scope *s, const plan_value *base)
 {
     if (base->space == SPACE_CONSTANT) return false;
-    return base->space != SPACE_ARGUMENT || s->is_function || plan_is_batched(p, base->value);
+    return base->space != SPACE_ARGUMENT || s->is_function || plan_batch_axis(p, base->value) >= 0;
 }
 
 bool plan_is_whole(const plan_value *x)
