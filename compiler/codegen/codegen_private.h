@@ -64,6 +64,8 @@ void codegen_trace_phase(codegen *g, strbuf *to, const plan_scope *s, int scope,
 /* model_run.c: the functions of <name>.c; how often a scope runs for one image. */
 void codegen_functions(codegen *g, strbuf *to);
 int codegen_calls(const codegen *g, int scope);
+/* Is there anything that a run does once for all its images: a step of the prelude, or an output without a batch? */
+bool codegen_has_prelude(const codegen *g);
 /* Is the batch an inner axis of an output, so that its images lie in between one another? Then run_images is told the batch, too. */
 bool codegen_has_scattered(const codegen *g);
 /* How a value is spelled in C inside the function of a phase: a pointer to what the step reads or writes. by_panel: at the panel's first row. */

@@ -42,14 +42,14 @@ static void print_structs(codegen *g, strbuf *to)
                       "    const %s_model *model;\n"
                       "    team team;\n"
                       "    int64_t max_batch, group;         /* images in a run, and that a thread runs at a time, at most */\n"
-                      "    unsigned char *frame, *scratch;   /* of each thread, for `group` images each */\n"
+                      "    unsigned char *frame, *scratch;   /* of each thread, for `group` images each */\n%s"
                       "    void *owned;                      /* freed when the session stops */\n"
                       "    _Atomic int busy;\n"
                       "    /* of the running call */\n"
                       "    int64_t batch, alone, groups;     /* images in all; those that a thread does by itself, a group at a time */\n"
                       "    _Atomic int64_t next;\n"
                       "    %s_inputs in;\n"
-                      "    %s_outputs out;\n", n, n, n, n);
+                      "    %s_outputs out;\n", n, n, codegen_has_prelude(g) ? "    unsigned char *shared;            /* of all threads */\n" : "", n, n);
     strbuf_printf(to, "#ifdef %s_TRACE\n    trace trace;\n#endif\n};\n\n", codegen_upper(g->arena, n));
 }
 
@@ -234,6 +234,9 @@ void codegen_model(codegen *g, strbuf *to)
                           "extern const int32_t %s_gemm_table[AOT_LEVELS * GEMMS] __attribute__((visibility(\"hidden\")));\n"
                           "#define AOT_TABLE %s_gemm_table\n"
                           "#endif\n", n, n, n);
-    if (codegen_has_scattered(g)) strbuf_add(to, "#define RUN_MORE , s->batch\n");
+    const bool scattered = codegen_has_scattered(g);
+    if (codegen_has_prelude(g)) strbuf_printf(to, "#define SHARED_BYTES %lld   /* of what is computed once a run */\n", (long long)plan_round_up(p->shared_bytes, 4096));
+    if (p->prelude || scattered)
+        strbuf_printf(to, "#define RUN_MORE %s%s\n", p->prelude ? ", s->shared" : "", scattered ? ", s->batch" : "");
     strbuf_add(to, "#include \"runtime/interface.h\"\n");
 }

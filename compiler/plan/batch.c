@@ -277,6 +277,11 @@ static bool check_node(batch_state *b, const ir_node *n)
     }
 }
 
+bool plan_is_prelude(const plan *p, const plan_scope *s, const ir_node *n)
+{
+    return p->batch_symbol >= 0 && !s->is_function && plan_batch_axis(p, n->output[0]) < 0;   /* all that depends on images has an axis of them */
+}
+
 bool plan_check_batch(plan *p, diag *d)
 {
     const ir_graph *g = p->graph;
