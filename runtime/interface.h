@@ -183,7 +183,7 @@ static void work(void *context, worker *w)
             TRACE_IMAGE(w, s->batch > 1 ? i : -1);
             const MODEL(inputs) in = inputs_of(&s->in, i);
             const MODEL(outputs) out = outputs_of(&s->out, i);
-            run_images(&alone, s->model, s->frame + first * FRAME_BYTES, scratch, images, &in, &out);
+            run_images(&alone, s->model, s->frame + first * FRAME_BYTES, scratch, images, s->batch, &in, &out);
         }
         team_barrier(w);
     }
@@ -191,7 +191,7 @@ static void work(void *context, worker *w)
         TRACE_IMAGE(w, s->batch > 1 ? i : -1);
         const MODEL(inputs) in = inputs_of(&s->in, i);
         const MODEL(outputs) out = outputs_of(&s->out, i);
-        run_images(w, s->model, s->frame, scratch, 1, &in, &out);
+        run_images(w, s->model, s->frame, scratch, 1, s->batch, &in, &out);
     }
 }
 

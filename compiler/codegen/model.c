@@ -134,8 +134,9 @@ static void print_image_of(codegen *g, strbuf *to)
         if (!count) strbuf_add(to, "        .none = 0\n");
         for (int i = 0; i < count; i++) {
             const plan_value *x = plan_value_of(&g->plan->main, port[i].value);
-            if (!plan_is_batched(g->plan, x->value)) strbuf_printf(to, "        .%s = all->%s,\n", name[i], name[i]);
-            else strbuf_printf(to, "        .%s = all->%s ? all->%s + image * %lld : NULL,\n", name[i], name[i], name[i], (long long)x->elements);
+            const int64_t each = o ? g->plan->result_inner[i] : plan_is_batched(g->plan, x->value) ? x->elements : 0;
+            if (!each) strbuf_printf(to, "        .%s = all->%s,\n", name[i], name[i]);
+            else strbuf_printf(to, "        .%s = all->%s ? all->%s + image * %lld : NULL,\n", name[i], name[i], name[i], (long long)each);
         }
         if (!o && g->plan->length_symbol >= 0) strbuf_printf(to, "        .%s = all->%s,\n", codegen_length_name(g), codegen_length_name(g));
         strbuf_add(to, "    };\n}\n\n");

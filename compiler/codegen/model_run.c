@@ -313,18 +313,23 @@ static const char *elements_text(codegen *g, const plan_value *x)
     return arena_printf(g->arena, "(size_t)%s * %lld", length, rest);
 }
 
-/* Output i to where the caller wants it. */
+/* Output i to where the caller wants it; below the outermost axis, the images of a batch lie side by side in each row of the axes above. */
 static void print_copy(codegen *g, strbuf *to, int i, const char *name, const char *from, const plan_value *x)
 {
     const char *type = codegen_c_type(x->value->type.elem);
-    const long long size = x->elements;
-    if (g->plan->together == 1 || !plan_is_batched(g->plan, x->value)) {
+    const long long size = x->elements, inner = g->plan->result_inner[i];
+    if (!inner || (g->plan->together == 1 && inner == size)) {
         strbuf_printf(to, "        if (i == %d && out->%s) memcpy(out->%s, %s, %s * sizeof(%s));\n", i, name, name, from, elements_text(g, x), type);
         return;
     }
-    const bool own = plan_is_of_images(g->plan, &g->plan->main, x->base);
-    strbuf_printf(to, "        for (int64_t j = 0; i == %d && out->%s && j < images; j++) memcpy(out->%s + j * %lld, %s + j * %lld, %lld * sizeof(%s));\n",
-                  i, name, name, size, from, own ? (long long)x->base->elements : 0LL, size, type);
+    const long long own = plan_is_of_images(g->plan, &g->plan->main, x->base) ? (long long)x->base->elements : 0LL;
+    strbuf_printf(to, "        for (int64_t j = 0; i == %d && out->%s && j < images; j++)", i, name);
+    if (inner == size)
+        strbuf_printf(to, " memcpy(out->%s + j * %lld, %s + j * %lld, %lld * sizeof(%s));\n", name, size, from, own, size, type);
+    else
+        strbuf_printf(to, "\n            for (int64_t o = 0; o < %lld; o++)\n"
+                          "                memcpy(out->%s + (o * batch + j) * %lld, %s + j * %lld + o * %lld, %lld * sizeof(%s));\n",
+                      size / inner, name, inner, from, own, inner, inner, type);
 }
 
 static void print_sequence(codegen *g, strbuf *to)
@@ -334,7 +339,7 @@ static void print_sequence(codegen *g, strbuf *to)
     int *number = arena_array(g->arena, (size_t)p->functions + 1, sizeof *number);
     strbuf_printf(to, "/* %s. frame: %lld bytes that %s values share; scratch: %lld bytes of this worker%s. */\n"
                       "static void run_images(worker *w, const struct %s_model *m, unsigned char *frame, unsigned char *scratch, int64_t images, "
-                      "const %s_inputs *in, const %s_outputs *out)\n{\n",
+                      "int64_t batch, const %s_inputs *in, const %s_outputs *out)\n{\n",
                   p->together > 1 ? arena_printf(g->arena, "One to %d images", p->together) : "One image", (long long)p->frame_bytes,
                   p->together > 1 ? "each image's" : "the image's", (long long)p->scratch_bytes, p->together > 1 ? ", times the images" : "", n, n, n);
     strbuf body = strbuf_in(g->arena);
@@ -363,8 +368,8 @@ static void print_sequence(codegen *g, strbuf *to)
         print_copy(g, &body, i, name[i], from, x);
     }
     strbuf_add(&body, "    }\n    team_barrier(w);\n}\n\n");
-    static const char *const parameters[] = { "m", "frame", "scratch", "images", "in", "out" };
-    print_unused(to, body.text, parameters, 6);
+    static const char *const parameters[] = { "m", "frame", "scratch", "images", "batch", "in", "out" };
+    print_unused(to, body.text, parameters, 7);
     strbuf_addn(to, body.text, body.length);
 }
 

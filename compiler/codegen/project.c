@@ -53,7 +53,8 @@ static int logits_output(const codegen *g)
     const ir_graph *graph = g->plan->graph;
     for (int i = 0; i < graph->results; i++) {
         const plan_value *x = plan_value_of(&g->plan->main, graph->result[i].value);
-        if (x->value->type.rank == 2 && x->shape[0] == 1 && elem_is_float(x->value->type.elem)) return i;
+        const bool rows = g->plan->batch_symbol < 0 || plan_is_batched(g->plan, x->value);
+        if (rows && x->value->type.rank == 2 && x->shape[0] == 1 && elem_is_float(x->value->type.elem)) return i;
     }
     return -1;
 }

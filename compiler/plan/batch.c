@@ -300,6 +300,7 @@ bool plan_check_batch(plan *p, diag *d)
 {
     const ir_graph *g = p->graph;
     p->batch_symbol = -1;
+    p->result_inner = arena_array(p->arena, (size_t)g->results + 1, sizeof *p->result_inner);
     for (int i = 0; i < g->parameters; i++)
         for (int j = 0; j < g->parameter[i].value->type.rank; j++)
             for (int s = 0; s < g->symbols->count; s++) {
@@ -321,10 +322,13 @@ bool plan_check_batch(plan *p, diag *d)
         if (!check_node(&b, n)) return false;
     for (int i = 0; i < g->results; i++) {
         const ir_value *v = g->result[i].value;
-        if (b.inner[v->id] && b.inner[v->id] != below(p, &v->type, 0) * plan_dim(p, v->type.dim[0])) {
-            diag_error(d, STATUS_MIXED_BATCH, NULL, "output '%s' does not have the batch outermost", g->result[i].name);
+        int64_t step;
+        const int axis = b.inner[v->id] ? batch_axis(p, &v->type, b.inner[v->id], &step) : -1;
+        if (axis >= 0 && step != plan_dim(p, v->type.dim[axis])) {
+            diag_error(d, STATUS_MIXED_BATCH, NULL, "output '%s' does not have the batch as an axis of its own", g->result[i].name);
             return false;
         }
+        p->result_inner[i] = b.inner[v->id];
     }
     return true;
 }

@@ -129,6 +129,7 @@ typedef struct plan {
     const ir_graph *graph;
     int64_t *symbol;                 /* every run-time symbol's value while planning: 1, of a length its capacity */
     int batch_symbol;                /* -1: a static model */
+    int64_t *result_inner;           /* of each output: of one image, the elements below the batch's axis; 0: all images share it */
     int length_symbol;               /* -1: none */
     int together;                    /* images that a worker runs at a time, at most */
     plan_scope main;
