@@ -44,11 +44,19 @@ static int input_axis(const batch_state *b, const ir_node *n, int i, int64_t *st
     return v && b->inner[v->id] ? batch_axis(b->plan, &v->type, b->inner[v->id], step) : -1;
 }
 
-/* Does what is taken along the batch's axis stay within one image? Each digit but the batch, and the batch's part within an image, goes some way. */
-static bool stays_within(const plan *p, const move *m, int axis, int64_t step)
+/* Does what is taken along the batch's axis stay within one image? Each digit but the batch, and its part within an image, goes some way; `outside`
+ * is how far what stands above the batch goes. */
+static bool stays_within(const plan *p, const move *m, int axis, int64_t step, int64_t outside)
 {
     int64_t low, high;
-    return move_range(m, axis, p->symbol, &low, &high) && low >= 0 && high < step;
+    return move_range(m, axis, p->symbol, &low, &high) && low >= 0 && high - outside < step;
+}
+
+/* Of a digit of `size` times the batch, how much stands below the batch, if its source's images are `step` apart; 0: none does. */
+static int64_t size_below_batch(const move_digit *g, int64_t size, int64_t step)
+{
+    const int64_t under = g->step > 0 && step % g->step == 0 ? step / g->step : 0;
+    return under && size % under == 0 ? under : 0;
 }
 
 /* Of one element that is repeated along the batch and axes beside it any of these digits may be the batch: the one that the type says. */
@@ -60,11 +68,19 @@ static int64_t repeated_inner(const plan *p, const ir_type *t, int64_t otherwise
     return axis < 0 ? otherwise : below(p, t, axis) * plan_dim(p, t->dim[axis]);
 }
 
+/* Does the digit with so many elements below it lie in one axis? */
+static bool is_digit_of(const plan *p, const ir_type *t, int64_t inner)
+{
+    int64_t step;
+    const int axis = batch_axis(p, t, inner, &step);
+    return axis >= 0 && step > 0 && step * below(p, t, axis) == inner && plan_dim(p, t->dim[axis]) % step == 0;
+}
+
 static bool check_move(batch_state *b, const ir_node *n)
 {
     const plan *p = b->plan;
     const move *m = ir_move(n);
-    int64_t step, inner = 1, found = 0;
+    int64_t step, inner = 1, found = 0, outside = 0;
     const int axis = input_axis(b, n, 0, &step);
     for (int i = m->digits - 1; i >= 0; i--) {
         const move_digit *g = &m->digit[i];
@@ -72,13 +88,16 @@ static bool check_move(batch_state *b, const ir_node *n)
         if (mentions(p, g->extent)) {
             if (found) return refuse(b, n, "splits the batch");
             if (axis >= 0 && g->axis != axis) return refuse(b, n, "moves the batch");
-            if (axis >= 0 && g->step * size != step) return refuse(b, n, "steps over images");
+            const int64_t under = axis >= 0 ? size_below_batch(g, size, step) : size;
+            if (!under) return refuse(b, n, "steps over images");
             if (axis < 0 && g->axis >= 0) return refuse(b, n, "makes the batch of another axis");
-            found = g->axis < 0 ? repeated_inner(p, &n->output[0]->type, inner * size) : inner * size;
+            found = g->axis < 0 ? repeated_inner(p, &n->output[0]->type, inner * size) : inner * under;
+            outside = g->step * (size - under);
         }
         inner *= size;
     }
-    if (axis >= 0 && (!found || !stays_within(p, m, axis, step))) return refuse(b, n, "picks images of the batch");
+    if (axis >= 0 && (!found || !stays_within(p, m, axis, step, outside))) return refuse(b, n, "picks images of the batch");
+    if (found && !is_digit_of(p, &n->output[0]->type, found)) return refuse(b, n, "cuts through images");
     b->inner[n->output[0]->id] = found;
     return true;
 }
