@@ -227,9 +227,9 @@ static void phase_7(worker *w, const struct deit_teacher_model *m, const struct 
 }
 
 /* One image. frame: 11264 bytes that the image's values share; scratch: 9216 bytes of this worker. */
-static void run_images(worker *w, const struct deit_teacher_model *m, unsigned char *frame, unsigned char *scratch, int64_t images, int64_t batch, const deit_teacher_inputs *in, const deit_teacher_outputs *out)
+static void run_images(worker *w, const struct deit_teacher_model *m, unsigned char *frame, unsigned char *scratch, int64_t images, const deit_teacher_inputs *in, const deit_teacher_outputs *out)
 {
-    (void)images, (void)batch;
+    (void)images;
     phase_1(w, m, &m->constants, frame, scratch, in);
     phase_2(w, m, &m->constants, frame, scratch, in);
     phase_3(w, m, &m->constants, frame, scratch, in);

@@ -211,9 +211,9 @@ static void phase_7(worker *w, const struct digits_model *m, const struct consta
 }
 
 /* One image. frame: 16128 bytes that the image's values share; scratch: 13056 bytes of this worker. */
-static void run_images(worker *w, const struct digits_model *m, unsigned char *frame, unsigned char *scratch, int64_t images, int64_t batch, const digits_inputs *in, const digits_outputs *out)
+static void run_images(worker *w, const struct digits_model *m, unsigned char *frame, unsigned char *scratch, int64_t images, const digits_inputs *in, const digits_outputs *out)
 {
-    (void)images, (void)batch;
+    (void)images;
     phase_1(w, m, &m->constants, frame, scratch, in);
     static const size_t encoder_block_at[2][2] = {   /* where each call reads, then writes: bytes in the frame */
         { 6144, 6144 },
