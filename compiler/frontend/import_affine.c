@@ -25,6 +25,11 @@ bool import_affine_steps(const import_value *v, int64_t *offset, const int64_t *
     return true;
 }
 
+bool import_affine_only(const import_value *v)
+{
+    return v->affine && !(v->tensor && ir_dims_constant(&v->type, NULL, NULL));
+}
+
 /* Is it a form, and no tensor but one that was made of it? */
 static bool is_lazy(const importer *im, const import_value *v)
 {
@@ -39,6 +44,13 @@ static bool counts_rows(const importer *im, const ir_type *t, const affine_form 
     for (int a = 0; f->below && a < t->rank; a++)
         if (f->step[a] >= f->below && dim_is_length(im->symbols, t->dim[a], NULL)) return true;
     return false;
+}
+
+static bool any_lazy(const importer *im, const import_node *n)
+{
+    bool lazy = false;
+    for (int i = 0; i < n->inputs; i++) lazy |= is_lazy(im, n->in[i]);
+    return lazy;
 }
 
 /* Is what has no form, or one with a tensor inside, better a tensor, since all that it is made of can be one? */
@@ -198,18 +210,32 @@ static bool combine(importer *im, const import_node *n, expr_op op, affine_form 
     return sum_of_added(im, n, &x, &y, out);
 }
 
+/* Whole numbers of the run, one or more, and constants; all of constant size. `bounded`: the former are surely indices. */
+static bool are_places(importer *im, const import_node *n, bool bounded)
+{
+    int64_t count;
+    bool any = false;
+    for (int i = 0; i < n->inputs; i++) {
+        const import_value *v = n->in[i];
+        const bool of_run = v->tensor && v->type.elem == ELEM_I64 && ir_dims_constant(&v->type, NULL, NULL) && !ir_is_constant(v->tensor);
+        if (of_run ? bounded && v->below == 0 && !v->affine : !import_contents(im, n->in[i], &count)) return false;
+        any |= of_run;
+    }
+    return any;
+}
+
 bool import_affine_map(importer *im, import_node *n, expr_op op)
 {
     import_affine x, y, out = { 0 };
     ir_type type;
-    bool lazy = false;
-    for (int i = 0; i < n->inputs; i++) lazy |= is_lazy(im, n->in[i]);
-    if (!lazy || !broadcast_type(n, op, &type)) return false;
+    const bool lazy = any_lazy(im, n);
+    if (!(lazy || (op == EXPR_ADD && are_places(im, n, true))) || !broadcast_type(n, op, &type)) return false;
     if (n->inputs == 2 && type.elem == ELEM_I64 && read_any(im, n->in[0], &x) && read_any(im, n->in[1], &y) && x.forms == 1 && y.forms == 1) {
         const affine_form left = aligned(im, n, &x.form[0], import_type(n, 0), &type), right = aligned(im, n, &y.form[0], import_type(n, 1), &type);
         out.forms = combine(im, n, op, left, right, &out.form[0]);
     }
-    return !is_tensor(im, n, &type, &out) && put(im, n, 0, &type, &out);
+    const bool kept = lazy ? !is_tensor(im, n, &type, &out) : out.forms > 0;
+    return kept && put(im, n, 0, &type, &out) && lazy;
 }
 
 bool import_affine_cast(importer *im, import_node *n, elem to)
@@ -278,7 +304,7 @@ bool import_affine_move(importer *im, import_node *n, int k, int i, const move *
 {
     import_affine x, out = { 0 };
     if (!n->in[i]->affine && ir_dims_constant(to, NULL, NULL)) return false;
-    if (!read(im, n->in[i], &x)) return false;
+    if (!read(im, n->in[i], &x) || (x.forms && x.form[0].added && !import_affine_only(n->in[i]) && !ir_dims_constant(to, NULL, NULL))) return false;
     out.forms = x.forms == 1 && moved(im, n, &x.form[0], m, to, &out.form[0]);
     if (out.forms == 0 && import_length_fits(im, n->in[i])) return false;
     return put(im, n, k, to, &out);
@@ -289,9 +315,8 @@ bool import_affine_concat(importer *im, import_node *n, int axis)
 {
     import_affine x, out = { .forms = n->inputs };
     ir_type type = *import_type(n, 0);
-    bool lazy = false;
-    for (int i = 0; i < n->inputs; i++) lazy |= is_lazy(im, n->in[i]);
-    if (!lazy || axis != type.rank - 1 || n->inputs > COORDINATES_MAX || type.elem != ELEM_I64) return false;
+    const bool lazy = any_lazy(im, n);
+    if (!(lazy || are_places(im, n, false)) || axis != type.rank - 1 || n->inputs > COORDINATES_MAX || type.elem != ELEM_I64) return false;
     for (int i = 0; i < n->inputs; i++) {
         const ir_type *t = import_type(n, i);
         for (int a = 0; a < axis; a++)
@@ -301,5 +326,5 @@ bool import_affine_concat(importer *im, import_node *n, int axis)
         if (x.form[0].added) out.form[i].added = import_reshape(im, n, x.form[0].added, type.dim, axis);
     }
     type.dim[axis] = dim_of(n->inputs);
-    return put(im, n, 0, &type, &out);
+    return put(im, n, 0, &type, &out) && lazy;
 }

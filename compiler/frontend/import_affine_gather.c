@@ -82,14 +82,12 @@ static bool put_picked(importer *im, import_node *n, ir_value *x, ir_value *row,
     return import_put(im, n, 0, import_transpose(im, n, y, permutation));
 }
 
-/* The one axis of the places along which the form steps and whose extent only a run knows; -1: there is none, or several. */
-static int run_time_axis(const affine_form *f, const ir_type *index, int places)
+/* The number steps along an axis whose extent only a run knows. */
+static bool follows_run(const affine_form *f, const ir_type *index, int places)
 {
-    int axis = -1;
-    int64_t size;
-    for (int i = 0; i < places; i++)
-        if (f->step[i] && !dim_is_constant(index->dim[i], &size)) axis = axis == -1 ? i : -2;
-    return axis < 0 ? -1 : axis;
+    bool follows = false;
+    for (int i = 0; i < places; i++) follows |= f->step[i] && !dim_is_constant(index->dim[i], NULL);
+    return follows;
 }
 
 /* The least and the largest number there is without the steps of axis `but`; false: they are not known. */
@@ -119,21 +117,53 @@ static ir_value *numbers(importer *im, const import_node *n, const affine_form *
     return compose_expand(im, n, v, index->dim, places);
 }
 
-/* Rows of all images in one axis: index = image * rows + row. */
+/* The axis of the places along which images of `axis` of x are counted, each of *rows; -1: there is none. */
+static int images_axis(const affine_form *f, const ir_type *x, int axis, const ir_type *index, int64_t *rows)
+{
+    dim all;
+    const bool follows = follows_run(f, index, index->rank);
+    for (int i = 0; i < index->rank; i++) {
+        const bool one = dim_is_one(index->dim[i]);
+        *rows = f->step[i];
+        if (one && (follows || !dim_is_constant(x->dim[axis], rows))) continue;
+        if (follows && dim_is_constant(index->dim[i], NULL)) continue;
+        if (*rows > 0 && dim_mul(index->dim[i], dim_of(*rows), &all) && dim_equal(all, x->dim[axis])) return i;
+    }
+    return -1;
+}
+
+/* Rows of all images in one axis: index = image * rows + row. NULL: it is so; else why not. */
+static const char *no_pick(const import_node *n, int axis, int *images, int64_t *rows)
+{
+    const ir_type *x = import_type(n, 0), *index = import_type(n, 1);
+    const affine_form *f = &n->in[1]->affine->form[0];
+    int64_t low, high;
+    *images = images_axis(f, x, axis, index, rows);
+    if (*images < 0) return "do not step from image to image";
+    if (!bounds(f, index, index->rank, *images, &low, &high) || low < 0 || high >= *rows) return "what a run adds to them may reach into another image";
+    return NULL;
+}
+
+bool import_affine_picks(importer *im, const import_node *n, int axis)
+{
+    int images;
+    int64_t rows;
+    const import_value *x = n->in[0], *index = n->in[1];
+    const bool applies = index->affine && index->affine->forms == 1 && index->affine->form[0].added && x->tensor && !ir_is_constant(x->tensor);
+    (void)im;
+    return applies && x->type.rank < IR_RANK_MAX && !no_pick(n, axis, &images, &rows);
+}
+
 bool import_affine_gather(importer *im, import_node *n, int axis)
 {
     const ir_type *x = import_type(n, 0), *index = import_type(n, 1);
     const affine_form *f = &n->in[1]->affine->form[0];
-    dim shape[IR_RANK_MAX + 1], all;
-    int64_t low, high;
+    dim shape[IR_RANK_MAX + 1];
+    int images;
+    int64_t rows;
     if (n->in[1]->affine->forms != 1 || !f->added) return moved_by(im, n, axis, 1, index->rank);
-    const int images = run_time_axis(f, index, index->rank);
-    const int64_t rows = images < 0 ? 0 : f->step[images];
-    const bool counts = rows > 0 && dim_mul(index->dim[images], dim_of(rows), &all) && dim_equal(all, x->dim[axis]);
-    if (!counts) return refuse(im, n, "do not step from image to image");
-    if (!bounds(f, index, index->rank, images, &low, &high) || low < 0 || high >= rows) {
-        return refuse(im, n, "what a run adds to them may reach into another image");
-    }
+    const char *why = no_pick(n, axis, &images, &rows);
+    if (why) return refuse(im, n, why);
     if (x->rank == IR_RANK_MAX) return import_fail(im, n, STATUS_TOO_LARGE, 0, "more than 8 axes");
     for (int i = 0; i < x->rank; i++) shape[i < axis ? i : i + 1] = x->dim[i];
     shape[axis] = index->dim[images];
@@ -143,18 +173,30 @@ bool import_affine_gather(importer *im, import_node *n, int axis)
     return put_picked(im, n, split, numbers(im, n, f, index, index->rank, images), images, axis);
 }
 
-/* The coordinate that counts images along an axis of the places, *images; -1: none, or several. */
+/* The axis of the places along which the numbers are those of all `images`; -1: there is none. */
+static int counted_axis(const affine_form *f, dim images, const ir_type *index, int places)
+{
+    int64_t low, high;
+    for (int i = 0; i < places && !f->added; i++) {
+        const bool counts = dim_equal(index->dim[i], images) && (f->step[i] == 1 || dim_is_one(images));
+        if (counts && bounds(f, index, places, i, &low, &high) && low == 0 && high == 0) return i;
+    }
+    return -1;
+}
+
+/* The coordinate that counts images along an axis of the places, *images: one of a run-time size, or the first; -1: none, or several. */
 static int counting_coordinate(const import_node *n, int coordinates, int places, int *images)
 {
     const ir_type *x = import_type(n, 0), *index = import_type(n, 1);
     int found = -1;
+    bool of_run = false;
     for (int k = 0; k < coordinates; k++) {
         const affine_form *f = &n->in[1]->affine->form[k];
-        const int axis = run_time_axis(f, index, places);
-        int64_t low, high;
-        if (axis < 0) continue;
-        const bool counts = f->step[axis] == 1 && !f->added && bounds(f, index, places, axis, &low, &high) && low == 0 && high == 0;
-        if (found >= 0 || !counts || !dim_equal(x->dim[k], index->dim[axis])) return -1;
+        const int axis = counted_axis(f, x->dim[k], index, places);
+        const bool follows = follows_run(f, index, places);
+        if (follows && (axis < 0 || of_run)) return -1;
+        if (axis < 0 || (found >= 0 && !follows)) continue;
+        of_run = follows;
         found = k;
         *images = axis;
     }
@@ -191,25 +233,46 @@ static ir_value *row_of(importer *im, import_node *n, int counting, int coordina
     return row;
 }
 
+/* How many coordinates there are, which of them counts the images, and along which axis of the places. NULL: it is so; else why not. */
+static const char *no_pick_nd(importer *im, import_node *n, int *depth, int *counting, int *images)
+{
+    const ir_type *x = import_type(n, 0), *index = import_type(n, 1);
+    int64_t coordinates;
+    const bool fits = index->rank && dim_is_constant(index->dim[index->rank - 1], &coordinates) && coordinates >= 1 &&
+        coordinates <= COORDINATES_MAX && coordinates <= x->rank && !import_int(im, n, "batch_dims", 0);
+    if (!fits) return "are no coordinates of all axes";
+    *depth = (int)coordinates;
+    *counting = n->in[1]->affine->forms == coordinates ? counting_coordinate(n, *depth, index->rank - 1, images) : -1;
+    return *counting < 0 ? "no coordinate counts the images" : NULL;
+}
+
+static bool any_added(const import_affine *f)
+{
+    bool any = false;
+    for (int k = 0; k < f->forms; k++) any |= f->form[k].added != NULL;
+    return any;
+}
+
+bool import_affine_picks_nd(importer *im, import_node *n)
+{
+    int depth, counting, images;
+    const import_value *x = n->in[0], *index = n->in[1];
+    return index->affine && any_added(index->affine) && x->tensor && !ir_is_constant(x->tensor) && !no_pick_nd(im, n, &depth, &counting, &images);
+}
+
 bool import_affine_gather_nd(importer *im, import_node *n)
 {
     const ir_type *x = import_type(n, 0), *index = import_type(n, 1);
-    const import_affine *f = n->in[1]->affine;
     dim shape[IR_RANK_MAX];
-    int64_t depth, rows;
-    int images = -1, rank = 2;
-    const bool fits = index->rank && dim_is_constant(index->dim[index->rank - 1], &depth) && depth >= 1 && depth <= COORDINATES_MAX &&
-        depth <= x->rank && !import_int(im, n, "batch_dims", 0);
-    if (!fits) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "the indices follow a dimension that only a run knows");
-    bool any = false;
-    for (int k = 0; k < f->forms; k++) any |= f->form[k].added != NULL;
-    if (f->forms != depth || !any) return moved_by(im, n, 0, (int)depth, index->rank - 1);
-    const int counting = counting_coordinate(n, (int)depth, index->rank - 1, &images);
-    if (counting < 0) return refuse(im, n, "no coordinate counts the images");
-    ir_value *row = row_of(im, n, counting, (int)depth, &rows), *v = row ? with_axis_at(im, n, import_tensor(im, n, 0), counting, 0) : NULL;
+    int64_t rows;
+    int depth = 0, counting, images, rank = 2;
+    const char *why = no_pick_nd(im, n, &depth, &counting, &images);
+    if (depth && (n->in[1]->affine->forms != depth || !any_added(n->in[1]->affine))) return moved_by(im, n, 0, depth, index->rank - 1);
+    if (why) return refuse(im, n, why);
+    ir_value *row = row_of(im, n, counting, depth, &rows), *v = row ? with_axis_at(im, n, import_tensor(im, n, 0), counting, 0) : NULL;
     shape[0] = x->dim[counting];
     shape[1] = dim_of(rows);
-    for (int i = (int)depth; i < x->rank; i++) shape[rank++] = x->dim[i];
+    for (int i = depth; i < x->rank; i++) shape[rank++] = x->dim[i];
     return put_picked(im, n, import_reshape(im, n, v, shape, rank), row, images, 0);
 }
 

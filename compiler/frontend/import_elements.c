@@ -1,11 +1,13 @@
 /* GatherElements picks along the last axis, and ScatterElements scatters along it; where other axes have fewer indices than the data, all elements
- * are numbered. ScatterND is a scatter of slices of the indexed axes taken as one. By constant indices both are a gather. */
+ * are numbered. ScatterND is a scatter of slices of the indexed axes taken as one. By constant indices both are a gather, or
+ * a concatenation. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "../base/checked.h"
 #include "import_affine.h"
 #include "import_compose.h"
+#include "import_scatter_box.h"
 
 static bool check_indices(importer *im, const import_node *n)
 {
@@ -180,6 +182,7 @@ bool import_scatter_nd(importer *im, import_node *n)
     const ir_type *x = import_type(n, 0), *indices = import_type(n, 1), *updates = import_type(n, 2);
     const char *kind = read_reduction(im, n);
     const int last = indices->rank - 1;
+    scatter_box box;
     dim shape[IR_RANK_MAX + 1];
     int rank = 1;
     if (!kind || !check_indices(im, n)) return false;
@@ -190,7 +193,8 @@ bool import_scatter_nd(importer *im, import_node *n)
     bool fits = check_updates(im, n), same = updates->rank == last + x->rank - (int)depth;
     for (int i = 0; i < updates->rank && same; i++) same = dim_equal(updates->dim[i], i < last ? indices->dim[i] : x->dim[i - last + depth]);
     if (!fits || !same) return fits && import_fail(im, n, STATUS_SHAPE, 2, "updates and indices do not fit");
-    if (n->in[1]->affine) return import_affine_scatter_nd(im, n, kind);
+    if (import_affine_only(n->in[1])) return import_affine_scatter_nd(im, n, kind);
+    if (!strcmp(kind, "none") && import_find_box(im, n, (int)depth, &box)) return import_scatter_into_box(im, n, &box);
     for (int k = 0; k < depth; k++) {
         if (!dim_is_constant(x->dim[k], &size)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "axis %d is indexed", k);
         if (!checked_mul(rows, size, &rows)) return import_fail(im, n, STATUS_TOO_LARGE, 0, "its size overflows");

@@ -126,8 +126,9 @@ bool import_gather_nd(importer *im, import_node *n)
     dim shape[IR_RANK_MAX];
     int rank = 0;
     int64_t count;
-    if (n->in[1]->affine) return import_affine_gather_nd(im, n);
+    if (import_affine_only(n->in[1])) return import_affine_gather_nd(im, n);
     if (!read_shapes(im, n, &g)) return false;
+    if (import_affine_picks_nd(im, n)) return import_affine_gather_nd(im, n);
     const int64_t *known = known_indices(im, n, &count);
     ir_value *v = known ? gather_known(im, n, &g, known, count) : gather_rows(im, n, &g);
     for (int i = 0; i < indices->rank - 1; i++) shape[rank++] = indices->dim[i];

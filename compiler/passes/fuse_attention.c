@@ -1,6 +1,7 @@
 /* Requires: fold_const and simplify went before. softmax over the keys of scores = q kᵀ, a matmul (or a linear without bias) reached through scalar
- * factors, factors that are equal for all keys, additive masks, choices of a very negative number, and moves that keep the order or swap queries and
- * keys; its result, maybe behind a NaN guard and such moves, is the left side of a matmul with the values, or its transpose the right side of one.
+ * factors, factors that are equal for all keys, additive masks, choices of a very negative number, moves that keep the order or swap queries and
+ * keys, and concatenations that put it together again (fuse_attention_parts.c); its result, maybe behind a NaN guard and such moves, is the left
+ * side of a matmul with the values, or its transpose the right side of one.
  * Leaves: one attention; head transposes compose into the moves of its operands and result. What nearly matches is reported. Building is in
  * fuse_attention_build.c. */
 #include "fuse_attention.h"
@@ -203,6 +204,14 @@ static bool up_map(attention_match *m, ir_value *v, bool flipped)
     return climbed || attention_refuse(m, "the scores go through an element-wise function");
 }
 
+static bool up_parts(attention_match *m, ir_node *n, bool flipped)
+{
+    ir_value *added, *scores = attention_parts(m, n, &added);
+    if (!scores) return attention_refuse(m, "the scores are put together from parts that are not one product's, or several of which have something added");
+    if (added && !add_mask(m, added, &n->output[0]->type, flipped)) return false;
+    return walk_up(m, scores, flipped);
+}
+
 static void note_view(attention_match *m, const ir_type *t)
 {
     if (t->rank != 4 || m->has_view) return;
@@ -222,6 +231,7 @@ static bool walk_up(attention_match *m, ir_value *v, bool flipped)
         return true;
     }
     if (n->op == IR_MAP) return up_map(m, v, flipped);
+    if (n->op == IR_CONCAT) return up_parts(m, n, flipped);
     if (n->op != IR_MOVE) return attention_refuse(m, "the scores do not come from a product");
     attention_turn turn = attention_turn_of(n);
     if (turn == TURN_OTHER)

@@ -43,6 +43,9 @@ attention_turn attention_turn_of(const ir_node *n);
 /* Says why once; returns false. */
 bool attention_refuse(attention_match *m, const char *reason);
 void attention_cover(attention_match *m, ir_node *n);
+/* Scores that are put together from parts of one product's result, that result; and what is added to one part, with zeros around it (NULL: nothing
+ * is). NULL: they are not, or several parts have something added. */
+ir_value *attention_parts(attention_match *m, ir_node *concat, ir_value **added);
 /* Puts the attention in the place of what m covers. False: m->reason says why not, or an error was reported. */
 bool attention_build(attention_match *m);
 /* fuse_blend.c: parts probabilities from constant ones that they are blended with. False: reported. */

@@ -75,6 +75,7 @@ bool pass_simplify(ir_graph *g, pass_context *c);
 bool simplify_maps(ir_graph *g, pass_context *c, bool *changed);
 bool simplify_concats(ir_graph *g, pass_context *c, bool *changed);
 bool simplify_moves(ir_graph *g, pass_context *c, bool *changed);
+bool simplify_reductions(ir_graph *g, pass_context *c, bool *changed);
 bool patchify(ir_graph *g, pass_context *c, bool *changed);
 bool fold_pads(ir_graph *g, pass_context *c, bool *changed);
 /* The linear with factors and terms by column behind it in its weights and bias, perhaps a new node; NULL: an error was reported. */

@@ -187,6 +187,20 @@ static live concat_demand(const narrow *s, const ir_node *n, int i, const live *
     return rows_of(s, t, out->axis, row, count);
 }
 
+/* Rows between the padding of that axis. */
+static live pad_demand(const narrow *s, const ir_node *n, const live *out)
+{
+    const ir_type *t = &n->input[0]->type;
+    const int64_t first = ir_find(n, KEY_PADS)->list.item[out->axis];
+    int64_t size;
+    int count = 0;
+    int64_t *row = arena_array(s->context->arena, (size_t)out->count, sizeof *row);
+    if (!dim_is_constant(t->dim[out->axis], &size)) return all;
+    for (int k = 0; k < out->count; k++)
+        if (out->index[k] >= first && out->index[k] < first + size) row[count++] = out->index[k] - first;
+    return rows_of(s, t, out->axis, row, count);
+}
+
 /* The axis of a reduce's input that `axis` of its result was. */
 static int unreduced(const ir_node *n, int axis)
 {
@@ -216,6 +230,7 @@ live narrow_demand(const narrow *s, const ir_node *n, int i, const live *out)
     case IR_MATMUL: return i == 0 ? rows_of(s, t, t->rank - 2, out->index, out->count) : all;
     case IR_ATTENTION: return attention_demand(s, n, i, out);
     case IR_CONCAT: return concat_demand(s, n, i, out);
+    case IR_PAD: return i == 0 ? pad_demand(s, n, out) : all;
     default: return all;
     }
 }
@@ -230,6 +245,7 @@ static bool works_by_row(const narrow *s, const ir_node *n, const live *out)
     case IR_MAP:
     case IR_REDUCE:
     case IR_CONCAT: return true;
+    case IR_PAD: return dim_is_constant(n->input[0]->type.dim[out->axis], NULL);
     case IR_LINEAR:
     case IR_MLP: return out->axis < t->rank - 1;
     case IR_NORM: return out->axis < ir_int(n, KEY_AXIS, t->rank - 1);

@@ -1,4 +1,5 @@
 /* Rebuilds nodes for the rows that live; see narrow.h. */
+#include "match.h"
 #include "narrow.h"
 #include "rebuild.h"
 
@@ -139,6 +140,50 @@ static ir_value *narrow_concat(narrow *s, ir_node *n, const live *out)
     return copy->inputs == 1 ? copy->input[0] : ir_end(copy, n, s->context->diag);
 }
 
+/* Rows of padding alone: the value that it has, repeated. */
+static ir_value *padding_of(narrow *s, ir_node *n, const ir_type *to)
+{
+    static const int64_t zero = 0;
+    const elem e = to->elem;
+    ir_value *value = n->inputs > 1 ? n->input[1] : NULL;
+    if (!value) value = ir_constant(s->graph, (ir_type){.elem = e}, &zero, elem_size(e), n);
+    return match_expand(s->context, value, to->dim, to->rank, n);
+}
+
+static ir_value *narrow_pad(narrow *s, ir_node *n, const live *out)
+{
+    const ir_attribute *pads = ir_find(n, KEY_PADS);
+    const int rank = n->input[0]->type.rank;
+    const live rows = narrow_demand(s, n, 0, out);
+    ir_type to = n->output[0]->type;
+    int64_t around[2 * IR_RANK_MAX], size = 0;
+    to.dim[out->axis] = dim_of(out->count);
+    if (rows.kind == LIVE_NONE) return padding_of(s, n, &to);
+    ir_value *x = take(s, n->input[0], &rows, n);
+    if (!x || !dim_is_constant(n->input[0]->type.dim[out->axis], &size)) return NULL;
+    for (int i = 0; i < 2 * rank; i++) around[i] = pads->list.item[i];
+    const int64_t first = around[out->axis];
+    around[out->axis] = around[rank + out->axis] = 0;
+    for (int k = 0; k < out->count; k++)
+        if (out->index[k] < first) around[out->axis]++;
+        else if (out->index[k] >= first + size) around[rank + out->axis]++;
+    bool any = false;
+    for (int i = 0; i < 2 * rank; i++) any |= around[i] != 0;
+    if (!any) return x;
+    ir_node *copy = rebuild_begin(s->graph, n);
+    ir_input(copy, x);
+    for (int i = 1; i < n->inputs; i++) ir_input(copy, n->input[i]);
+    ir_set_ints(copy, KEY_PADS, around, 2 * rank);
+    return ir_end(copy, n, s->context->diag);
+}
+
+/* Input i of an attention is a mask that adds nothing to the rows that are left. */
+static bool adds_nothing(const ir_node *n, int i, const ir_value *x)
+{
+    double splat;
+    return n->op == IR_ATTENTION && i == 3 && elem_is_float(x->type.elem) && match_splat(x, &splat) && splat == 0;
+}
+
 static ir_value *narrow_operator(narrow *s, ir_node *n, const live *out)
 {
     ir_node *copy = rebuild_begin(s->graph, n);
@@ -148,7 +193,8 @@ static ir_value *narrow_operator(narrow *s, ir_node *n, const live *out)
             live rows = narrow_demand(s, n, i, out);
             if (!(x = take(s, x, &rows, n))) return NULL;
         }
-        ir_input(copy, x);
+        if (!x || !adds_nothing(n, i, x)) ir_input(copy, x);
+        else if (i + 1 < n->inputs) ir_input(copy, NULL);
     }
     ir_value *v = ir_end(copy, n, s->context->diag);
     if (v) s->context->report->narrowed++;
@@ -167,6 +213,7 @@ bool narrow_rebuild(narrow *s, ir_node *n)
     else if (n->op == IR_GATHER) v = narrow_gather(s, n, out);
     else if (out->kind == LIVE_ALL) return true;
     else if (n->op == IR_CONCAT) v = narrow_concat(s, n, out);
+    else if (n->op == IR_PAD) v = narrow_pad(s, n, out);
     else v = narrow_operator(s, n, out);
     if (!v) return false;
     if (v->def && n->op != IR_CONCAT) ir_copy_origins(v->def, n);

@@ -68,6 +68,18 @@ static ir_value *norm_behind_windows(ir_node *norm, const row_chain *windows, pa
     return x;
 }
 
+/* Rows of x as the table says, where they are taken already in front of `before`. NULL: they are not. */
+static ir_value *taken_rows(arena *a, const ir_value *x, const int64_t *table, int64_t rows, const ir_node *before)
+{
+    row_chain k;
+    for (int i = 0; i < x->uses; i++) {
+        ir_node *n = x->user[i];
+        if (n->op != IR_MOVE || !row_chain_of(a, n->output[0], &k) || k.source != x || k.rows != rows) continue;
+        if (same_table(k.row, table, rows) && comes_before(n, before)) return n->output[0];
+    }
+    return NULL;
+}
+
 /* ---- what works row by row, behind M ---- */
 
 /* The source of input v of a node in whose other input is M: of the same M, or a row or number for all rows. NULL: it is neither. */
@@ -195,8 +207,8 @@ static bool keep_order(ir_node *n, pass_context *c)
         for (int64_t i = 0; i < m.rows; i++) row[i] = k.row[row[i]];
     }
     ir_node *norm = norm_of_rows(c->arena, source, row, m.rows, n, &windows);
-    ir_value *turned = norm ? norm_behind_windows(norm, &windows, c)
-                            : row_chain_take(source, m.images, source_rows, row, m.rows, &m.source->type, n, c);
+    ir_value *turned = norm ? norm_behind_windows(norm, &windows, c) : taken_rows(c->arena, source, row, m.rows, n);
+    if (!turned && !norm) turned = row_chain_take(source, m.images, source_rows, row, m.rows, &m.source->type, n, c);
     if (turned) turned = regrouped(turned, &m.source->type, n, c);
     if (!turned) return false;
     ir_node *sum = rebuild_begin(n->graph, n);

@@ -1,5 +1,7 @@
 /* Part of simplify: a concatenation of pieces of one value as one move: a roll, put together from two slices, or neighbouring pixels side by side,
- * as merging patches does. What is taken from one part of a concatenation only is taken from that part. */
+ * as merging patches does. What is taken from one part of a concatenation only is taken from that part. A concatenation of moves that is moved is
+ * one of moves. */
+#include "digits.h"
 #include "match.h"
 
 #include <string.h>
@@ -211,12 +213,86 @@ static bool take_part(ir_node *n, pass_context *c, bool *changed)
     return true;
 }
 
+/* ---- moved parts instead of a moved whole ---- */
+
+enum { NESTED_MAX = 4 };
+
+/* Axis `axis` of what m moves is axis *to_axis of the result, by digit *digit. */
+static bool keeps_axis(const ir_type *from, const move *m, const ir_type *to, int axis, int *digit, int *to_axis)
+{
+    int low, high, found = 0;
+    for (int k = 0; k < m->digits; k++)
+        if (m->digit[k].axis == axis) {
+            *digit = k;
+            found++;
+        }
+    if (found != 1 || m->digit[*digit].step != 1 || m->offset[axis] || m->wrap[axis] || !dim_equal(m->digit[*digit].extent, from->dim[axis])) return false;
+    for (*to_axis = 0; *to_axis < to->rank; ++*to_axis)
+        if (digits_of_axes(to, m, *to_axis, *to_axis + 1, &low, &high) && low == *digit && high == low + 1) return true;
+    return false;
+}
+
+/* How many elements side by side m takes at once. */
+static int64_t run_of(const ir_type *from, const move *m)
+{
+    int64_t run;
+    const move_digit *last = m->digits ? &m->digit[m->digits - 1] : NULL;
+    const bool along = last && last->axis == from->rank - 1 && last->step == 1;
+    return along && dim_is_constant(last->extent, &run) ? run : 1;
+}
+
+/* Is what makes v, and m behind it, one move, which takes runs no shorter? */
+static bool joins(const ir_node *inner, const ir_value *v, const move *m)
+{
+    move both;
+    if (!inner || !move_compose(&inner->input[0]->type, ir_move(inner), &v->type, m, &both)) return false;
+    return run_of(&inner->input[0]->type, &both) >= run_of(&inner->input[0]->type, ir_move(inner));
+}
+
+/* v, moved as m says, without a move that is not there yet; NULL: that cannot be, or with `dry`, v itself: it can. */
+static ir_value *with_move(ir_value *v, const move *m, const ir_type *to, int depth, bool dry, ir_node *before, pass_context *c)
+{
+    int digit = 0, to_axis = 0;
+    const ir_node *concat = ir_producer(v, IR_CONCAT);
+    if (ir_is_constant(v) || joins(ir_producer(v, IR_MOVE), v, m)) return dry ? v : match_move(c, v, m, to, before);
+    if (!concat || depth == 0 || v->uses != 1 || ir_is_result(v)) return NULL;
+    const int axis = (int)ir_int(concat, KEY_AXIS, 0);
+    if (!keeps_axis(&v->type, m, to, axis, &digit, &to_axis)) return NULL;
+    ir_node *joined = dry ? NULL : ir_begin(before->graph, IR_CONCAT);
+    for (int i = 0; i < concat->inputs; i++) {
+        move part = *m;
+        ir_type part_to = *to;
+        part.digit[digit].extent = part_to.dim[to_axis] = concat->input[i]->type.dim[axis];
+        ir_value *moved = with_move(concat->input[i], &part, &part_to, depth - 1, dry, before, c);
+        if (!moved) return NULL;
+        if (joined) ir_input(joined, moved);
+    }
+    if (!joined) return v;
+    ir_set_int(joined, KEY_AXIS, to_axis);
+    ir_copy_origins(joined, concat);
+    return ir_end(joined, before, c->diag);
+}
+
+/* A move of a concatenation of moves, which nothing else reads, is a concatenation of moves. */
+static bool move_parts(ir_node *n, pass_context *c, bool *changed)
+{
+    ir_value *old = n->output[0], *x = n->input[0];
+    if (!ir_producer(x, IR_CONCAT) || ir_is_constant(old)) return true;
+    if (!with_move(x, ir_move(n), &old->type, NESTED_MAX, true, n, c)) return true;
+    ir_value *v = with_move(x, ir_move(n), &old->type, NESTED_MAX, false, n, c);
+    if (!v) return false;
+    ir_copy_origins(v->def, n);
+    match_replace(old, v);
+    return *changed = true;
+}
+
 bool simplify_concats(ir_graph *g, pass_context *c, bool *changed)
 {
     for (ir_node *n = g->first, *next; n; n = next) {
         next = n->next;
         if (n->op == IR_CONCAT && !match_dead(n) && !make_move(n, c, changed)) return false;
         if (n->op == IR_MOVE && !match_dead(n) && !take_part(n, c, changed)) return false;
+        if (n->op == IR_MOVE && !match_dead(n) && !move_parts(n, c, changed)) return false;
     }
     return true;
 }

@@ -1,4 +1,4 @@
-/* Part of simplify: element-wise nodes that do nothing, biases, NaN guards that no NaN reaches. */
+/* Part of simplify: element-wise nodes that do nothing, conversions before comparisons, biases, NaN guards that no NaN reaches. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -65,6 +65,52 @@ static bool drop_identity(ir_node *n)
     match_operand o[3];
     if (!match_map(n->output[0], &op, o)) return false;
     return replace_same(n, op == EXPR_CONVERT ? converted_back(n->output[0], &o[0]) : neutral(op, o));
+}
+
+/* ---- comparisons of converted integers ---- */
+
+/* The number as a scalar of a signed type; NULL: the type has no such number. */
+static ir_value *signed_constant(ir_node *before, elem e, double number)
+{
+    const double end = ldexp(1, 8 * (int)elem_size(e) - 1);
+    if (!(number >= -end && number < end) || number != floor(number)) return NULL;
+    int64_t *data = arena_alloc(before->graph->arena, sizeof *data);
+    *data = (int64_t)number;      /* little-endian: the low bytes first */
+    return ir_constant(before->graph, (ir_type){.elem = e}, data, elem_size(e), before);
+}
+
+/* x, where o is a conversion of its whole numbers to a type that has them all; NULL: it is none. */
+static ir_value *unconverted(const match_operand *o)
+{
+    expr_op op;
+    match_operand from[3];
+    if (!o->value || !match_map(o->value, &op, from) || op != EXPR_CONVERT || !from[0].value || ir_is_constant(from[0].value)) return NULL;
+    const elem narrow = from[0].value->type.elem;
+    return elem_is_signed(narrow) && elem_is_signed(o->value->type.elem) && widens(narrow, o->value->type.elem) ? from[0].value : NULL;
+}
+
+/* What is converted in order to be compared with a number that its own type has is compared as it is. */
+static bool compare_unconverted(ir_node *n, pass_context *c)
+{
+    expr_op op;
+    match_operand o[3];
+    if (!match_map(n->output[0], &op, o) || (op != EXPR_EQUAL && op != EXPR_LESS && op != EXPR_LESS_EQUAL)) return false;
+    const int k = unconverted(&o[0]) ? 0 : 1;
+    const match_operand *other = &o[1 - k];
+    ir_value *x = unconverted(&o[k]);
+    double number = other->number;
+    if (!x || (!other->scalar && !match_splat(other->value, &number))) return false;
+    ir_value *than = signed_constant(n, x->type.elem, number);
+    ir_value *v = than ? ir_map2(n->graph, op, k ? than : x, k ? x : than, n, c->diag) : NULL;
+    if (!v) return false;
+    if (!ir_type_equal(&v->type, &n->output[0]->type)) {
+        match_drop(v->def);
+        return false;
+    }
+    ir_copy_origins(v->def, o[k].value->def);
+    ir_copy_origins(v->def, n);
+    match_replace(n->output[0], v);
+    return true;
 }
 
 /* ---- expand before a broadcast ---- */
@@ -234,7 +280,7 @@ bool simplify_maps(ir_graph *g, pass_context *c, bool *changed)
         bool did = false;
         if (n->op == IR_SOFTMAX) did = drop_guard(n, c);
         if (did) next = n->next;
-        if (n->op == IR_MAP && !match_dead(n)) did = drop_identity(n) || drop_expand(n, c) || take_bias(n, c);
+        if (n->op == IR_MAP && !match_dead(n)) did = drop_identity(n) || compare_unconverted(n, c) || drop_expand(n, c) || take_bias(n, c);
         *changed |= did;
     }
     return diag_errors(c->diag) == 0;

@@ -96,6 +96,27 @@ def test_gathered(case, tmp_path):
     library.close()
 
 
+PICKED = ["one of each row, flat", "three of each row, flat", "behind another axis", "one of each row", "from the end", "columns of images", "slices", "three coordinates"]
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("case", RUN)
+def test_fixed_batch(case, batch, tmp_path):
+    """The same answers with a batch that --shape fixes; and the same picks within each image, no gather over all of them, by either way to write the indices."""
+    path = tmp_path / "m.onnx"
+    save(path, RUN[case])
+    printed = run(VITCC, "compile", path, "-o", tmp_path / "out", "--name", "model", "-q", "--kernels", "portable", "--shape", f"x={batch},{WIDTH}", "--dump-after", "dce").stdout
+    if case in PICKED:
+        assert " = pick(" in printed and " = gather(" not in printed
+    library = Library(link(tmp_path / "out", 0, False), batch)
+    inputs = {"x": np.random.default_rng(batch).standard_normal((batch, WIDTH)).astype(np.float32)}
+    want = session(path).run(None, inputs)[0]
+    got = np.full_like(want, 77)
+    library.run(0, [inputs["x"]], [got])
+    np.testing.assert_array_equal(got, want)
+    library.close()
+
+
 @pytest.mark.parametrize("case", WRONG)
 def test_refused(case, tmp_path):
     code, nodes = WRONG[case]

@@ -1,4 +1,4 @@
-"""Both exporters of one model give the same plan: equal rows in docs/models.md (which the tests keep true), and the same steps; what differs is listed with its reason."""
+"""Both exporters of one model give the same plan: equal rows in docs/models.md (which the tests keep true), and the same steps."""
 import collections
 import json
 import re
@@ -6,16 +6,6 @@ import re
 import pytest
 
 from conftest import ROOT, VITCC, run, shapes
-
-# Model and whether its batch is dynamic: why its plans differ.
-DIFFERENT = {
-    ("clip", False): "the end of a text: GatherND by two coordinates, and Gather by one number",
-    ("clip_images", True): "as clip",
-    ("clip_text", True): "the end of a text: one more conversion of the words",
-    ("swin", False): "the last mean: of [N, 1, tokens, features], and of tokens moved last",
-    ("swin", True): "as swin with a fixed batch",
-    ("swinv2", False): "as swin",
-}
 
 
 def rows():
@@ -35,7 +25,7 @@ def folder(name, dynamic, exporter):
 def test_rows_are_equal():
     table = rows()
     assert len(table) > 50
-    assert {model for model, of in table.items() if of["dynamo"] != of["script"]} == set(DIFFERENT)
+    assert [model for model, of in table.items() if of["dynamo"] != of["script"]] == []
 
 
 def steps(model, out):
@@ -48,7 +38,7 @@ def steps(model, out):
 
 
 @pytest.mark.parametrize("model", [pytest.param(m, id=m[0] + "_batch" * m[1], marks=[pytest.mark.full_only] if i % 6 else [])
-                                   for i, m in enumerate(sorted(set(rows()) - set(DIFFERENT)))])
+                                   for i, m in enumerate(sorted(rows()))])
 def test_steps_are_equal(model, tmp_path):
     dynamo, script = (steps(folder(*model, exporter), tmp_path / exporter) for exporter in ("dynamo", "script"))
     assert sum(dynamo[0].values()) > 5

@@ -207,6 +207,54 @@ static void near_misses(void **state)
     pass_test_free(t);
 }
 
+/* Rows of what is padded: of the padding alone, of both, of what is between. */
+static void padding(void **state)
+{
+    (void)state;
+    static const struct { const char *move, *pads, *rows; } of[] = {
+        {"[N@0, 8@2]", NULL, NULL}, {"[N@0, 8@2] +[0, 9, 0]", NULL, NULL},
+        {"[N@0, 8@2] +[0, 3, 0]", NULL, "[2,1,8]"}, {"[N@0, 3@1, 8@2]", "0, 2, 0, 0, 0, 0", "[2,1,8]"},
+        {"[N@0, 4@1, 8@2] +[0, 6, 0]", "0, 0, 0, 0, 2, 0", "[2,2,8]"},
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        arena *a = arena_new();
+        const int rows = i < 3 ? 1 : i == 3 ? 3 : 4;
+        pass_test *t = pass_test_new(arena_printf(a, "symbols N 1..64\ngraph t(%%x \"x\": f32[N,6,8]) {\n  %%two: f32[] = const {bytes = [2]}\n"
+                                                     "  %%e: f32[N,6,8] = map(%%x) {expr = exp(in0)}\n"
+                                                     "  %%p: f32[N,10,8] = pad(%%e, %%two) {pads = [0, 2, 0, 0, 2, 0]}\n"
+                                                     "  %%c: f32[N,%d,8] = move(%%p) {move = %s}\n"
+                                                     "  %%y: f32[N,%d,8] = map(%%c) {expr = neg(in0)}\n  return \"y\" %%y\n}\n", rows, of[i].move, rows), "narrow");
+        assert_int_equal(pass_test_count(t, IR_PAD), of[i].pads != NULL);
+        if (of[i].pads) {
+            const ir_attribute *pads = ir_find(pass_test_find(t, IR_PAD), KEY_PADS);
+            for (int k = 0; k < 6; k++) assert_int_equal(pads->list.item[k], of[i].pads[3 * k] - '0');
+        }
+        if (of[i].rows) assert_string_equal(shape_of(t, pass_test_find(t, IR_MAP)->output[0]), of[i].rows);
+        else assert_int_equal(pass_test_count(t, IR_MAP), 1);
+        pass_test_free(t);
+        arena_free(a);
+    }
+}
+
+/* A mask that has numbers for all rows but the first, which is all that is read; and one that has them for it too. */
+static void mask_of_other_rows(void **state)
+{
+    (void)state;
+    for (int first = 0; first < 2; first++) {
+        arena *a = arena_new();
+        pass_test *t = pass_test_new(arena_printf(a, "graph t(%%q \"q\": f32[2,6,2,4], %%k \"k\": f32[2,7,2,4], %%m \"m\": f32[2,2,5,6]) {\n"
+                                                     "  %%e: f32[2,2,5,6] = map(%%m) {expr = exp(in0)}\n"
+                                                     "  %%p: f32[2,2,6,7] = pad(%%e) {pads = [0, 0, %d, 1, 0, 0, %d, 0]}\n"
+                                                     "  %%a: f32[2,6,2,4] = attention(%%q, %%k, %%k, %%p) {scale = 0.5}\n"
+                                                     "  %%y: f32[2,2,4] = move(%%a) {move = [2@0, 2@2, 4@3]}\n  return \"y\" %%y\n}\n", !first, first), "narrow");
+        assert_int_equal(pass_test_find(t, IR_ATTENTION)->inputs, first ? 4 : 3);
+        assert_int_equal(pass_test_count(t, IR_MAP), first);
+        assert_string_equal(shape_of(t, pass_test_find(t, IR_ATTENTION)->output[0]), "[2,1,2,4]");
+        pass_test_free(t);
+        arena_free(a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +265,8 @@ int main(void)
         cmocka_unit_test(concat_is_split),
         cmocka_unit_test(operators_by_row),
         cmocka_unit_test(packed_queries_are_split_off),
+        cmocka_unit_test(padding),
+        cmocka_unit_test(mask_of_other_rows),
         cmocka_unit_test(near_misses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

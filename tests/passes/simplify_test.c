@@ -97,6 +97,42 @@ static void test_casts(void **state)
                     "  return \"y\" %y\n}\n");
 }
 
+/* Whole numbers compared with one that their own type has; and such as must stay converted: one that it has not, other conversions, a broadcast. */
+static void test_comparisons(void **state)
+{
+    (void)state;
+    pass_test_check("graph t(%x \"x\": i32[3], %z \"z\": i8[3]) {\n"
+                    "  %a: i64[3] = map(%x) {expr = convert(in0):i64}\n"
+                    "  %b: i32[3] = map(%z) {expr = convert(in0):i32}\n"
+                    "  %one: i64[] = const {bytes = [1]}\n"
+                    "  %ones: i64[3] = const {bytes = splat 1}\n"
+                    "  %p: bool[3] = map(%a, %one) {expr = eq(in0, in1)}\n"
+                    "  %q: bool[3] = map(%ones, %a) {expr = lt(in0, in1)}\n"
+                    "  %r: bool[3] = map(%b) {expr = le(in0, -128:i32)}\n"
+                    "  return \"p\" %p, \"q\" %q, \"r\" %r\n}\n",
+                    "simplify merge_dup dce",
+                    "graph t(%x \"x\": i32[3], %z \"z\": i8[3]) {\n"
+                    "  %one: i32[] = const {bytes = [1]}\n"
+                    "  %p: bool[3] = map(%x, %one) {expr = eq(in0, in1)}\n"
+                    "  %q: bool[3] = map(%one, %x) {expr = lt(in0, in1)}\n"
+                    "  %least: i8[] = const {bytes = [-128]}\n"
+                    "  %r: bool[3] = map(%z, %least) {expr = le(in0, in1)}\n"
+                    "  return \"p\" %p, \"q\" %q, \"r\" %r\n}\n");
+    static const char *const stay[][3] = {
+        { "i8[3]", "i64", "128" }, { "i8[3]", "i64", "-129" }, { "i64[3]", "i8", "1" }, { "u8[3]", "i64", "1" }, { "bool[3]", "i64", "1" }, { "i32[1]", "i64", "1" },
+    };
+    for (size_t i = 0; i < sizeof stay / sizeof *stay; i++) {
+        arena *a = arena_new();
+        const char *text = arena_printf(a, "graph t(%%x \"x\": %s) {\n"
+                                           "  %%a: %s[%c] = map(%%x) {expr = convert(in0):%s}\n"
+                                           "  %%b: %s[3] = const {bytes = splat %s}\n"
+                                           "  %%y: bool[3] = map(%%a, %%b) {expr = eq(in0, in1)}\n"
+                                           "  return \"y\" %%y\n}\n", stay[i][0], stay[i][1], stay[i][0][strlen(stay[i][0]) - 2], stay[i][1], stay[i][1], stay[i][2]);
+        pass_test_check(text, "simplify", text);
+        arena_free(a);
+    }
+}
+
 /* ---- moves ---- */
 
 static void test_moves_compose(void **state)
@@ -415,16 +451,120 @@ static void test_more_than_one_part(void **state)
     }
 }
 
+/* A concatenation of moves, and of such concatenations, that is moved itself: its parts are. */
+static void test_moved_concats(void **state)
+{
+    (void)state;
+    pass_test_check("graph t(%x \"x\": f32[2,5,4], %z \"z\": f32[2,3,4]) {\n"
+                    "  %a: f32[1,2,4] = move(%x) {move = [2@0, 4@2]}\n"
+                    "  %b: f32[2,2,4] = move(%x) {move = [2@1, 2@0, 4@2] +[0, 2, 0]}\n"
+                    "  %d: f32[3,2,4] = concat(%a, %b) {axis = 0}\n"
+                    "  %e: f32[3,2,4] = move(%z) {move = [3@1, 2@0, 4@2]}\n"
+                    "  %c: f32[6,2,4] = concat(%d, %e) {axis = 0}\n"
+                    "  %y: f32[2,6,4] = move(%c) {move = [2@1, 6@0, 4@2]}\n"
+                    "  return \"y\" %y\n}\n", "simplify dce",
+                    "graph t(%x \"x\": f32[2,5,4], %z \"z\": f32[2,3,4]) {\n"
+                    "  %a: f32[2,1,4] = move(%x) {move = [2@0, 4@2]}\n"
+                    "  %b: f32[2,2,4] = move(%x) {move = [2@0, 2@1, 4@2] +[0, 2, 0]}\n"
+                    "  %d: f32[2,3,4] = concat(%a, %b) {axis = 1}\n"
+                    "  %y: f32[2,6,4] = concat(%d, %z) {axis = 1}\n"
+                    "  return \"y\" %y\n}\n");
+}
+
+/* A part is no move, or would be taken in shorter runs; a digit runs over two axes; others read the concatenation. */
+static void test_concats_that_are_moved(void **state)
+{
+    (void)state;
+    static const struct { const char *a, *move, *to, *more; } of[] = {
+        { "map(%x) {expr = neg(in0)}", "[2@1, 4@0, 4@2]", "2,4,4", "" },
+        { "move(%x) {move = [2@1, 2@0, 4@2]}", "[4@2, 4@0, 2@1]", "4,4,2", "" },
+        { "move(%x) {move = [2@1, 2@0, 4@2]}", "[2@0*2, 2@1, 2@0, 4@2]", "2,2,2,4", "" },
+        { "move(%x) {move = [2@1, 2@0, 4@2]}", "[2@1, 4@0, 4@2]", "2,4,4", ", \"c\" %c" },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        arena *a = arena_new();
+        const char *text = arena_printf(a, "graph t(%%x \"x\": f32[2,2,4], %%z \"z\": f32[2,2,4]) {\n"
+                                           "  %%a: f32[2,2,4] = %s\n"
+                                           "  %%b: f32[2,2,4] = move(%%z) {move = [2@1, 2@0, 4@2]}\n"
+                                           "  %%c: f32[4,2,4] = concat(%%a, %%b) {axis = 0}\n"
+                                           "  %%y: f32[%s] = move(%%c) {move = %s}\n"
+                                           "  return \"y\" %%y%s\n}\n", of[i].a, of[i].to, of[i].move, of[i].more);
+        pass_test_check(text, "simplify", text);
+        arena_free(a);
+    }
+}
+
+/* ---- reductions of moves ---- */
+
+/* The mean of tokens that were moved last, of a grid of tokens, and of tokens whose axes are all turned round. */
+static void test_reduced_moves(void **state)
+{
+    (void)state;
+    static const struct { const char *move, *between, *reduce, *to, *left; } of[] = {
+        { "[N@0, 4@2, 6@1]", "N,4,6", "axes = [2], keep = 0, kind = mean", "N,4", "[N@0, 4@2]" },
+        { "[N@0, 6@1, 4@2]", "N,1,6,4", "axes = [1, 2], keep = 1, kind = max", "N,1,1,4", "[N@0, 4@2]" },
+        { "[N@0, 6@1, 4@2]", "N,2,3,4", "axes = [1, 2], keep = 0, kind = sumsq", "N,4", "[N@0, 4@2]" },
+        { "[N@0, 3@1, 4@2, 2@1*3]", "N,3,4,2", "axes = [1, 3], keep = 1, kind = sum", "N,1,4,1", "[N@0, 4@2]" },
+        { "[4@2, 6@1, N@0]", "4,6,N", "axes = [1], keep = 0, kind = mean", "4,N", "[4@2, N@0]" },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        arena *a = arena_new();
+        const char *const kind = strstr(of[i].reduce, "kind");
+        const char *text = arena_printf(a, "symbols N 1..64\ngraph t(%%x \"x\": f32[N,6,4]) {\n"
+                                           "  %%a: f32[%s] = move(%%x) {move = %s}\n"
+                                           "  %%y: f32[%s] = reduce(%%a) {%s}\n"
+                                           "  return \"y\" %%y\n}\n", of[i].between, of[i].move, of[i].to, of[i].reduce);
+        const char *expected = arena_printf(a, "symbols N 1..64\ngraph t(%%x \"x\": f32[N,6,4]) {\n"
+                                               "  %%a: f32[N,1,4] = reduce(%%x) {axes = [1], keep = 1, %s}\n"
+                                               "  %%y: f32[%s] = move(%%a) {move = %s}\n"
+                                               "  return \"y\" %%y\n}\n", kind, of[i].to, of[i].left);
+        pass_test_check(text, "simplify dce", expected);
+        arena_free(a);
+    }
+}
+
+/* A part of an axis, or of two that were one; elements left out, taken again, rolled or repeated; what is moved is read by others. */
+static void test_reductions_that_stay(void **state)
+{
+    (void)state;
+    static const struct { const char *move, *between, *reduce, *to; } of[] = {
+        { "[2@0, 6@1, 4@2]", "2,2,3,4", "axes = [1], keep = 0, kind = mean", "2,3,4" },
+        { "[48@_]", "2,6,4", "axes = [1], keep = 0, kind = mean", "2,4" },
+        { "[2@0, 5@1, 4@2] +[0, 1, 0]", "2,5,4", "axes = [1], keep = 0, kind = mean", "2,4" },
+        { "[2@0, 4@2, 6@1] +[0, 2, 0] %[0, 6, 0]", "2,4,6", "axes = [2], keep = 0, kind = mean", "2,4" },
+        { "[2@0, 3@1, 2@1, 4@2]", "2,3,2,4", "axes = [1, 2], keep = 0, kind = mean", "2,4" },
+        { "[2@0, 4@2, 6@1, 3@_]", "2,4,18", "axes = [2], keep = 0, kind = sum", "2,4" },
+        { "[2@0, 4@2, 6@1*-1] +[0, 5, 0]", "2,4,6", "axes = [2], keep = 0, kind = sum", "2,4" },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        arena *a = arena_new();
+        const char *text = arena_printf(a, "graph t(%%x \"x\": f32[2,6,4]) {\n"
+                                           "  %%a: f32[%s] = move(%%x) {move = %s}\n"
+                                           "  %%y: f32[%s] = reduce(%%a) {%s}\n"
+                                           "  return \"y\" %%y\n}\n", of[i].between, of[i].move, of[i].to, of[i].reduce);
+        pass_test_check(text, "simplify", text);
+        arena_free(a);
+    }
+    static const char twice[] = "graph t(%x \"x\": f32[2,6,4]) {\n"
+                                "  %a: f32[2,4,6] = move(%x) {move = [2@0, 4@2, 6@1]}\n"
+                                "  %b: f32[2,4,1] = reduce(%a) {axes = [2], keep = 1, kind = mean}\n"
+                                "  %y: f32[2,4,6] = map(%a, %b) {expr = sub(in0, in1)}\n"
+                                "  return \"y\" %y\n}\n";
+    pass_test_check(twice, "simplify", twice);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parts_of_concats), cmocka_unit_test(test_more_than_one_part),
         cmocka_unit_test(test_identities), cmocka_unit_test(test_not_identities),
-        cmocka_unit_test(test_broadcasting_zero), cmocka_unit_test(test_mask_of_zeros), cmocka_unit_test(test_casts),
+        cmocka_unit_test(test_broadcasting_zero), cmocka_unit_test(test_mask_of_zeros), cmocka_unit_test(test_casts), cmocka_unit_test(test_comparisons),
         cmocka_unit_test(test_moves_compose), cmocka_unit_test(test_moves_cancel), cmocka_unit_test(test_expand_in_front_of_map),
         cmocka_unit_test(test_flat_linear), cmocka_unit_test(test_bias), cmocka_unit_test(test_no_bias), cmocka_unit_test(test_guard),
         cmocka_unit_test(test_patches), cmocka_unit_test(test_zeros_around), cmocka_unit_test(test_other_convolutions), cmocka_unit_test(test_rolls),
-        cmocka_unit_test(test_merged_patches), cmocka_unit_test(test_other_concats),
+        cmocka_unit_test(test_merged_patches), cmocka_unit_test(test_other_concats), cmocka_unit_test(test_reduced_moves),
+        cmocka_unit_test(test_moved_concats), cmocka_unit_test(test_concats_that_are_moved),
+        cmocka_unit_test(test_reductions_that_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
