@@ -105,7 +105,8 @@ static status run_passes(driver *d)
     for (int i = 0; i < passes_count && s == STATUS_OK; i++) {
         if (left_out(d, passes[i].name)) continue;
         progress(d, passes[i].name);
-        if (!passes[i].run(d->graph, &c)) s = diag_first(d->diag) ? diag_first(d->diag) : STATUS_VERIFY;
+        if (!passes[i].run(d->graph, &c))
+            s = diag_errors(d->diag) ? diag_first(d->diag) : diag_error(d->diag, STATUS_VERIFY, NULL, "pass %s", passes[i].name);
         else if (!ir_verify(d->graph, d->diag)) {
             diag_note(d->diag, NULL, "found after pass %s", passes[i].name);
             s = STATUS_VERIFY;

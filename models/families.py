@@ -18,6 +18,7 @@ DINOV2 = dict(VIT, model_type="dinov2", num_hidden_layers=4, out_features=STAGES
 DETECTOR = dict(d_model=32, encoder_layers=1, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4, encoder_ffn_dim=64,
                 decoder_ffn_dim=64, num_queries=6, use_timm_backbone=False, use_pretrained_backbone=False, backbone=None,
                 backbone_config=dict(RESNET, out_features=["stage4"]), **FIVE)
+TINY_RESNET = dict(RESNET, embedding_size=4, hidden_sizes=[4, 4, 4, 4], layer_type="basic", out_features=STAGES)
 LEVELS = dict(RESNET, out_features=["stage2", "stage3", "stage4"])
 SWIN_LEVELS = dict(model_type="swin", image_size=64, patch_size=4, embed_dim=16, depths=[2, 1, 1, 1], num_heads=[2, 2, 4, 4], window_size=4,
                    out_features=STAGES)
@@ -114,14 +115,14 @@ FAMILIES = [
     Row("poolformer", "PoolFormerForImageClassification", dict(hidden_sizes=[8, 16, 16, 32], depths=[1, 1, 1, 1], mlp_ratio=2.0, **FIVE), "dynamo",
         inputs=pixels(64)),
     Row("focalnet", "FocalNetForImageClassification", dict(image_size=32, patch_size=2, embed_dim=8, depths=[1, 1], focal_levels=[2, 2],
-                                                           focal_windows=[3, 3], hidden_sizes=[8, 16], **FIVE), "dynamo"),
+                                                           focal_windows=[3, 3], hidden_sizes=[8, 16], **FIVE), "dynamo script_batch"),
     Row("swiftformer", "SwiftFormerForImageClassification", dict(image_size=64, depths=[1, 1, 1, 1], embed_dims=[8, 16, 16, 32], mlp_ratio=2, **FIVE),
         "dynamo"),
     # images and texts
     Row("clip_vision", "CLIPVisionModelWithProjection", dict(VIT, projection_dim=16), "dynamo script", "image_embeds"),
     Row("clip", "CLIPModel", CLIP, "dynamo script", DUAL_OUTPUTS, inputs=pair()),
     Row("clip_text", "CLIPTextModelWithProjection", dict(TEXT, projection_dim=16), "dynamo_batch script_batch", "text_embeds", inputs=text(1)),
-    Row("clip_images", "CLIPModel", CLIP, "dynamo_batch script_batch", "logits_per_image text_embeds image_embeds", inputs=pair(first="texts")),
+    Row("clip_images", "CLIPModel", CLIP, "dynamo_batch script_batch", DUAL_OUTPUTS, inputs=pair(first="texts")),
     Row("siglip_vision", "SiglipVisionModel", VIT, "dynamo script", BOTH_OUTPUTS),
     Row("siglip", "SiglipModel", dict(text_config=TEXT, vision_config=VIT), "dynamo", DUAL_OUTPUTS, inputs=(text()[0], *pixels(32))),
     Row("owlvit", "OwlViTForObjectDetection", dict(text_config=dict(TEXT, pad_token_id=0, bos_token_id=97), vision_config=VIT, projection_dim=32),
@@ -150,6 +151,9 @@ FAMILIES = [
     Row("mask2former", "Mask2FormerForUniversalSegmentation", dict(backbone_config=SWIN_LEVELS, feature_size=32, mask_feature_size=32, hidden_dim=32,
         encoder_feedforward_dim=32, encoder_layers=1, decoder_layers=2, num_attention_heads=2, dim_feedforward=32, num_queries=6, **FIVE), "dynamo",
         "class_queries_logits masks_queries_logits", inputs=pixels(64)),
+    Row("mask2former_resnet", "Mask2FormerForUniversalSegmentation", dict(backbone_config=TINY_RESNET, feature_size=32, mask_feature_size=16, hidden_dim=16,
+        encoder_feedforward_dim=16, encoder_layers=1, decoder_layers=2, num_attention_heads=2, dim_feedforward=16, num_queries=3, common_stride=8, **FIVE),
+        "dynamo_batch", "class_queries_logits masks_queries_logits", inputs=pixels(32)),
     Row("upernet", "UperNetForSemanticSegmentation", dict(backbone_config=SWIN_LEVELS, hidden_size=16, pool_scales=[1, 2], auxiliary_channels=8,
         auxiliary_in_channels=64, **FIVE), "dynamo", inputs=pixels(64)),
     Row("vitdet", "VitDetModel", dict(VIT, image_size=64, pretrain_image_size=64, window_size=3, window_block_indices=[0], residual_block_indices=[1],
@@ -158,7 +162,7 @@ FAMILIES = [
     Row("depth_anything", "DepthAnythingForDepthEstimation", dict(DEPTH, backbone_config=DINOV2, reassemble_hidden_size=32, patch_size=8,
                                                                   head_hidden_size=8), "dynamo", "predicted_depth", inputs=pixels(48, 32)),
     Row("sam_vision", "SamVisionModel", SAM_VISION, "dynamo script", "last_hidden_state"),
-    Row("sam_masks", "SamModel", SAM, "dynamo", "iou_scores pred_masks",
+    Row("sam_masks", "SamModel", SAM, "dynamo dynamo_batch", "iou_scores pred_masks",
         inputs=(Input("input_points", (1, 1, 2, 2), "uniform"), Input("input_labels", (1, 1, 2), "ones"), Input("image_embeddings", (1, 16, 8, 8)))),
     Row("vitpose", "VitPoseForPoseEstimation", dict(num_labels=4, scale_factor=4, use_simple_decoder=True, backbone_config=dict(
         model_type="vitpose_backbone", hidden_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=[64, 48], patch_size=[16, 16], mlp_ratio=2,
@@ -170,7 +174,7 @@ FAMILIES = [
     Row("gpt2", "GPT2LMHeadModel", GPT2, f"dynamo script {OPSETS}", inputs=text(1), call=NO_CACHE),
     Row("gpt2_step", "GPT2LMHeadModel", GPT2, "dynamo dynamo_past script_past", "logits cache", inputs=(*CACHED, *past(2, (1, 2, 5, 16)))),
     Row("gpt2_step_of_4", "GPT2LMHeadModel", dict(GPT2, n_layer=4), "dynamo_past", "logits cache", inputs=(*CACHED, *past(4, (1, 2, 5, 16)))),
-    Row("llama", "LlamaForCausalLM", LLAMA, "dynamo script", inputs=text(1), call=NO_CACHE),
+    Row("llama", "LlamaForCausalLM", LLAMA, "dynamo script dynamo_batch", inputs=text(1), call=NO_CACHE),
     Row("llama_step", "LlamaForCausalLM", LLAMA, "dynamo dynamo_o18 dynamo_o23 dynamo_o24 dynamo_past_o24", "logits cache", inputs=(*CACHED, *past(2, (1, 1, 5, 16)))),
     Row("trocr", "VisionEncoderDecoderModel", dict(encoder=dict(VIT, model_type="vit"), decoder=dict(TROCR, model_type="trocr", add_cross_attention=True,
         cross_attention_hidden_size=32)), "dynamo script", "logits encoder_last_hidden_state",

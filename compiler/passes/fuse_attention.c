@@ -292,7 +292,7 @@ bool pass_fuse_attention(ir_graph *g, pass_context *c)
     c->report->fused[FUSION_ATTENTION] += count;
     ir_node **softmax = match_list(c->arena, g, IR_SOFTMAX, &count);
     for (int i = 0; i < count; i++)
-        if (!match_dead(softmax[i]) && !fuse(softmax[i], c)) return false;
+        if (!match_dead(softmax[i]) && (!fuse_blend(softmax[i], c) || !fuse(softmax[i], c))) return false;
     for (bool changed = true; changed;) {
         changed = false;
         match_sweep_moves(g);

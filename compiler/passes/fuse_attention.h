@@ -48,6 +48,8 @@ void attention_cover(attention_match *m, ir_node *n);
 ir_value *attention_parts(attention_match *m, ir_node *concat, ir_value **added);
 /* Puts the attention in the place of what m covers. False: m->reason says why not, or an error was reported. */
 bool attention_build(attention_match *m);
+/* fuse_blend.c: parts probabilities from constant ones that they are blended with. False: reported. */
+bool fuse_blend(ir_node *softmax, pass_context *c);
 /* Drops the mask of an attention that was in the file, where it does nothing or `causal` says it. */
 bool attention_tidy(ir_node *n, pass_context *c);
 

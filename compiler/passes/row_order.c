@@ -2,7 +2,7 @@
  * putting back, M⁻¹ x + y in place of x + M y; then norms, MLPs and maps of M s are M of theirs, so that one taking of rows a block is left, from
  * the order of one block's windows to that of the next. Chains of moves that take whole rows and do not compose become a gather with a constant
  * table.
- * Requires: fused norms and MLPs. M is a permutation of rows, x and y have one type, and the sum is all that reads M y.
+ * Requires: fused norms and MLPs. M is a permutation of rows, x, y and M y have rows of one width, and the sum is all that reads M y.
  * Leaves: no two moves of whole rows one after another, where nothing else reads the value between; the sums are epilogues (fuse_epilogues). */
 #include "row_chain.h"
 
@@ -14,6 +14,12 @@
 static bool same_table(const int64_t *a, const int64_t *b, int64_t rows)
 {
     return memcmp(a, b, (size_t)rows * sizeof *a) == 0;
+}
+
+/* The chain that ends in v, if each row of v is one row of its source: heads put side by side are whole rows too, but several make one. */
+static bool windows_of(arena *a, ir_value *v, row_chain *k)
+{
+    return row_chain_of(a, v, k) && dim_equal(v->type.dim[v->type.rank - 1], k->width);
 }
 
 static bool along_last(const ir_node *norm)
@@ -42,7 +48,7 @@ static ir_node *norm_of_rows(arena *a, const ir_value *x, const int64_t *table, 
     for (int i = 0; i < x->uses; i++) {
         ir_node *n = x->user[i];
         if (n->op != IR_NORM || n->input[0] != x || !along_last(n) || ir_is_result(n->output[0]) || n->output[0]->uses != 1) continue;
-        if (!row_chain_of(a, last_move(n->output[0]), windows) || windows->source != n->output[0]) continue;
+        if (!windows_of(a, last_move(n->output[0]), windows) || windows->source != n->output[0]) continue;
         if (windows->rows == rows && same_table(windows->row, table, rows) && comes_before(n, before)) return n;
     }
     return NULL;
@@ -82,7 +88,7 @@ static ir_value *source_of(arena *a, ir_value *v, const row_chain *m)
     row_chain other;
     const dim *width = v->type.rank ? &v->type.dim[v->type.rank - 1] : NULL;
     if (match_is_row(&v->type) && ir_is_constant(v) && (!width || v->type.rank <= m->source->type.rank)) return v;
-    if (!row_chain_of(a, v, &other) || other.moves != m->moves || !same_table(other.row, m->row, m->rows)) return NULL;
+    if (!windows_of(a, v, &other) || other.moves != m->moves || !same_table(other.row, m->row, m->rows)) return NULL;
     return ir_type_equal(&v->type, &m->move[0]->output[0]->type) && ir_type_equal(&other.source->type, &m->source->type) ? other.source : NULL;
 }
 
@@ -127,7 +133,7 @@ static ir_value *step_before(ir_node *n, const row_chain *m, pass_context *c)
 static bool sink(ir_value *v, pass_context *c)
 {
     row_chain m;
-    if (!row_chain_of(c->arena, v, &m)) return true;
+    if (!windows_of(c->arena, v, &m)) return true;
     for (bool again = true; again;) {
         again = false;
         for (int i = 0; i < v->uses && !again; i++) {
@@ -152,7 +158,7 @@ static bool norm_first(ir_node *n, pass_context *c)
     row_chain m;
     for (int i = 0; i < n->inputs; i++) {
         ir_node *norm = ir_producer(n->input[i], IR_NORM);
-        if (!norm || !ir_only_use(norm->input[0], norm) || !row_chain_of(c->arena, norm->input[0], &m) || row_chain_is_identity(&m)) continue;
+        if (!norm || !ir_only_use(norm->input[0], norm) || !windows_of(c->arena, norm->input[0], &m) || row_chain_is_identity(&m)) continue;
         if (!ir_only_use(norm->output[0], n) || !ir_only_use(m.source, m.move[m.moves - 1]) || !row_chain_inverse(c->arena, &m)) continue;
         ir_value *made = step_before(norm, &m, c), *back = made ? row_chain_replay(&m, made, norm, c) : NULL;
         if (back) match_replace(norm->output[0], back);
@@ -169,7 +175,7 @@ static bool is_sum_of_windows(ir_node *n, pass_context *c, row_chain *m, ir_valu
     for (int i = 0; i < 2; i++) {
         ir_value *moved = n->input[i];
         *x = n->input[1 - i];
-        if (moved->uses != 1 || ir_is_result(moved) || !row_chain_of(c->arena, moved, m) || row_chain_is_identity(m)) continue;
+        if (moved->uses != 1 || ir_is_result(moved) || !windows_of(c->arena, moved, m) || row_chain_is_identity(m)) continue;
         bool alone = m->source->uses == 1;
         for (int k = 0; k < m->moves; k++) alone &= m->move[k]->output[0]->uses == 1;
         if (alone && ir_type_equal(&(*x)->type, &n->output[0]->type) && ir_type_equal(&moved->type, &n->output[0]->type)) return true;
@@ -195,7 +201,7 @@ static bool keep_order(ir_node *n, pass_context *c)
     int64_t *row = row_chain_inverse(c->arena, &m), source_rows = m.rows;
     if (!row) return true;
     ir_value *source = x;
-    if (row_chain_of(c->arena, x, &k) && k.rows == m.rows && dim_equal(k.images, m.images)) {
+    if (windows_of(c->arena, x, &k) && k.rows == m.rows && dim_equal(k.images, m.images)) {
         source = k.source;
         source_rows = k.source_rows;
         for (int64_t i = 0; i < m.rows; i++) row[i] = k.row[row[i]];

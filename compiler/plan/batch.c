@@ -44,11 +44,19 @@ static int input_axis(const batch_state *b, const ir_node *n, int i, int64_t *st
     return v && b->inner[v->id] ? batch_axis(b->plan, &v->type, b->inner[v->id], step) : -1;
 }
 
-/* Does what is taken along the batch's axis stay within one image? Each digit but the batch, and the batch's part within an image, goes some way. */
-static bool stays_within(const plan *p, const move *m, int axis, int64_t step)
+/* Does what is taken along the batch's axis stay within one image? Each digit but the batch, and its part within an image, goes some way; `outside`
+ * is how far what stands above the batch goes. */
+static bool stays_within(const plan *p, const move *m, int axis, int64_t step, int64_t outside)
 {
     int64_t low, high;
-    return move_range(m, axis, p->symbol, &low, &high) && low >= 0 && high < step;
+    return move_range(m, axis, p->symbol, &low, &high) && low >= 0 && high - outside < step;
+}
+
+/* Of a digit of `size` times the batch, how much stands below the batch, if its source's images are `step` apart; 0: none does. */
+static int64_t size_below_batch(const move_digit *g, int64_t size, int64_t step)
+{
+    const int64_t under = g->step > 0 && step % g->step == 0 ? step / g->step : 0;
+    return under && size % under == 0 ? under : 0;
 }
 
 /* Of one element that is repeated along the batch and axes beside it any of these digits may be the batch: the one that the type says. */
@@ -60,11 +68,19 @@ static int64_t repeated_inner(const plan *p, const ir_type *t, int64_t otherwise
     return axis < 0 ? otherwise : below(p, t, axis) * plan_dim(p, t->dim[axis]);
 }
 
+/* Does the digit with so many elements below it lie in one axis? */
+static bool is_digit_of(const plan *p, const ir_type *t, int64_t inner)
+{
+    int64_t step;
+    const int axis = batch_axis(p, t, inner, &step);
+    return axis >= 0 && step > 0 && step * below(p, t, axis) == inner && plan_dim(p, t->dim[axis]) % step == 0;
+}
+
 static bool check_move(batch_state *b, const ir_node *n)
 {
     const plan *p = b->plan;
     const move *m = ir_move(n);
-    int64_t step, inner = 1, found = 0;
+    int64_t step, inner = 1, found = 0, outside = 0;
     const int axis = input_axis(b, n, 0, &step);
     for (int i = m->digits - 1; i >= 0; i--) {
         const move_digit *g = &m->digit[i];
@@ -72,13 +88,16 @@ static bool check_move(batch_state *b, const ir_node *n)
         if (mentions(p, g->extent)) {
             if (found) return refuse(b, n, "splits the batch");
             if (axis >= 0 && g->axis != axis) return refuse(b, n, "moves the batch");
-            if (axis >= 0 && g->step * size != step) return refuse(b, n, "steps over images");
+            const int64_t under = axis >= 0 ? size_below_batch(g, size, step) : size;
+            if (!under) return refuse(b, n, "steps over images");
             if (axis < 0 && g->axis >= 0) return refuse(b, n, "makes the batch of another axis");
-            found = g->axis < 0 ? repeated_inner(p, &n->output[0]->type, inner * size) : inner * size;
+            found = g->axis < 0 ? repeated_inner(p, &n->output[0]->type, inner * size) : inner * under;
+            outside = g->step * (size - under);
         }
         inner *= size;
     }
-    if (axis >= 0 && (!found || !stays_within(p, m, axis, step))) return refuse(b, n, "picks images of the batch");
+    if (axis >= 0 && (!found || !stays_within(p, m, axis, step, outside))) return refuse(b, n, "picks images of the batch");
+    if (found && !is_digit_of(p, &n->output[0]->type, found)) return refuse(b, n, "cuts through images");
     b->inner[n->output[0]->id] = found;
     return true;
 }
@@ -267,7 +286,7 @@ static bool check_node(batch_state *b, const ir_node *n)
     case IR_ATTENTION: return check_attention(b, n);
     case IR_REDUCE: return check_reduce(b, n);
     case IR_GATHER: return check_gather(b, n);
-    case IR_RESAMPLE: return check_aligned(b, n, 1, along_axis);
+    case IR_RESAMPLE: case IR_EXTEND: case IR_SHRINK: return check_aligned(b, n, 1, along_axis);
     case IR_TOPK: return check_aligned(b, n, 1, along_last);
     case IR_PICK: case IR_SCATTER: return check_places(b, n);
     case IR_SUPPRESS: return check_aligned(b, n, 3, along_inner_axes);
@@ -275,6 +294,11 @@ static bool check_node(batch_state *b, const ir_node *n)
     case IR_CALL: return check_call(b, n);
     default: return refuse(b, n, "may mix images");
     }
+}
+
+bool plan_is_prelude(const plan *p, const plan_scope *s, const ir_node *n)
+{
+    return p->batch_symbol >= 0 && !s->is_function && plan_batch_axis(p, n->output[0]) < 0;   /* all that depends on images has an axis of them */
 }
 
 bool plan_check_batch(plan *p, diag *d)
@@ -286,10 +310,14 @@ bool plan_check_batch(plan *p, diag *d)
             for (int s = 0; s < g->symbols->count; s++) {
                 if (!dim_mentions(g->parameter[i].value->type.dim[j], s) || g->symbols->symbol[s].length) continue;
                 if (p->batch_symbol < 0) p->batch_symbol = s;
-                if (p->batch_symbol != s || j != 0 || plan_dim(p, g->parameter[i].value->type.dim[j]) != 1) {
-                    diag_place place = { .node = NULL, .input = -1 };
-                    diag_error(d, STATUS_MIXED_BATCH, &place, "input '%s': only one run-time symbol, as the first dimension of inputs, is supported",
-                               g->parameter[i].name);
+                if (p->batch_symbol != s) {
+                    diag_error(d, STATUS_MIXED_BATCH, NULL, "input '%s': the batch is %s, and %s, a second one, needs a number or a capacity, as in --shape '%s=%s<=16,…'",
+                               g->parameter[i].name, g->symbols->symbol[p->batch_symbol].name, g->symbols->symbol[s].name, g->parameter[i].name,
+                               g->symbols->symbol[s].name);
+                    return false;
+                }
+                if (j != 0 || plan_dim(p, g->parameter[i].value->type.dim[j]) != 1) {
+                    diag_error(d, STATUS_MIXED_BATCH, NULL, "input '%s': the batch is not its first dimension", g->parameter[i].name);
                     return false;
                 }
             }
@@ -302,8 +330,9 @@ bool plan_check_batch(plan *p, diag *d)
         if (!check_node(&b, n)) return false;
     for (int i = 0; i < g->results; i++) {
         const ir_value *v = g->result[i].value;
-        if (b.inner[v->id] && b.inner[v->id] != below(p, &v->type, 0) * plan_dim(p, v->type.dim[0])) {
-            diag_error(d, STATUS_MIXED_BATCH, NULL, "output '%s' does not have the batch outermost", g->result[i].name);
+        const int axis = plan_batch_axis(p, v);
+        if (b.inner[v->id] && (axis < 0 || b.inner[v->id] != below(p, &v->type, axis) * plan_dim(p, v->type.dim[axis]))) {
+            diag_error(d, STATUS_MIXED_BATCH, NULL, "output '%s' has the batch within an axis", g->result[i].name);
             return false;
         }
     }

@@ -58,6 +58,9 @@ RIGHT = {
     "backwards": FLAT + [("Sub", ["rows", "all_below"], ["i"], {}), ("Gather", ["xs", "i"], ["y"], {})],
     "flattened": FLAT + [("Add", ["rows", "all"], ["ij"], {}), ("Reshape", ["ij", "flat"], ["i"], {}), ("Gather", ["xs", "i"], ["z"], {}), ("Reshape", ["z", "square"], ["y"], {})],
     "pairs": PAIR + [("Concat", ["l", "r"], ["i"], dict(axis=-1)), ("GatherND", ["x", "i"], ["y"], {})],
+    "images in the last axis": [("Transpose", ["x"], ["y"], {})],
+    "images between": [("Reshape", ["x", "two_rows"], ["x3"], {}), ("Transpose", ["x3"], ["y"], dict(perm=[1, 0, 2]))],
+    "rows outside images in one axis": [("Transpose", ["x"], ["t"], {}), ("Reshape", ["t", "flat"], ["f"], {}), ("Neg", ["f"], ["e"], {}), ("Reshape", ["e", "columns"], ["y"], {})],
     **RUN,
     "shape alone": [("Max", ["count", "one"], ["m"], {}), ("Shape", ["m"], ["s"], {}), ("Concat", ["s", "six"], ["shape"], dict(axis=0)), ("Reshape", ["x", "shape"], ["y"], {})],
 }
@@ -69,10 +72,11 @@ WRONG = {
     "of the run, of any size": ("E306", FLAT + [("Cast", ["x"], ["b"], dict(to=7)), ("Add", ["b", "rows"], ["i"], {}), ("Gather", ["xs", "i"], ["y"], {})]),
     "of the run, every second image": ("E306", BEST + [("Mul", ["count", "three"], ["d"], {}), ("Unsqueeze", ["d", "last_axis"], ["c"], {}),
                                        ("Unsqueeze", ["best", "last_axis"], ["b"], {}), ("Concat", ["c", "b"], ["i"], dict(axis=-1)), ("GatherND", ["x", "i"], ["y"], {})]),
+    "images cut": ("E311", [("Transpose", ["x"], ["t"], {}), ("Reshape", ["t", "flat"], ["f"], {}), ("Neg", ["f"], ["e"], {}), ("Reshape", ["e", "square"], ["y"], {})]),
     "a diagonal": ("E306", PAIR + [("Concat", ["l", "l"], ["i"], dict(axis=-1)), ("GatherND", ["x", "i"], ["y"], {})]),
 }
 CONSTANTS = dict(middle=[[1, 2, 3]], ends=[[-3, -2, -1]], shuffled=[5, 0, 4],
-                 image=[-1, 1, 2, 3], grid=[-1, 1, 3, 2], one_axis=[1], zero_axis=[0], place=[[4]], three=3, two=[2], two_rows=[-1, 2, 3], two_columns=[2, -1], backwards=[[1, 0]], zero_three=[[0, 3]], zero=0, one=1, width=WIDTH, last_axis=[-1], flat=[-1], square=[-1, WIDTH], six=[WIDTH], four=[3], all=[range(WIDTH)], odds=[[1, 3, 5]], evens=[[0, 2, 4]],
+                 image=[-1, 1, 2, 3], grid=[-1, 1, 3, 2], one_axis=[1], zero_axis=[0], place=[[4]], three=3, two=[2], two_rows=[-1, 2, 3], two_columns=[2, -1], backwards=[[1, 0]], zero_three=[[0, 3]], zero=0, one=1, width=WIDTH, last_axis=[-1], flat=[-1], columns=[WIDTH, -1], square=[-1, WIDTH], six=[WIDTH], four=[3], all=[range(WIDTH)], odds=[[1, 3, 5]], evens=[[0, 2, 4]],
                  all_below=[[-5, -4, -3, -2, -1, 0]], all_above=[[1, 2, 3, 4, 5, 6]])
 
 

@@ -18,10 +18,15 @@ def library(model, folder, *options):
     return Library(link(folder, 1, False), IMAGES)
 
 
+def axis_of(x):
+    """The axis of the images; None in what is whole: texts of a fixed number."""
+    return x.shape.index(IMAGES) if IMAGES in x.shape else None
+
+
 def answer(loaded, which, inputs, templates, first, batch):
-    """Of `batch` images from the first; arrays that are not of as many as there are images are whole: texts of a fixed number."""
-    taken = [np.ascontiguousarray(x[first:first + batch] if len(x) == IMAGES else x) for x in inputs]
-    got = [np.full((batch if len(t) == IMAGES else len(t), *t.shape[1:]), 77, t.dtype) for t in templates]
+    """Of `batch` images from the first."""
+    taken = [np.ascontiguousarray(x[first:first + batch] if axis_of(x) == 0 else x) for x in inputs]
+    got = [np.full([batch if a == axis_of(t) else size for a, size in enumerate(t.shape)], 77, t.dtype) for t in templates]
     loaded.run(which, taken, got, batch)
     return got
 
@@ -35,10 +40,10 @@ def test_together_as_alone(model, panels, tmp_path):
     alone, joint = library(model, tmp_path / "alone", "--panel-images", 1), library(model, tmp_path / "joint", "--panel-images", 3, *panels)
     code = (tmp_path / "joint/model.c").read_text()
     assert "TOGETHER = 3 " in code and (panels or "rows * images" in code)
-    assert any(len(x) == IMAGES for x in inputs) and any(len(x) == IMAGES for x in outputs)
+    assert any(axis_of(x) == 0 for x in inputs) and any(axis_of(x) is not None for x in outputs)
     single = [answer(alone, 0, inputs, outputs, i, 1) for i in range(IMAGES)]
     for batch in range(1, IMAGES + 1):
-        want = [np.concatenate([s[o] for s in single[:batch]]) if len(x) == IMAGES else single[0][o] for o, x in enumerate(outputs)]
+        want = [single[0][o] if axis_of(x) is None else np.concatenate([s[o] for s in single[:batch]], axis_of(x)) for o, x in enumerate(outputs)]
         for which in range(3):
             for have, expected in zip(answer(joint, which, inputs, outputs, 0, batch), want):
                 np.testing.assert_array_equal(have.view(np.uint8), expected.view(np.uint8))

@@ -130,6 +130,20 @@ static void test_others(void **state)
     }
 }
 
+/* Heads put side by side, [N, heads, rows, width] as [N, rows, heads width]: several of their rows make one of the sum's, which stays. */
+static void test_heads(void **state)
+{
+    (void)state;
+    pass_test *t = pass_test_new("symbols N 1..64\ngraph t(%x \"x\": f32[N,4,6], %h \"h\": f32[N,2,4,3]) {\n"
+                                 "  %e: f32[N,2,4,3] = map(%h) {expr = exp(in0)}\n  %m: f32[N,4,6] = move(%e) {move = [N@0, 4@2, 2@1, 3@3]}\n"
+                                 "  %s: f32[N,4,6] = map(%x, %m) {expr = add(in0, in1)}\n  %y: f32[N,4,6] = norm(%s) " NORM "\n"
+                                 "  return \"y\" %y\n}\n", "row_order");
+    assert_int_equal(count_kind(t, IR_MOVE, false), 1);
+    assert_int_equal(count_kind(t, IR_GATHER, false), 0);
+    assert_int_equal(count_kind(t, IR_MAP, false), 2);
+    pass_test_free(t);
+}
+
 /* Two moves that do not compose become one gather, and put back what the first took apart: nothing. A transposition takes no whole rows. */
 static void test_chains(void **state)
 {
@@ -181,7 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows_taken_already),
         cmocka_unit_test(test_same_windows), cmocka_unit_test(test_shifted_windows), cmocka_unit_test(test_norm_behind),
-        cmocka_unit_test(test_norm_behind_the_sum), cmocka_unit_test(test_others), cmocka_unit_test(test_chains),
+        cmocka_unit_test(test_norm_behind_the_sum), cmocka_unit_test(test_others), cmocka_unit_test(test_heads), cmocka_unit_test(test_chains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

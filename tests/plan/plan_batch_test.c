@@ -65,6 +65,18 @@ static void merged_images_and_heads_are_accepted(void **state)
              "  %y: f32[N,6,8] = move(%o) {move = [N@0*2, 6@1, 2@0, 4@2]}\n", "y", 48);
 }
 
+/* Attention of torch.nn has rows outside images, [6, N, 8], and its last layer reads both as one axis, [6 N, 8]. */
+static void rows_outside_images_are_accepted(void **state)
+{
+    (void)state;
+    accepted("  %t: f32[6,N,8] = move(%x) {move = [6@1, N@0, 8@2]}\n  %f: f32[6*N,8] = move(%t) {move = [6@0, N@1, 8@2]}\n"
+             "  %w: f32[8,8] = const {bytes = noise 1 1}\n  %l: f32[6*N,8] = linear(%f, %w)\n"
+             "  %b: f32[6,N,8] = move(%l) {move = [6*N@0, 8@1]}\n  %y: f32[N,6,8] = move(%b) {move = [N@1, 6@0, 8@2]}\n", "y", 48);
+    accepted("  %t: f32[6,N,8] = move(%x) {move = [6@1, N@0, 8@2]}\n  %h: f32[6,2*N,4] = move(%t) {move = [6@0, N@1, 8@2]}\n"
+             "  %f: f32[12*N,4] = move(%h) {move = [6@0, 2*N@1, 4@2]}\n  %e: f32[12*N,4] = map(%f) {expr = neg(in0)}\n"
+             "  %b: f32[6,N,8] = move(%e) {move = [12*N@0, 4@1]}\n  %y: f32[N,6,8] = move(%b) {move = [N@1, 6@0, 8@2]}\n", "y", 48);
+}
+
 static void a_head_of_merged_images_and_heads_is_accepted(void **state)
 {
     (void)state;
@@ -105,6 +117,18 @@ static void what_picks_images_is_refused(void **state)
             "  %i: i64[2*N,6,4] = map(%b) {expr = convert(in0):i64}\n  %y: f32[2*N,6,4] = pick(%a, %i)\n", "y", "different axes");
 }
 
+/* [6 N, 8] as [N, 6, 8], though the rows lie outside the images, and the other way round. */
+static void what_cuts_through_images_is_refused(void **state)
+{
+    (void)state;
+    refused("  %t: f32[6,N,8] = move(%x) {move = [6@1, N@0, 8@2]}\n  %f: f32[6*N,8] = move(%t) {move = [6@0, N@1, 8@2]}\n"
+            "  %e: f32[6*N,8] = map(%f) {expr = neg(in0)}\n  %y: f32[N,6,8] = move(%e) {move = [6*N@0, 8@1]}\n", "y", "cuts through images");
+    refused("  %f: f32[6*N,8] = move(%x) {move = [N@0, 6@1, 8@2]}\n  %e: f32[6*N,8] = map(%f) {expr = neg(in0)}\n"
+            "  %b: f32[6,N,8] = move(%e) {move = [6*N@0, 8@1]}\n  %y: f32[N,6,8] = move(%b) {move = [N@1, 6@0, 8@2]}\n", "y", "cuts through images");
+    refused("  %t: f32[6,N,8] = move(%x) {move = [6@1, N@0, 8@2]}\n  %f: f32[6*N,8] = move(%t) {move = [6@0, N@1, 8@2]}\n"
+            "  %y: f32[N,8] = move(%f) {move = [N@0, 8@1] +[1, 0]}\n", "y", "picks images");
+}
+
 /* Images meet where one batch stands in a row and another in a column, even though for one image both have one element. */
 static void images_against_images_are_refused(void **state)
 {
@@ -119,10 +143,11 @@ static void images_against_images_are_refused(void **state)
             "  %y: f32[N,N] = map(%c, %r) {expr = add(in0, in1)}\n", "y", "different axes");
 }
 
-static void a_batch_that_is_not_outermost_is_refused(void **state)
+static void a_batch_that_is_no_axis_or_no_input_s_first_is_refused(void **state)
 {
     (void)state;
-    refused("  %y: f32[6,N,8] = move(%x) {move = [6@1, N@0, 8@2]}\n", "y", "outermost");
+    accepted("  %y: f32[6,N,8] = move(%x) {move = [6@1, N@0, 8@2]}\n", "y", 48);
+    refused("  %y: f32[6*N,8] = move(%x) {move = [6@1, N@0, 8@2]}\n", "y", "within an axis");
     plan_test_refused("symbols N 1..64\n"
                       "graph g(%x: f32[6,N]) {\n"
                       "  %y: f32[6,N] = map(%x) {expr = neg(in0)}\n"
@@ -130,7 +155,7 @@ static void a_batch_that_is_not_outermost_is_refused(void **state)
     plan_test_refused("symbols N 1..64, M 1..64\n"
                       "graph g(%x: f32[N,M]) {\n"
                       "  %y: f32[N,M] = map(%x) {expr = neg(in0)}\n"
-                      "  return \"y\" %y\n}\n", STATUS_MIXED_BATCH, "one run-time symbol");
+                      "  return \"y\" %y\n}\n", STATUS_MIXED_BATCH, "a second one");
 }
 
 static void calls_are_looked_into(void **state)
@@ -161,9 +186,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operators_of_one_image_are_accepted), cmocka_unit_test(the_class_token_is_expanded),
         cmocka_unit_test(merged_images_and_heads_are_accepted), cmocka_unit_test(a_head_of_merged_images_and_heads_is_accepted),
-        cmocka_unit_test(heads_outside_images_are_accepted), cmocka_unit_test(what_works_along_the_batch_is_refused),
+        cmocka_unit_test(heads_outside_images_are_accepted), cmocka_unit_test(rows_outside_images_are_accepted),
+        cmocka_unit_test(what_cuts_through_images_is_refused), cmocka_unit_test(what_works_along_the_batch_is_refused),
         cmocka_unit_test(what_picks_images_is_refused), cmocka_unit_test(images_against_images_are_refused),
-        cmocka_unit_test(a_batch_that_is_not_outermost_is_refused), cmocka_unit_test(calls_are_looked_into), cmocka_unit_test(a_fixed_batch_may_mix),
+        cmocka_unit_test(a_batch_that_is_no_axis_or_no_input_s_first_is_refused), cmocka_unit_test(calls_are_looked_into), cmocka_unit_test(a_fixed_batch_may_mix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
