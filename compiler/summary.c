@@ -76,6 +76,9 @@ void summary_print(const driver_options *o, const frontend_model *m, const pass_
     printf("  frame        %.3f MB an image in flight (lower bound of this schedule %.3f)\n", (double)p->frame_bytes * 1e-6,
            (double)p->frame_bound * 1e-6);
     printf("  scratch      %.3f MB a thread (lower bound %.3f)\n", (double)p->scratch_bytes * 1e-6, (double)p->scratch_bound * 1e-6);
+    if (p->prelude)
+        printf("  once a run   %d of the phases and calls, which no image has a part in; %.3f MB (lower bound %.3f)\n", p->prelude, (double)p->shared_bytes * 1e-6,
+               (double)p->shared_bound * 1e-6);
     if (p->together > 1) printf("  batches      up to %d images together on a thread, each with its own frame and scratch\n", p->together);
     printf("  weights      %.1f MB in %d sections\n", (double)c->weight_bytes * 1e-6, c->sections);
     const double all = p->flop > 0 ? p->flop : 1, linear = p->linear_flop > 0 ? p->linear_flop : 1;

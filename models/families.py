@@ -121,7 +121,7 @@ FAMILIES = [
     Row("clip_vision", "CLIPVisionModelWithProjection", dict(VIT, projection_dim=16), "dynamo script", "image_embeds"),
     Row("clip", "CLIPModel", CLIP, "dynamo script", DUAL_OUTPUTS, inputs=pair()),
     Row("clip_text", "CLIPTextModelWithProjection", dict(TEXT, projection_dim=16), "dynamo_batch script_batch", "text_embeds", inputs=text(1)),
-    Row("clip_images", "CLIPModel", CLIP, "dynamo_batch script_batch", "logits_per_image text_embeds image_embeds", inputs=pair(first="texts")),
+    Row("clip_images", "CLIPModel", CLIP, "dynamo_batch script_batch", DUAL_OUTPUTS, inputs=pair(first="texts")),
     Row("siglip_vision", "SiglipVisionModel", VIT, "dynamo script", BOTH_OUTPUTS),
     Row("siglip", "SiglipModel", dict(text_config=TEXT, vision_config=VIT), "dynamo", DUAL_OUTPUTS, inputs=(text()[0], *pixels(32))),
     Row("owlvit", "OwlViTForObjectDetection", dict(text_config=dict(TEXT, pad_token_id=0, bos_token_id=97), vision_config=VIT, projection_dim=32),

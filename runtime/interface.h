@@ -1,7 +1,17 @@
 /* The public functions of a generated library, the same for every model. <name>.c includes this last, having defined
  * MODEL(x), STATUS(x), API; FRAME_BYTES, SCRATCH_BYTES, SECTIONS, GEMMS, FIXED_BATCH (0: any), TOGETHER; model_digest, packing_digest; struct MODEL(model) and
  * struct MODEL(session); run_images, fill, kernels_of, inputs_of, outputs_of; TRACE_IMAGE; for kernels made ahead of time, AOT_TABLE; for weights in
- * the binary, EMBEDDED; with tracing, TRACE_OF. */
+ * the binary, EMBEDDED; with tracing, TRACE_OF; RUN_MORE, a comma and what else run_images takes;
+ * where something is done once a run, SHARED_BYTES and run_prelude. */
+
+#if !defined(RUN_MORE)
+#define RUN_MORE
+#endif
+#if defined(SHARED_BYTES)
+#define PRELUDE
+#else
+#define SHARED_BYTES 0
+#endif
 
 typedef enum weights_status weights_result;
 
@@ -127,7 +137,7 @@ static size_t frames_of(const MODEL(options) *o)
 
 API size_t MODEL(memory)(const MODEL(options) *options)
 {
-    return frames_of(options) * FRAME_BYTES + (size_t)(threads_of(options) * group_of(options)) * SCRATCH_BYTES + 64;
+    return SHARED_BYTES + frames_of(options) * FRAME_BYTES + (size_t)(threads_of(options) * group_of(options)) * SCRATCH_BYTES + 64;
 }
 
 API MODEL(status) MODEL(start)(MODEL(session) **session, const MODEL(model) *model, const MODEL(options) *options)
@@ -152,6 +162,9 @@ API MODEL(status) MODEL(start)(MODEL(session) **session, const MODEL(model) *mod
     if (!s->frame) s->frame = s->owned;
     memset(s->frame, 0, MODEL(memory)(options));   /* no page fault while running */
     s->scratch = s->frame + frames_of(options) * FRAME_BYTES;
+#if defined(PRELUDE)
+    s->shared = s->scratch + (size_t)(threads_of(options) * group_of(options)) * SCRATCH_BYTES;
+#endif
     if (!team_start(&s->team, threads_of(options))) {
         free(s->owned);
         free(s);
@@ -169,12 +182,16 @@ API void MODEL(stop)(MODEL(session) *session)
     free(session);
 }
 
-/* Whole images while there is one for every thread, a group of them at a time, then the rest one by one, panels shared out. */
+/* What is done once; then whole images while there is one for every thread, a group of them at a time, then the rest one by one, panels shared out. */
 static void work(void *context, worker *w)
 {
     MODEL(session) *s = context;
     const size_t first = (size_t)w->id * (size_t)s->group;
     unsigned char *const scratch = s->scratch + first * SCRATCH_BYTES;
+#if defined(PRELUDE)
+    TRACE_IMAGE(w, -1);
+    run_prelude(w, s->model, s->shared, scratch, &s->in, &s->out);
+#endif
     if (s->alone) {
         worker alone;
         team_alone(&alone, w);
@@ -182,16 +199,16 @@ static void work(void *context, worker *w)
             const int64_t i = s->alone * g / s->groups, images = s->alone * (g + 1) / s->groups - i;
             TRACE_IMAGE(w, s->batch > 1 ? i : -1);
             const MODEL(inputs) in = inputs_of(&s->in, i);
-            const MODEL(outputs) out = outputs_of(&s->out, i);
-            run_images(&alone, s->model, s->frame + first * FRAME_BYTES, scratch, images, &in, &out);
+            const MODEL(outputs) out = outputs_of(&s->out, &s->in, i);
+            run_images(&alone, s->model, s->frame + first * FRAME_BYTES, scratch, images, &in, &out RUN_MORE);
         }
         team_barrier(w);
     }
     for (int64_t i = s->alone; i < s->batch; i++) {
         TRACE_IMAGE(w, s->batch > 1 ? i : -1);
         const MODEL(inputs) in = inputs_of(&s->in, i);
-        const MODEL(outputs) out = outputs_of(&s->out, i);
-        run_images(w, s->model, s->frame, scratch, 1, &in, &out);
+        const MODEL(outputs) out = outputs_of(&s->out, &s->in, i);
+        run_images(w, s->model, s->frame, scratch, 1, &in, &out RUN_MORE);
     }
 }
 

@@ -95,6 +95,22 @@ const char *codegen_length_name(const codegen *g)
     return name;
 }
 
+const char *codegen_elements(codegen *g, const plan_value *x, const char *inputs, int from, int end)
+{
+    const char *length = NULL;
+    long long more, rest = 1;
+    for (int i = from; i < end; i++) {
+        if (!codegen_of_length(g, x->value->type.dim[i], &more)) {
+            rest *= (long long)x->shape[i];
+            continue;
+        }
+        length = arena_printf(g->arena, "%s->%s", inputs, codegen_length_name(g));
+        if (more) length = arena_printf(g->arena, "(%s + %lld)", length, more);
+    }
+    if (!length) return arena_printf(g->arena, "%lld", rest);
+    return rest == 1 ? length : arena_printf(g->arena, "%s * %lld", length, rest);
+}
+
 static void print_ports(codegen *g, strbuf *to, const ir_port *port, int count, bool constant)
 {
     const codegen_preprocess *p = &g->options->preprocess;
@@ -119,7 +135,7 @@ static void print_ports(codegen *g, strbuf *to, const ir_port *port, int count, 
         strbuf_printf(to, "    int64_t %s;   /* 0 to %lld */\n", codegen_length_name(g), (long long)g->plan->symbol[g->plan->length_symbol]);
 }
 
-/* Has an output more than one row of its outermost axis for each image? */
+/* Has an output more than one place of its batch's axis for each image? */
 static bool has_multiples(const codegen *g)
 {
     const ir_graph *graph = g->plan->graph;

@@ -42,14 +42,14 @@ static void print_structs(codegen *g, strbuf *to)
                       "    const %s_model *model;\n"
                       "    team team;\n"
                       "    int64_t max_batch, group;         /* images in a run, and that a thread runs at a time, at most */\n"
-                      "    unsigned char *frame, *scratch;   /* of each thread, for `group` images each */\n"
+                      "    unsigned char *frame, *scratch;   /* of each thread, for `group` images each */\n%s"
                       "    void *owned;                      /* freed when the session stops */\n"
                       "    _Atomic int busy;\n"
                       "    /* of the running call */\n"
                       "    int64_t batch, alone, groups;     /* images in all; those that a thread does by itself, a group at a time */\n"
                       "    _Atomic int64_t next;\n"
                       "    %s_inputs in;\n"
-                      "    %s_outputs out;\n", n, n, n, n);
+                      "    %s_outputs out;\n", n, n, codegen_has_prelude(g) ? "    unsigned char *shared;            /* of all threads */\n" : "", n, n);
     strbuf_printf(to, "#ifdef %s_TRACE\n    trace trace;\n#endif\n};\n\n", codegen_upper(g->arena, n));
 }
 
@@ -110,7 +110,7 @@ static void print_complete(codegen *g, strbuf *to, const ir_type *t, const char 
     else strbuf_printf(to, " && (in->%s || !in->%s)", name, codegen_length_name(g));
 }
 
-/* Pointers of image i of a batch. */
+/* Pointers of one image of a batch. */
 static void print_image_of(codegen *g, strbuf *to)
 {
     const ir_graph *graph = g->plan->graph;
@@ -127,15 +127,17 @@ static void print_image_of(codegen *g, strbuf *to)
                               (long long)g->plan->symbol[g->plan->length_symbol]);
             strbuf_add(to, count ? ";\n}\n\n" : " && in;\n}\n\n");
         }
-        const char *kind = o ? "outputs" : "inputs";
-        strbuf_printf(to, "static %s_%s %s_of(const %s_%s *all, int64_t image)\n{\n"
-                          "    (void)image%s;\n"
-                          "    return (%s_%s){\n", n, kind, kind, n, kind, count ? "" : ", (void)all", n, kind);
+        const char *kind = o ? "outputs" : "inputs", *more = o ? arena_printf(g->arena, "const %s_inputs *in, ", n) : "";
+        strbuf_printf(to, "static %s_%s %s_of(const %s_%s *all, %sint64_t image)\n{\n"
+                          "    (void)image%s%s;\n"
+                          "    return (%s_%s){\n", n, kind, kind, n, kind, more, o ? ", (void)in" : "", count ? "" : ", (void)all", n, kind);
         if (!count) strbuf_add(to, "        .none = 0\n");
         for (int i = 0; i < count; i++) {
             const plan_value *x = plan_value_of(&g->plan->main, port[i].value);
-            if (!plan_is_batched(g->plan, x->value)) strbuf_printf(to, "        .%s = all->%s,\n", name[i], name[i]);
-            else strbuf_printf(to, "        .%s = all->%s ? all->%s + image * %lld : NULL,\n", name[i], name[i], name[i], (long long)x->elements);
+            if (plan_batch_axis(g->plan, x->value) < 0) strbuf_printf(to, "        .%s = all->%s,\n", name[i], name[i]);
+            else
+                strbuf_printf(to, "        .%s = all->%s ? all->%s + image * %s : NULL,\n", name[i], name[i], name[i],
+                              codegen_elements(g, x, o ? "in" : "all", plan_batch_axis(g->plan, x->value), x->value->type.rank));
         }
         if (!o && g->plan->length_symbol >= 0) strbuf_printf(to, "        .%s = all->%s,\n", codegen_length_name(g), codegen_length_name(g));
         strbuf_add(to, "    };\n}\n\n");
@@ -232,5 +234,9 @@ void codegen_model(codegen *g, strbuf *to)
                           "extern const int32_t %s_gemm_table[AOT_LEVELS * GEMMS] __attribute__((visibility(\"hidden\")));\n"
                           "#define AOT_TABLE %s_gemm_table\n"
                           "#endif\n", n, n, n);
+    const bool scattered = codegen_has_scattered(g);
+    if (codegen_has_prelude(g)) strbuf_printf(to, "#define SHARED_BYTES %lld   /* of what is computed once a run */\n", (long long)plan_round_up(p->shared_bytes, 4096));
+    if (p->prelude || scattered)
+        strbuf_printf(to, "#define RUN_MORE %s%s\n", p->prelude ? ", s->shared" : "", scattered ? ", s->batch" : "");
     strbuf_add(to, "#include \"runtime/interface.h\"\n");
 }

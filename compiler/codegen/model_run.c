@@ -1,6 +1,7 @@
 /* What runs in <name>.c: a function for each phase and repeated block, with its pointers and its loop over panels, and the sequence
  * that calls them. */
 #include "codegen_private.h"
+#include "codegen_steps.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -88,21 +89,21 @@ const char *codegen_scratch(codegen *g, const plan_phase *f, int64_t offset)
     return arena_printf(g->arena, "(float *)(scratch + %lld%s)", (long long)offset, offset && f->joint ? " * images" : "");
 }
 
-/* "frame + 64", "frame + 64 * images". */
-static const char *frame_text(codegen *g, const char *space, int64_t address, bool joint)
+/* Where a value that is not the caller's lies. joint: the phase's images are one panel. */
+static const char *place_text(codegen *g, const plan_value *base, bool joint)
 {
-    return arena_printf(g->arena, "%s + %lld%s", space, (long long)address, address && joint ? " * images" : "");
+    const bool many = base->space == SPACE_SCRATCH ? joint : base->space == SPACE_FRAME && g->plan->together > 1;
+    const char *space = base->space == SPACE_SCRATCH ? "scratch" : base->space == SPACE_FRAME ? "frame" : "shared";
+    return arena_printf(g->arena, "%s + %lld%s", space, (long long)base->address, base->address && many ? " * images" : "");
 }
 
 static void print_locals(codegen *g, strbuf *to)
 {
     for (int i = 0; i < g->locals.count; i++) {
         const plan_value *x = g->locals.base[i];
-        const bool scratch = x->space == SPACE_SCRATCH;
         const char *type = codegen_c_type(x->value->type.elem);
         strbuf_printf(to, "    %s *const %s = (%s *)(%s);   /* %s%s */\n", type, codegen_value_name(g, x->value), type,
-                      frame_text(g, scratch ? "scratch" : "frame", x->address, scratch ? g->locals.joint[i] : g->plan->together > 1),
-                      codegen_shape(g->arena, x), scratch ? ", a panel of it" : "");
+                      place_text(g, x, g->locals.joint[i]), codegen_shape(g->arena, x), x->space == SPACE_SCRATCH ? ", a panel of it" : "");
     }
 }
 
@@ -165,11 +166,38 @@ static void print_unused(strbuf *to, const char *body, const char *const *names,
     if (any) strbuf_add(to, ";\n");
 }
 
-static void print_head(codegen *g, strbuf *to, const plan_scope *s, int scope, const char *name)
+static bool reads_shared(const plan_scope *s, const plan_phase *f)
+{
+    for (int i = 0; i < f->steps; i++)
+        for (int j = 0; j < f->step[i]->node->inputs; j++) {
+            const plan_value *x = plan_value_of(s, plan_input(f->step[i]->node, j));
+            if (x && x->base->space == SPACE_SHARED) return true;
+        }
+    return false;
+}
+
+/* Which memory a function is handed: in the prelude there is no frame; what all images share, some of the main scope's phases read. */
+enum { FRAME_ALONE, SHARED_ALONE, FRAME_AND_SHARED };
+
+static int memory_of(const plan *p, const plan_scope *s, int item)
+{
+    if (s->is_function ? s->shared : item < p->prelude) return SHARED_ALONE;
+    return !s->is_function && reads_shared(s, s->item[item].phase) ? FRAME_AND_SHARED : FRAME_ALONE;
+}
+
+static const char *const memory_declared[] = {
+    [FRAME_ALONE] = "unsigned char *frame, unsigned char *scratch", [SHARED_ALONE] = "unsigned char *shared, unsigned char *scratch",
+    [FRAME_AND_SHARED] = "unsigned char *frame, unsigned char *shared, unsigned char *scratch"
+};
+static const char *const memory_passed[] = {
+    [FRAME_ALONE] = "frame, scratch", [SHARED_ALONE] = "shared, scratch", [FRAME_AND_SHARED] = "frame, shared, scratch"
+};
+
+static void print_head(codegen *g, strbuf *to, const plan_scope *s, int scope, const char *name, int memory)
 {
     const char *n = g->options->name;
-    strbuf_printf(to, "static void %s(worker *w, const struct %s_model *m, const struct %s *c, unsigned char *frame, unsigned char *scratch%s", name, n,
-                  codegen_scope_name(g, scope), g->plan->together > 1 ? ", int64_t images" : "");
+    strbuf_printf(to, "static void %s(worker *w, const struct %s_model *m, const struct %s *c, %s%s", name, n, codegen_scope_name(g, scope),
+                  memory_declared[memory], g->plan->together > 1 ? ", int64_t images" : "");
     if (!scope) strbuf_printf(to, ", const %s_inputs *in", n);
     else {
         for (int i = 0; i < s->graph->parameters; i++) {
@@ -193,9 +221,13 @@ static void print_function(codegen *g, strbuf *to, const plan_scope *s, int scop
     strbuf declared = strbuf_in(g->arena), whole = strbuf_in(g->arena);
     print_locals(g, &declared);
     strbuf_printf(&whole, "%s%s", declared.text, body.text);
-    print_head(g, to, s, scope, name);
-    const char *parameters[6] = { "m", "c", "frame", "scratch" };
-    int count = 4;
+    const int memory = memory_of(g->plan, s, from);
+    print_head(g, to, s, scope, name, memory);
+    const char *parameters[7] = { "m", "c" };
+    int count = 2;
+    if (memory != SHARED_ALONE) parameters[count++] = "frame";
+    if (memory != FRAME_ALONE) parameters[count++] = "shared";
+    parameters[count++] = "scratch";
     if (g->plan->together > 1) parameters[count++] = "images";
     if (!scope) parameters[count++] = "in";
     const bool kernels = mentions(body.text, "k");
@@ -229,8 +261,7 @@ static const char *argument(codegen *g, const ir_value *v)
         return with_offset(g, arena_printf(g->arena, "in->%s",
                                            codegen_port_names(g->arena, s->graph->parameter, s->graph->parameters)[x->base->value->index]),
                            x->offset, 0);
-    const char *base = frame_text(g, "frame", x->base->address, g->plan->together > 1);
-    return with_offset(g, arena_printf(g->arena, "(%s *)(%s)", codegen_c_type(v->type.elem), base), x->offset, 0);
+    return with_offset(g, arena_printf(g->arena, "(%s *)(%s)", codegen_c_type(v->type.elem), place_text(g, x->base, false)), x->offset, 0);
 }
 
 static const char *more_images(const codegen *g)
@@ -242,19 +273,20 @@ static void print_call(codegen *g, strbuf *to, const plan_item *t, int number)
 {
     const plan_scope *f = &g->plan->function[t->function];
     const char *name = codegen_scope_name(g, t->function + 1);
-    strbuf_printf(to, "    %s_run(w, m, &m->%s[%d], frame, scratch%s", name, name, number, more_images(g));
+    strbuf_printf(to, "    %s_run(w, m, &m->%s[%d], %s%s", name, name, number, memory_passed[memory_of(g->plan, f, 0)], more_images(g));
     for (int i = 0; i < t->call->inputs; i++)
         if (plan_value_of(f, f->graph->parameter[i].value)->space == SPACE_ARGUMENT) strbuf_printf(to, ", %s", argument(g, t->call->input[i]));
     for (int i = 0; i < t->call->outputs; i++) strbuf_printf(to, ", %s", argument(g, t->call->output[i]));
     strbuf_add(to, ");\n");
 }
 
+/* Does the call read and write nothing but the frame, or in the prelude the shared memory? */
 static bool all_in_frame(const codegen *g, const plan_item *t)
 {
     const plan_scope *f = &g->plan->function[t->function];
     for (int i = 0; i < t->call->inputs; i++)
         if (plan_value_of(f, f->graph->parameter[i].value)->space == SPACE_ARGUMENT &&
-            plan_value_of(&g->plan->main, t->call->input[i])->base->space == SPACE_ARGUMENT)
+            plan_value_of(&g->plan->main, t->call->input[i])->base->space != (f->shared ? SPACE_SHARED : SPACE_FRAME))
             return false;
     return true;
 }
@@ -285,86 +317,144 @@ static void print_loop(codegen *g, strbuf *to, const plan_item *t, int count, in
         if (plan_value_of(f, f->graph->parameter[i].value)->space == SPACE_ARGUMENT)
             type[arguments++] = codegen_c_type(t->call->input[i]->type.elem);
     for (int i = 0; i < t->call->outputs; i++) type[arguments++] = codegen_c_type(t->call->output[i]->type.elem);
-    strbuf_printf(to, "    static const size_t %s_at[%d][%d] = {   /* where each call reads, then writes: bytes in the frame */\n", name, count,
-                  arguments);
+    strbuf_printf(to, "    static const size_t %s_at[%d][%d] = {   /* where each call reads, then writes: bytes in %s */\n", name, count, arguments,
+                  f->shared ? "the shared memory" : "the frame");
     for (int i = 0; i < count; i++) print_offsets(g, to, &t[i]);
     strbuf_printf(to, "    };\n"
                       "    for (int i = 0; i < %d; i++) {\n"
                       "        const size_t *const at = %s_at[i];\n"
-                      "        %s_run(w, m, &m->%s[%si], frame, scratch%s", count, name, name, name,
-                  number ? arena_printf(g->arena, "%d + ", number) : "", more_images(g));
-    const char *times = g->plan->together > 1 ? " * (size_t)images" : "";
-    for (int i = 0; i < arguments; i++) strbuf_printf(to, ",%s(%s *)(frame + at[%d]%s)", i % 4 ? " " : "\n            ", type[i], i, times);
+                      "        %s_run(w, m, &m->%s[%si], %s%s", count, name, name, name, number ? arena_printf(g->arena, "%d + ", number) : "",
+                  memory_passed[memory_of(g->plan, f, 0)], more_images(g));
+    const char *times = g->plan->together > 1 && !f->shared ? " * (size_t)images" : "", *space = f->shared ? "shared" : "frame";
+    for (int i = 0; i < arguments; i++) strbuf_printf(to, ",%s(%s *)(%s + at[%d]%s)", i % 4 ? " " : "\n            ", type[i], space, i, times);
     strbuf_add(to, ");\n    }\n");
 }
 
-/* "32", or of a length "(in->P + 1) * 32": elements of an output. */
-static const char *elements_text(codegen *g, const plan_value *x)
+/* Is an image's part of the output not in one piece? */
+static bool is_scattered(const codegen *g, const plan_value *x)
 {
-    const ir_type *t = &x->value->type;
-    const int axis = codegen_length_axis(g, t);
-    long long more, rest = 1;
-    if (!axis) return arena_printf(g->arena, "%lld", (long long)x->elements);
-    codegen_of_length(g, t->dim[axis - 1], &more);
-    for (int i = 0; i < t->rank; i++)
-        if (i != axis - 1) rest *= (long long)x->shape[i];
-    const char *length = arena_printf(g->arena, "in->%s", codegen_length_name(g));
-    if (more) length = arena_printf(g->arena, "(%s + %lld)", length, more);
-    return arena_printf(g->arena, "(size_t)%s * %lld", length, rest);
+    const int axis = plan_batch_axis(g->plan, x->value);
+    return axis > 0 && codegen_product(x, 0, axis) != 1;
 }
 
-/* Output i to where the caller wants it. */
+bool codegen_has_scattered(const codegen *g)
+{
+    for (int i = 0; i < g->plan->graph->results; i++)
+        if (is_scattered(g, plan_value_of(&g->plan->main, g->plan->graph->result[i].value))) return true;
+    return false;
+}
+
+/* Output i to where the caller wants it: whole, or image by image, which have parts of each place of the axes before the batch's. */
 static void print_copy(codegen *g, strbuf *to, int i, const char *name, const char *from, const plan_value *x)
 {
-    const char *type = codegen_c_type(x->value->type.elem);
-    const long long size = x->elements;
-    if (g->plan->together == 1 || !plan_is_batched(g->plan, x->value)) {
-        strbuf_printf(to, "        if (i == %d && out->%s) memcpy(out->%s, %s, %s * sizeof(%s));\n", i, name, name, from, elements_text(g, x), type);
+    const int axis = plan_batch_axis(g->plan, x->value), rank = x->value->type.rank;
+    const char *type = codegen_c_type(x->value->type.elem), *size = codegen_elements(g, x, "in", axis < 0 ? 0 : axis, rank);
+    const char *bytes = arena_printf(g->arena, codegen_length_axis(g, &x->value->type) ? "(size_t)(%s) * sizeof(%s)" : "%s * sizeof(%s)", size, type);
+    const bool apart = is_scattered(g, x), many = g->plan->together > 1 && axis >= 0;
+    if (!apart && !many) {
+        strbuf_printf(to, "        if (i == %d && out->%s) memcpy(out->%s, %s, %s);\n", i, name, name, from, bytes);
         return;
     }
     const bool own = plan_is_of_images(g->plan, &g->plan->main, x->base);
-    strbuf_printf(to, "        for (int64_t j = 0; i == %d && out->%s && j < images; j++) memcpy(out->%s + j * %lld, %s + j * %lld, %lld * sizeof(%s));\n",
-                  i, name, name, size, from, own ? (long long)x->base->elements : 0LL, size, type);
+    const char *image = many ? arena_printf(g->arena, "%s + j * %lld", from, own ? (long long)x->base->elements : 0LL) : from;
+    if (many) strbuf_printf(to, "        for (int64_t j = 0; i == %d && out->%s && j < images; j++)%s", i, name, apart ? "\n    " : "");
+    if (!apart) {
+        strbuf_printf(to, " memcpy(out->%s + j * %s, %s, %s);\n", name, size, image, bytes);
+        return;
+    }
+    const bool single = !strcmp(size, "1");
+    strbuf_printf(to, "        for (int64_t r = 0; %sr < %s; r++) memcpy(out->%s + (r * batch%s)%s, %s + r%s, %s);\n",
+                  many ? "" : arena_printf(g->arena, "i == %d && out->%s && ", i, name), codegen_elements(g, x, "in", 0, axis), name, many ? " + j" : "",
+                  single ? "" : arena_printf(g->arena, " * %s", size), image, single ? "" : arena_printf(g->arena, " * %s", size), bytes);
+}
+
+bool codegen_has_prelude(const codegen *g)
+{
+    const plan *p = g->plan;
+    for (int i = 0; p->batch_symbol >= 0 && i < p->graph->results; i++)
+        if (plan_batch_axis(p, p->graph->result[i].value) < 0) return true;
+    return p->prelude > 0;
+}
+
+/* The calls of items [from, end); *number: how often each function has been called. */
+static void print_items(codegen *g, strbuf *to, int from, int end, int *number)
+{
+    const plan *p = g->plan;
+    for (int i = from, count; i < end; i += count) {
+        const plan_item *t = &p->main.item[i];
+        count = 1;
+        if (t->phase) {
+            strbuf_printf(to, "    phase_%d(w, m, &m->constants, %s%s, in);\n", i + 1, memory_passed[memory_of(p, &p->main, i)], more_images(g));
+            continue;
+        }
+        while (all_in_frame(g, t) && i + count < end && p->main.item[i + count].call && p->main.item[i + count].function == t->function &&
+               all_in_frame(g, &p->main.item[i + count]))
+            count++;
+        if (count > 1) print_loop(g, to, t, count, number[t->function]);
+        else print_call(g, to, t, number[t->function]);
+        number[t->function] += count;
+    }
+}
+
+/* Copies the outputs that have images, or those that have none, or all. */
+static void print_copies(codegen *g, strbuf *to, bool images, bool none)
+{
+    const plan *p = g->plan;
+    const char **name = codegen_port_names(g->arena, p->graph->result, p->graph->results);
+    int *output = arena_array(g->arena, (size_t)p->graph->results + 1, sizeof *output), outputs = 0;
+    for (int i = 0; i < p->graph->results; i++)
+        if (plan_batch_axis(p, p->graph->result[i].value) < 0 ? none : images) output[outputs++] = i;
+    if (!outputs) return;
+    strbuf_printf(to, "\n    for (int64_t i; team_claim(w, %d, &i);) {\n", outputs);
+    for (int i = 0; i < outputs; i++) {
+        const ir_value *v = p->graph->result[output[i]].value;
+        const plan_value *x = plan_value_of(&p->main, v);
+        const char *from = x->space == SPACE_CONSTANT ? NULL : argument(g, v);
+        if (!from)
+            from = arena_printf(g->arena, "m->constants.%s", strchr(codegen_weight(g, &p->main, 0, v, LAYOUT_PLAIN, 0, "result"), '>') + 1);
+        print_copy(g, to, i, name[output[i]], from, x);
+    }
+    strbuf_add(to, "    }\n    team_barrier(w);\n");
+}
+
+/* What is computed once a run, for all its images. */
+static void print_prelude(codegen *g, strbuf *to, int *number)
+{
+    const char *n = g->options->name;
+    strbuf_printf(to, "/* Once a run: what no image has a part in. shared: %lld bytes of all threads; scratch: of this worker. */\n"
+                      "static void run_prelude(worker *w, const struct %s_model *m, unsigned char *shared, unsigned char *scratch, const %s_inputs *in, "
+                      "const %s_outputs *out)\n{\n", (long long)g->plan->shared_bytes, n, n, n);
+    strbuf body = strbuf_in(g->arena);
+    print_items(g, &body, 0, g->plan->prelude, number);
+    print_copies(g, &body, false, true);
+    const bool images = g->plan->together > 1 && mentions(body.text, "images");
+    static const char *const parameters[] = { "m", "shared", "scratch", "in", "out" };
+    print_unused(to, body.text, parameters, 5);
+    if (images) strbuf_add(to, "    const int64_t images = 1;\n");
+    strbuf_addn(to, body.text, body.length);
+    strbuf_add(to, "}\n\n");
 }
 
 static void print_sequence(codegen *g, strbuf *to)
 {
     const plan *p = g->plan;
     const char *n = g->options->name;
+    const bool prelude = codegen_has_prelude(g);
     int *number = arena_array(g->arena, (size_t)p->functions + 1, sizeof *number);
-    strbuf_printf(to, "/* %s. frame: %lld bytes that %s values share; scratch: %lld bytes of this worker%s. */\n"
+    if (prelude) print_prelude(g, to, number);
+    strbuf_printf(to, "/* %s. frame: %lld bytes that %s values share; %sscratch: %lld bytes of this worker%s. */\n"
                       "static void run_images(worker *w, const struct %s_model *m, unsigned char *frame, unsigned char *scratch, int64_t images, "
-                      "const %s_inputs *in, const %s_outputs *out)\n{\n",
+                      "const %s_inputs *in, const %s_outputs *out%s%s)\n{\n",
                   p->together > 1 ? arena_printf(g->arena, "One to %d images", p->together) : "One image", (long long)p->frame_bytes,
-                  p->together > 1 ? "each image's" : "the image's", (long long)p->scratch_bytes, p->together > 1 ? ", times the images" : "", n, n, n);
+                  p->together > 1 ? "each image's" : "the image's", p->prelude ? "shared: what run_prelude made; " : "", (long long)p->scratch_bytes,
+                  p->together > 1 ? ", times the images" : "", n, n, n, p->prelude ? ", unsigned char *shared" : "",
+                  codegen_has_scattered(g) ? ", int64_t batch" : "");
     strbuf body = strbuf_in(g->arena);
-    for (int i = 0, count; i < p->main.items; i += count) {
-        const plan_item *t = &p->main.item[i];
-        count = 1;
-        if (t->phase) {
-            strbuf_printf(&body, "    phase_%d(w, m, &m->constants, frame, scratch%s, in);\n", i + 1, more_images(g));
-            continue;
-        }
-        while (all_in_frame(g, t) && i + count < p->main.items && p->main.item[i + count].call && p->main.item[i + count].function == t->function &&
-               all_in_frame(g, &p->main.item[i + count]))
-            count++;
-        if (count > 1) print_loop(g, &body, t, count, number[t->function]);
-        else print_call(g, &body, t, number[t->function]);
-        number[t->function] += count;
-    }
-    const char **name = codegen_port_names(g->arena, p->graph->result, p->graph->results);
-    strbuf_printf(&body, "\n    for (int64_t i; team_claim(w, %d, &i);) {\n", p->graph->results);
-    for (int i = 0; i < p->graph->results; i++) {
-        const plan_value *x = plan_value_of(&p->main, p->graph->result[i].value);
-        const char *from = x->space == SPACE_CONSTANT ? NULL : argument(g, p->graph->result[i].value);
-        if (!from)
-            from = arena_printf(g->arena, "m->constants.%s",
-                                strchr(codegen_weight(g, &p->main, 0, p->graph->result[i].value, LAYOUT_PLAIN, 0, "result"), '>') + 1);
-        print_copy(g, &body, i, name[i], from, x);
-    }
-    strbuf_add(&body, "    }\n    team_barrier(w);\n}\n\n");
-    static const char *const parameters[] = { "m", "frame", "scratch", "images", "in", "out" };
-    print_unused(to, body.text, parameters, 6);
+    print_items(g, &body, p->prelude, p->main.items, number);
+    print_copies(g, &body, true, !prelude);
+    strbuf_add(&body, "}\n\n");
+    static const char *const parameters[] = { "m", "frame", "scratch", "images", "in", "out", "shared" };
+    print_unused(to, body.text, parameters, p->prelude ? 7 : 6);
     strbuf_addn(to, body.text, body.length);
 }
 

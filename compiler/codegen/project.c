@@ -53,7 +53,8 @@ static int logits_output(const codegen *g)
     const ir_graph *graph = g->plan->graph;
     for (int i = 0; i < graph->results; i++) {
         const plan_value *x = plan_value_of(&g->plan->main, graph->result[i].value);
-        if (x->value->type.rank == 2 && x->shape[0] == 1 && elem_is_float(x->value->type.elem)) return i;
+        const bool rows = x->value->type.rank == 2 && x->shape[0] == 1 && plan_batch_axis(g->plan, x->value) <= 0;
+        if (rows && elem_is_float(x->value->type.elem)) return i;
     }
     return -1;
 }

@@ -18,7 +18,7 @@ static void print_string(strbuf *to, const char *text)
 static const char *space_name(const plan_value *base)
 {
     static const char *const names[] = { [SPACE_CONSTANT] = "weights", [SPACE_ARGUMENT] = "argument", [SPACE_FRAME] = "frame",
-                                         [SPACE_SCRATCH] = "scratch" };
+                                         [SPACE_SCRATCH] = "scratch", [SPACE_SHARED] = "shared" };
     return base->argument_result ? "argument" : names[base->space];
 }
 
@@ -58,8 +58,9 @@ void codegen_report(codegen *g, strbuf *to)
     strbuf_printf(to, "{\n  \"name\": \"%s\",\n  \"kernels\": \"%s\",\n", g->options->name, codegen_kernels_name[g->options->kernels]);
     strbuf_printf(to, "  \"frame_bytes\": %lld, \"frame_lower_bound\": %lld,\n"
                       "  \"scratch_bytes\": %lld, \"scratch_lower_bound\": %lld,\n"
-                      "  \"images_together\": %d,\n", (long long)p->frame_bytes, (long long)p->frame_bound,
-                  (long long)p->scratch_bytes, (long long)p->scratch_bound, p->together);
+                      "  \"shared_bytes\": %lld, \"shared_lower_bound\": %lld, \"once_a_run\": %d,\n"
+                      "  \"images_together\": %d,\n", (long long)p->frame_bytes, (long long)p->frame_bound, (long long)p->scratch_bytes,
+                  (long long)p->scratch_bound, (long long)p->shared_bytes, (long long)p->shared_bound, p->prelude, p->together);
     strbuf_printf(to, "  \"flop\": %.0f, \"matrix_kernel_flop\": %.0f, \"linear_flop\": %.0f, \"linear_matrix_kernel_flop\": %.0f, "
                       "\"linear_streamed_flop\": %.0f,\n", p->flop, p->gemm_flop, p->linear_flop,
                   g->options->kernels == KERNELS_PORTABLE ? 0.0 : p->linear_gemm_flop, p->linear_streamed_flop);

@@ -33,12 +33,20 @@ static bool is_lazy(const importer *im, const import_value *v)
     return v->affine && !v->tensor;
 }
 
+/* Does the form count rows of a fixed number for each place along a length, and a row among them? */
+static bool counts_rows(const importer *im, const ir_type *t, const affine_form *f)
+{
+    for (int a = 0; f->below && a < t->rank; a++)
+        if (f->step[a] >= f->below && dim_is_length(im->symbols, t->dim[a], NULL)) return true;
+    return false;
+}
+
 /* Is what has no form, or one with a tensor inside, better a tensor, since all that it is made of can be one? */
-static bool is_tensor(importer *im, const import_node *n, const import_affine *out)
+static bool is_tensor(importer *im, const import_node *n, const ir_type *t, const import_affine *out)
 {
     for (int i = 0; i < n->inputs; i++)
         if (!import_length_fits(im, n->in[i])) return false;
-    return out->forms == 0 || out->form[0].added;
+    return out->forms == 0 || (out->form[0].added && !counts_rows(im, t, &out->form[0]));
 }
 
 /* ---- where they come from ---- */
@@ -201,7 +209,7 @@ bool import_affine_map(importer *im, import_node *n, expr_op op)
         const affine_form left = aligned(im, n, &x.form[0], import_type(n, 0), &type), right = aligned(im, n, &y.form[0], import_type(n, 1), &type);
         out.forms = combine(im, n, op, left, right, &out.form[0]);
     }
-    return !is_tensor(im, n, &out) && put(im, n, 0, &type, &out);
+    return !is_tensor(im, n, &type, &out) && put(im, n, 0, &type, &out);
 }
 
 bool import_affine_cast(importer *im, import_node *n, elem to)
@@ -210,7 +218,7 @@ bool import_affine_cast(importer *im, import_node *n, elem to)
     if (!is_lazy(im, n->in[0])) return false;
     type.elem = to;
     const import_affine none = { 0 }, *kept = to == ELEM_I64 ? n->in[0]->affine : &none;
-    return !is_tensor(im, n, kept) && put(im, n, 0, &type, kept);
+    return !is_tensor(im, n, &type, kept) && put(im, n, 0, &type, kept);
 }
 
 /* ---- moved ---- */

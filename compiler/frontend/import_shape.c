@@ -43,13 +43,38 @@ static bool reshape(importer *im, import_node *n, const dim *shape, int rank)
     return import_fail(im, n, STATUS_SHAPE, 0, "it does not become %s", ir_type_text(im->arena, im->symbols, &shown));
 }
 
+/* Is one of these two, which follow symbols, a constant multiple of the other? They become the constants that are left of them. */
+static bool cancel(dim *a, dim *b)
+{
+    dim quotient;
+    if (dim_is_constant(*a, NULL) || dim_is_constant(*b, NULL)) return false;
+    const bool more = dim_div_exact(*a, *b, &quotient) && dim_is_constant(quotient, NULL);
+    if (!more && !(dim_div_exact(*b, *a, &quotient) && dim_is_constant(quotient, NULL))) return false;
+    *a = more ? quotient : dim_of(1);
+    *b = more ? dim_of(1) : quotient;
+    return true;
+}
+
+/* The products of x's sizes and of shape's but the open one, less what both have: of several symbols, only quotients of sizes are affine. */
+static bool remaining(const ir_type *x, const dim *shape, int rank, int open, dim *all, dim *known)
+{
+    ir_type left = *x;
+    *known = dim_of(1);
+    for (int i = 0; i < rank; i++) {
+        dim size = i == open ? dim_of(1) : shape[i];
+        for (int j = 0; j < x->rank && !cancel(&left.dim[j], &size);) j++;
+        if (!dim_mul(*known, size, known)) return false;
+    }
+    return dim_product(left.dim, left.rank, all);
+}
+
 /* 0 keeps an axis (unless allowzero), one -1 is what remains. */
 static bool complete(importer *im, import_node *n, const dim *wanted, int rank, dim *shape)
 {
     const ir_type *x = import_type(n, 0);
     const bool keeps = !import_int(im, n, "allowzero", 0);
     int open = -1;
-    dim known = dim_of(1), all;
+    dim known, all;
     for (int i = 0; i < rank; i++) {
         int64_t value = 1;
         const bool constant = dim_is_constant(wanted[i], &value);
@@ -60,10 +85,9 @@ static bool complete(importer *im, import_node *n, const dim *wanted, int rank, 
         }
         if (constant && (value < -1 || (value == -1 && open >= 0))) return import_fail(im, n, STATUS_SHAPE, 1, "entry %d is %" PRId64, i, value);
         if (constant && value == -1) open = i;
-        else if (!dim_mul(known, shape[i], &known)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 1, "its size is not affine");
     }
     if (open < 0) return true;
-    if (!dim_product(x->dim, x->rank, &all)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "its size is not affine");
+    if (!remaining(x, shape, rank, open, &all, &known)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "its size is not affine");
     if (dim_div_exact(all, known, &shape[open])) return true;
     return import_fail(im, n, STATUS_SHAPE, 0, "its size %s is no multiple of %s", dim_text(im->arena, im->symbols, all),
         dim_text(im->arena, im->symbols, known));

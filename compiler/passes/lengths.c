@@ -23,6 +23,13 @@ bool lengths_axis(const ir_graph *g, const ir_type *t, int *axis, int *symbol)
     return true;
 }
 
+bool lengths_mentioned(const ir_graph *g, dim d)
+{
+    for (int s = 0; s < g->symbols->count; s++)
+        if (g->symbols->symbol[s].length && dim_mentions(d, s)) return true;
+    return false;
+}
+
 /* "it is axis 2 of input 'past_0_key'; --shape 'past_0_key=…' with a number there fixes it" */
 static const char *remedy(const lengths *l, int symbol)
 {
@@ -188,14 +195,6 @@ static bool begin(lengths *l, ir_node *first)
     for (int i = 0; i < g->parameters; i++) {
         int axis, symbol;
         ir_value *v = g->parameter[i].value;
-        for (int s = 0; s < g->symbols->count; s++)
-            for (int a = 0; a < v->type.rank; a++)
-                if (!g->symbols->symbol[s].length && dim_mentions(v->type.dim[a], s)) {
-                    diag_error(l->c->diag, STATUS_MIXED_BATCH, NULL,
-                               "input '%.100s': beside a length of the run the batch must be a number; --shape '%.100s=1,…' fixes it",
-                               g->parameter[i].name, g->parameter[i].name);
-                    return false;
-                }
         if (!lengths_axis(g, &v->type, &axis, &symbol)) {
             diag_error(l->c->diag, STATUS_SHAPE_UNKNOWN, NULL, "input '%.100s' has two axes that are lengths; a number in --shape fixes one",
                        g->parameter[i].name);
@@ -227,6 +226,7 @@ static bool end(lengths *l)
 bool pass_lengths(ir_graph *g, pass_context *c)
 {
     bool any = false;
+    ir_sweep(g);   /* what nobody reads need not be possible */
     for (const ir_node *n = g->first; n && !any; n = n->next) any = is_concerned(n);
     for (int i = 0; i < g->results; i++) any |= is_of_length(g, g->result[i].value) && !ir_producer(g->result[i].value, IR_SHRINK);
     if (!any) return true;

@@ -5,19 +5,15 @@
 /* Does digit i run through axis `axis` of t? One that repeats an element may run through neighbouring axes, too: *times as many places. */
 static bool runs_through(const move *m, int i, const ir_type *t, int axis, int64_t *times)
 {
-    int64_t below = 1, want = 1, size;
-    dim quotient;
-    for (int k = i + 1; k < m->digits; k++) {
-        if (!dim_is_constant(m->digit[k].extent, &size)) return false;
-        below *= size;
-    }
-    for (int k = axis + 1; k < t->rank; k++) {
-        if (!dim_is_constant(t->dim[k], &size)) return false;
-        want *= size;
-    }
+    dim below = dim_of(1), want = dim_of(1), quotient;
+    int64_t few, many;
+    for (int k = i + 1; k < m->digits; k++)
+        if (!dim_mul(below, m->digit[k].extent, &below)) return false;
+    for (int k = axis + 1; k < t->rank; k++)
+        if (!dim_mul(want, t->dim[k], &want)) return false;
     if (!dim_div_exact(m->digit[i].extent, t->dim[axis], &quotient) || !dim_is_constant(quotient, times)) return false;
-    if (m->digit[i].axis >= 0) return *times == 1 && below == want;
-    return below && want && want % below == 0 && *times * below % want == 0;
+    if (m->digit[i].axis >= 0) return *times == 1 && dim_equal(below, want);
+    return dim_is_constant(below, &few) && dim_is_constant(want, &many) && few && many && many % few == 0 && *times * few % many == 0;
 }
 
 /* The digit that steps along an axis of the source: -1: none, -2: several. */
@@ -72,7 +68,7 @@ ir_value *lengths_move(lengths *l, ir_node *n, bool *zero)
     if (!lengths_axis(l->graph, to, &axis, &symbol) || !lengths_capacity(l, to, &type))
         return lengths_refuse(l, n, -1, "makes a size that is no length and more"), NULL;
     for (int i = 0; i < m.digits; i++) {
-        if (dim_is_constant(m.digit[i].extent, NULL)) continue;
+        if (!lengths_mentioned(l->graph, m.digit[i].extent)) continue;
         if (length >= 0 || axis < 0 || !runs_through(&m, i, to, axis, &times)) return lengths_refuse(l, n, 0, "splits a length"), NULL;
         length = i;
     }

@@ -78,6 +78,7 @@ static ir_value *key_mask(lengths *l, ir_node *n, ir_value *mask, const lengths_
 static bool take_attention(lengths *l, ir_node *n, ir_value **input, int *inputs)
 {
     const lengths_value *q = lengths_of(l, n, 0), *k = lengths_of(l, n, 1), *v = lengths_of(l, n, 2);
+    if (q && k && v && !q->axis && !k->axis && !v->axis) return true;   /* several attentions, each by itself; so are their masks */
     if (q && q->axis != 1) return lengths_refuse(l, n, 0, "works along a length");
     if (!k != !v || (k && (k->axis != 1 || v->axis != 1 || ir_int(n, KEY_TRANSPOSED, 0)))) return lengths_refuse(l, n, k ? 1 : 2, "works along a length");
     if (!k) return true;
@@ -148,6 +149,16 @@ static bool take_gather(lengths *l, ir_node *n, ir_value **input)
     return input[1] != NULL;
 }
 
+/* What works along its last axis, or along that of its indices: pick has rows, the axes before it, in all inputs alike. */
+static bool take_before(lengths *l, ir_node *n, int along)
+{
+    for (int i = 0; i < n->inputs; i++) {
+        const lengths_value *x = lengths_of(l, n, i);
+        if (x && x->axis >= along) return lengths_refuse(l, n, i, "works along a length");
+    }
+    return true;
+}
+
 bool lengths_take(lengths *l, ir_node *n, ir_value **input, int *inputs, bool *zero)
 {
     const lengths_value *x = lengths_of(l, n, 0);
@@ -167,6 +178,8 @@ bool lengths_take(lengths *l, ir_node *n, ir_value **input, int *inputs, bool *z
     case IR_CONCAT: return take_concat(l, n, zero);
     case IR_PAD: return take_pad(l, n, zero);
     case IR_GATHER: return take_gather(l, n, input);
+    case IR_TOPK: return take_before(l, n, n->input[0]->type.rank - 1);
+    case IR_PICK: return take_before(l, n, n->input[1]->type.rank - 1);
     default: break;
     }
     return lengths_refuse(l, n, x ? 0 : -1, "works along a length");

@@ -267,7 +267,7 @@ static bool check_node(batch_state *b, const ir_node *n)
     case IR_ATTENTION: return check_attention(b, n);
     case IR_REDUCE: return check_reduce(b, n);
     case IR_GATHER: return check_gather(b, n);
-    case IR_RESAMPLE: return check_aligned(b, n, 1, along_axis);
+    case IR_RESAMPLE: case IR_EXTEND: case IR_SHRINK: return check_aligned(b, n, 1, along_axis);
     case IR_TOPK: return check_aligned(b, n, 1, along_last);
     case IR_PICK: case IR_SCATTER: return check_places(b, n);
     case IR_SUPPRESS: return check_aligned(b, n, 3, along_inner_axes);
@@ -275,6 +275,11 @@ static bool check_node(batch_state *b, const ir_node *n)
     case IR_CALL: return check_call(b, n);
     default: return refuse(b, n, "may mix images");
     }
+}
+
+bool plan_is_prelude(const plan *p, const plan_scope *s, const ir_node *n)
+{
+    return p->batch_symbol >= 0 && !s->is_function && plan_batch_axis(p, n->output[0]) < 0;   /* all that depends on images has an axis of them */
 }
 
 bool plan_check_batch(plan *p, diag *d)
@@ -286,10 +291,14 @@ bool plan_check_batch(plan *p, diag *d)
             for (int s = 0; s < g->symbols->count; s++) {
                 if (!dim_mentions(g->parameter[i].value->type.dim[j], s) || g->symbols->symbol[s].length) continue;
                 if (p->batch_symbol < 0) p->batch_symbol = s;
-                if (p->batch_symbol != s || j != 0 || plan_dim(p, g->parameter[i].value->type.dim[j]) != 1) {
-                    diag_place place = { .node = NULL, .input = -1 };
-                    diag_error(d, STATUS_MIXED_BATCH, &place, "input '%s': only one run-time symbol, as the first dimension of inputs, is supported",
-                               g->parameter[i].name);
+                if (p->batch_symbol != s) {
+                    diag_error(d, STATUS_MIXED_BATCH, NULL, "input '%s': the batch is %s, and %s, a second one, needs a number or a capacity, as in --shape '%s=%s<=16,…'",
+                               g->parameter[i].name, g->symbols->symbol[p->batch_symbol].name, g->symbols->symbol[s].name, g->parameter[i].name,
+                               g->symbols->symbol[s].name);
+                    return false;
+                }
+                if (j != 0 || plan_dim(p, g->parameter[i].value->type.dim[j]) != 1) {
+                    diag_error(d, STATUS_MIXED_BATCH, NULL, "input '%s': the batch is not its first dimension", g->parameter[i].name);
                     return false;
                 }
             }
@@ -302,8 +311,9 @@ bool plan_check_batch(plan *p, diag *d)
         if (!check_node(&b, n)) return false;
     for (int i = 0; i < g->results; i++) {
         const ir_value *v = g->result[i].value;
-        if (b.inner[v->id] && b.inner[v->id] != below(p, &v->type, 0) * plan_dim(p, v->type.dim[0])) {
-            diag_error(d, STATUS_MIXED_BATCH, NULL, "output '%s' does not have the batch outermost", g->result[i].name);
+        const int axis = plan_batch_axis(p, v);
+        if (b.inner[v->id] && (axis < 0 || b.inner[v->id] != below(p, &v->type, axis) * plan_dim(p, v->type.dim[axis]))) {
+            diag_error(d, STATUS_MIXED_BATCH, NULL, "output '%s' has the batch within an axis", g->result[i].name);
             return false;
         }
     }

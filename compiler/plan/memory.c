@@ -61,7 +61,7 @@ static void find_readers(plan_scope *s)
     for (int i = 0; i < s->values; i++) {
         plan_value *x = &s->value[i];
         if (!x->value || x->base != x) continue;
-        x->local = x->def_by_panel && x->space == SPACE_FRAME;
+        x->local = x->def_by_panel && (x->space == SPACE_FRAME || x->space == SPACE_SHARED);
         x->last_by_panel = x->def_by_panel;
         x->last_in_place = false;
     }
@@ -166,23 +166,24 @@ static plan_interval main_interval(plan *p, const int64_t *tick, plan_value *x)
     return i;
 }
 
-static bool in_frame(const plan_value *x)
+static bool lives_in(const plan_value *x, plan_space space)
 {
-    return x->value && x->base == x && x->space == SPACE_FRAME && !x->local && !x->argument_result && x->def.item >= 0;
+    return x->value && x->base == x && x->space == space && !x->local && !x->argument_result && x->def.item >= 0;
 }
 
-static void frame_buffers(plan *p, const int64_t *tick, plan_buffers *all)
+/* The buffers of frame or shared memory: values of the main scope, and those inside functions. */
+static void space_buffers(plan *p, const int64_t *tick, plan_space space, plan_buffers *all)
 {
     for (int i = 0; i < p->main.values; i++) {
         plan_value *x = &p->main.value[i];
-        if (!in_frame(x)) continue;
+        if (!lives_in(x, space)) continue;
         add_interval(p->arena, add_buffer(all, &p->main, x, x->bytes), main_interval(p, tick, x));
     }
     for (int f = 0; f < p->functions; f++)
         for (int i = 0; i < p->function[f].values; i++) {
             plan_scope *s = &p->function[f];
             plan_value *x = &s->value[i];
-            if (!in_frame(x)) continue;
+            if (!lives_in(x, space)) continue;
             plan_memory_buffer *b = add_buffer(all, s, x, x->bytes);
             for (int c = 0; c < p->main.items; c++)
                 if (p->main.item[c].call && p->main.item[c].function == f)
@@ -226,15 +227,28 @@ static void place_scope_scratch(plan *p, plan_scope *s)
         if (s->item[i].phase) place_scratch(p, s, s->item[i].phase, i);
 }
 
+/* What functions of the prelude hold inside is shared, too. */
+static void share_functions(plan *p)
+{
+    for (int f = 0; f < p->functions; f++)
+        for (int i = 0; p->function[f].shared && i < p->function[f].values; i++)
+            if (p->function[f].value[i].space == SPACE_FRAME) p->function[f].value[i].space = SPACE_SHARED;
+}
+
 void plan_assign_memory(plan *p)
 {
+    share_functions(p);
     for (int f = 0; f < p->functions; f++) find_readers(&p->function[f]);
     find_readers(&p->main);
     for (int f = 0; f < p->functions; f++) place_scope_scratch(p, &p->function[f]);
     place_scope_scratch(p, &p->main);
 
-    plan_buffers all = { .arena = p->arena };
-    frame_buffers(p, item_ticks(p), &all);
+    const int64_t *tick = item_ticks(p);
+    plan_buffers shared = { .arena = p->arena }, all = { .arena = p->arena };
+    space_buffers(p, tick, SPACE_SHARED, &shared);
+    p->shared_bytes = plan_allocate(&shared, &p->shared_bound);
+    for (int i = 0; i < shared.count; i++) shared.item[i].value->address = shared.item[i].address;
+    space_buffers(p, tick, SPACE_FRAME, &all);
     p->frame_bytes = plan_allocate(&all, &p->frame_bound);
     p->buffers = all.count;
     p->buffer = arena_array(p->arena, (size_t)all.count + 1, sizeof *p->buffer);

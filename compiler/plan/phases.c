@@ -144,23 +144,22 @@ static bool is_independent(const plan_scope *s, const plan_step *t, int item)
     return true;
 }
 
-/* The item whose phase the step joins; -1: none. */
-static int phase_of(const plan_scope *s, const plan_step *t)
+/* The item from `first` on whose phase the step joins; -1: none. */
+static int phase_of(const plan_scope *s, const plan_step *t, int first)
 {
     const int last = s->items - 1;
-    if (last < 0 || !s->item[last].phase) return -1;
+    if (last < first || !s->item[last].phase) return -1;
     if (joins(s, s->item[last].phase, t, last)) return last;
-    const bool before = last > 0 && s->item[last - 1].phase && !t->once && is_independent(s, t, last);
+    const bool before = last > first && s->item[last - 1].phase && !t->once && is_independent(s, t, last);
     return before && !s->item[last - 1].phase->all_once && joins(s, s->item[last - 1].phase, t, last - 1) ? last - 1 : -1;
 }
 
-void plan_make_phases(plan *p, plan_scope *s, const plan_options *o)
+/* The steps of the prelude, or all others, as further items. */
+static void add_steps(plan *p, plan_scope *s, const plan_options *o, bool prelude)
 {
-    for (int i = 0; i < s->values; i++) {
-        s->value[i].def = s->value[i].last = (plan_time){ -1, -1 };
-        s->value[i].written = -1;
-    }
+    const int first = s->items;
     for (const ir_node *n = s->graph->first; n; n = n->next) {
+        if (plan_is_prelude(p, s, n) != prelude) continue;
         if (n->op == IR_CALL) {
             add_call(p, s, n);
             continue;
@@ -171,7 +170,7 @@ void plan_make_phases(plan *p, plan_scope *s, const plan_options *o)
         t->scope = s;
         t->aligned = arena_array(p->arena, (size_t)n->inputs + 1, sizeof *t->aligned);
         plan_describe_step(t, o);
-        int item = phase_of(s, t);
+        int item = phase_of(s, t, first);
         if (item < 0) {
             add_item(p->arena, s, (plan_item){ .phase = arena_alloc(p->arena, sizeof(plan_phase)), .function = -1 });
             item = s->items - 1;
@@ -179,6 +178,19 @@ void plan_make_phases(plan *p, plan_scope *s, const plan_options *o)
         add_step(p->arena, s->item[item].phase, t);
         mark_outputs(s, t, s->item[item].phase, item);
     }
+}
+
+void plan_make_phases(plan *p, plan_scope *s, const plan_options *o)
+{
+    for (int i = 0; i < s->values; i++) {
+        s->value[i].def = s->value[i].last = (plan_time){ -1, -1 };
+        s->value[i].written = -1;
+    }
+    add_steps(p, s, o, true);
+    if (!s->is_function) p->prelude = s->items;
+    for (int i = 0; i < s->items; i++)
+        if (s->item[i].call) p->function[s->item[i].function].shared = true;
+    add_steps(p, s, o, false);
     for (int i = 0; i < s->items; i++)
         if (s->item[i].phase) cut_panels(s->item[i].phase, o->panel_rows ? o->panel_rows : PLAN_PANEL_ROWS, o->tile_rows ? o->tile_rows : TILE_ROWS);
 }

@@ -6,6 +6,8 @@
  * on a panel, reading only rows of that panel of what the phase itself makes. Between phases stands a barrier.
  * A value lives in one place: a graph's parameter or result (the caller's pointer), the frame (one an image in flight), or the scratch (one a thread:
  * values that live within one phase, a panel of rows at a time).
+ * What no image has a part in (CLIP's texts, where the batch is images) is computed once a run, before the images: the *prelude*, the first items of
+ * the main scope, whose values are in memory that all threads share.
  * Where an image has few rows, a worker may run several images of the batch together, each step for all of them before the next, so that weights are
  * read once for all. Then every value stands once for each image, image after image, and addresses are multiplied by the images. */
 #ifndef VITCC_PLAN_PLAN_H
@@ -20,7 +22,7 @@ enum {
     PLAN_MANY_WEIGHTS = 1 << 18      /* so many: 1 MB of them take a thread 50 times as long as a barrier */
 };
 
-typedef enum plan_space { SPACE_CONSTANT, SPACE_ARGUMENT, SPACE_FRAME, SPACE_SCRATCH } plan_space;
+typedef enum plan_space { SPACE_CONSTANT, SPACE_ARGUMENT, SPACE_FRAME, SPACE_SCRATCH, SPACE_SHARED } plan_space;
 
 typedef struct plan_step plan_step;
 typedef struct plan_scope plan_scope;
@@ -39,7 +41,7 @@ typedef struct plan_value {
     bool assembled;                  /* of a concatenation: nothing to do, every part is made in place */
     plan_space space;                /* of bases */
     int64_t bytes;                   /* of bases: in the frame the whole value, in the scratch one panel of it */
-    int64_t address;                 /* of bases in frame or scratch: byte offset */
+    int64_t address;                 /* of bases in frame, scratch or shared memory: byte offset */
     bool argument_result;            /* of bases in a function: the caller passes where it goes */
     bool result_views;               /* of bases in a function: a view of it is a result */
     plan_time def, last;             /* of bases: the first writer, the last reader; item -1: before the first */
@@ -100,6 +102,7 @@ typedef struct plan_item { plan_phase *phase; const ir_node *call; int function;
 struct plan_scope {
     const ir_graph *graph;
     bool is_function;
+    bool shared;                     /* of a function: its calls are in the prelude */
     int items;
     plan_item *item;
     int values;
@@ -136,6 +139,7 @@ typedef struct plan {
     int batch_symbol;                /* -1: a static model */
     int length_symbol;               /* -1: none */
     int together;                    /* images that a worker runs at a time, at most */
+    int prelude;                     /* items of the main scope that are computed once a run, before the images */
     plan_scope main;
     int functions;
     plan_scope *function;            /* as graph->function */
@@ -145,6 +149,7 @@ typedef struct plan {
     int buffers;
     plan_buffer *buffer;
     int64_t frame_bytes, frame_bound, scratch_bytes, scratch_bound, weight_bytes;
+    int64_t shared_bytes, shared_bound;   /* of what the prelude makes */
     double flop, gemm_flop;          /* a multiply-add is 2; of linear, mlp, attention, matmul, conv; those that run on matrix kernels */
     double linear_flop, linear_gemm_flop, linear_streamed_flop;   /* of linear and mlp; of one image, those on kernels made for their shape; on those that fetch weights */
 } plan;
@@ -171,9 +176,9 @@ int64_t plan_round_up(int64_t n, int64_t to);
 int64_t plan_dim(const plan *p, dim d);                                    /* with N = 1 */
 /* First row of panel i, if the phase is cut into f->panels of them; i = panels: the row after the last. */
 int64_t plan_panel_row(const plan_phase *f, int i);
-/* Is the outermost axis of this input or output the batch? */
-bool plan_is_batched(const plan *p, const ir_value *v);
-/* Has each image its own part of this storage? All have but constants and inputs without a batch. */
+/* The axis of this input or output that is the batch; -1: it has none. Inputs have it outermost. */
+int plan_batch_axis(const plan *p, const ir_value *v);
+/* Has each image its own part of this storage? All have but constants, inputs without a batch, and what the prelude makes. */
 bool plan_is_of_images(const plan *p, const plan_scope *s, const plan_value *base);
 /* Is v the whole of its storage, without gaps, so that those of several images are one array of rows? */
 bool plan_is_whole(const plan_value *x);

@@ -72,6 +72,8 @@ int64_t plan_allocate(plan_buffers *all, int64_t *bound);
 void plan_assign_memory(plan *p);
 
 bool plan_is_folded(const ir_node *n);
+/* Is n, of the main graph, computed once a run? */
+bool plan_is_prelude(const plan *p, const plan_scope *s, const ir_node *n);
 plan_value *plan_value_at(plan_scope *s, const ir_value *v);
 plan_value *plan_base(plan_scope *s, const ir_value *v);
 

@@ -6,15 +6,17 @@ enum {
     WEIGHTS = 4 << 20          /* bytes; fewer stay near the core from one image to the next */
 };
 
-bool plan_is_batched(const plan *p, const ir_value *v)
+int plan_batch_axis(const plan *p, const ir_value *v)
 {
-    return p->batch_symbol >= 0 && v->type.rank && dim_mentions(v->type.dim[0], p->batch_symbol);
+    for (int i = 0; p->batch_symbol >= 0 && i < v->type.rank; i++)
+        if (dim_mentions(v->type.dim[i], p->batch_symbol)) return i;
+    return -1;
 }
 
 bool plan_is_of_images(const plan *p, const plan_scope *s, const plan_value *base)
 {
-    if (base->space == SPACE_CONSTANT) return false;
-    return base->space != SPACE_ARGUMENT || s->is_function || plan_is_batched(p, base->value);
+    if (base->space == SPACE_CONSTANT || base->space == SPACE_SHARED) return false;
+    return base->space != SPACE_ARGUMENT || s->is_function || plan_batch_axis(p, base->value) >= 0;
 }
 
 bool plan_is_whole(const plan_value *x)
@@ -26,7 +28,7 @@ bool plan_is_whole(const plan_value *x)
 static bool calls_are_whole(const plan *p)
 {
     const plan_scope *s = &p->main;
-    for (int i = 0; i < s->items; i++) {
+    for (int i = p->prelude; i < s->items; i++) {
         const ir_node *n = s->item[i].call;
         for (int j = 0; n && j < n->inputs + n->outputs; j++) {
             const plan_value *x = plan_value_of(s, j < n->inputs ? n->input[j] : n->output[j - n->inputs]);
@@ -51,9 +53,9 @@ static void add_step(joint_work *w, const plan_step *t, int64_t times)
 }
 
 /* Marks the phases that may hold several images in a panel: those of few rows, which one worker runs as one panel. */
-static void mark_phases(plan_scope *s, int64_t rows, joint_work *w, joint_work *apart, int64_t times)
+static void mark_phases(plan_scope *s, int from, int64_t rows, joint_work *w, joint_work *apart, int64_t times)
 {
-    for (int i = 0; i < s->items; i++) {
+    for (int i = from; i < s->items; i++) {
         plan_phase *f = s->item[i].phase;
         joint_work own = { 0, 0 };
         for (int j = 0; f && j < f->steps; j++) add_step(&own, f->step[j], times);
@@ -83,8 +85,9 @@ void plan_join_images(plan *p, const plan_options *o)
     if (p->batch_symbol < 0 || !calls_are_whole(p)) return;
     joint_work all = { 0, 0 }, apart = { 0, 0 };
     const int64_t most = o->panel_images ? INT64_MAX : PLAN_PANEL_ROWS / 2;
-    mark_phases(&p->main, most, &all, &apart, 1);
-    for (int i = 0; i < p->functions; i++) mark_phases(&p->function[i], most, &all, &apart, calls_of(p, i));
+    mark_phases(&p->main, p->prelude, most, &all, &apart, 1);
+    for (int i = 0; i < p->functions; i++)
+        if (!p->function[i].shared) mark_phases(&p->function[i], 0, most, &all, &apart, calls_of(p, i));
     if (o->panel_images) p->together = o->panel_images;
     else if (all.weights * 4 > WEIGHTS && all.weights > apart.weights) {
         const int fill = PLAN_PANEL_ROWS / (int)all.rows;

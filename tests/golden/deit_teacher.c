@@ -323,9 +323,9 @@ static deit_teacher_inputs inputs_of(const deit_teacher_inputs *all, int64_t ima
     };
 }
 
-static deit_teacher_outputs outputs_of(const deit_teacher_outputs *all, int64_t image)
+static deit_teacher_outputs outputs_of(const deit_teacher_outputs *all, const deit_teacher_inputs *in, int64_t image)
 {
-    (void)image;
+    (void)image, (void)in;
     return (deit_teacher_outputs){
         .logits = all->logits,
         .cls_logits = all->cls_logits,

@@ -313,9 +313,9 @@ static digits_inputs inputs_of(const digits_inputs *all, int64_t image)
     };
 }
 
-static digits_outputs outputs_of(const digits_outputs *all, int64_t image)
+static digits_outputs outputs_of(const digits_outputs *all, const digits_inputs *in, int64_t image)
 {
-    (void)image;
+    (void)image, (void)in;
     return (digits_outputs){
         .logits = all->logits ? all->logits + image * 10 : NULL,
     };

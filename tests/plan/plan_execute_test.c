@@ -184,7 +184,7 @@ static int64_t check(arena *a, diag *d, const plan *p, int seed)
         in[i] = (walk_argument){ .place = inputs, .key = (uint64_t)(uintptr_t)x };
         inputs += x->elements;
     }
-    m.scratch = inputs + p->frame_bytes / 4;
+    m.scratch = inputs + (p->frame_bytes + p->shared_bytes) / 4;
     m.scratch_size = p->scratch_bytes / 4;
     const int64_t places = m.scratch + THREADS * m.scratch_size;
     m.memory = arena_array(a, (size_t)places + 1, sizeof *m.memory);
@@ -203,7 +203,7 @@ static void plans_compute_what_graphs_mean(void **state)
     (void)state;
     enum { GRAPHS = 250 };
     int64_t steps = 0;
-    int calls = 0;
+    int calls = 0, preludes = 0;
     for (int seed = 0; seed < GRAPHS; seed++) {
         arena *a = arena_new();
         diag *d = diag_new(a, "random");
@@ -215,11 +215,12 @@ static void plans_compute_what_graphs_mean(void **state)
             fail_msg("seed %d gives no plan", seed);
         }
         for (int i = 0; i < p->main.items; i++) calls += p->main.item[i].call != NULL;
+        preludes += p->prelude > 0 && p->prelude < p->main.items;
         steps += check(a, d, p, seed);
         arena_free(a);
     }
-    print_message("%d graphs: %lld panel steps, %d calls\n", GRAPHS, (long long)steps, calls);
-    assert_true(steps > 5000 && calls > 50);
+    print_message("%d graphs: %lld panel steps, %d calls, %d preludes\n", GRAPHS, (long long)steps, calls, preludes);
+    assert_true(steps > 5000 && calls > 50 && preludes > 20);
 }
 
 int main(void)

@@ -134,7 +134,7 @@ static model check(arena *a, const plan *p)
         m.inputs += x->elements;
     }
     m.frame = m.inputs;
-    m.scratch = m.frame + p->frame_bytes / 4;
+    m.scratch = m.frame + (p->frame_bytes + p->shared_bytes) / 4;
     m.places = m.scratch + p->scratch_bytes / 4;
     m.owner = arena_array(a, (size_t)m.places + 1, sizeof *m.owner);
     m.toucher = arena_array(a, (size_t)m.places + 1, sizeof *m.toucher);

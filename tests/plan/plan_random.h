@@ -1,5 +1,5 @@
 /* Random graphs for the planner, the same for the same seed: chains and DAGs of all operators but convolutions, with a run-time batch, one image or a
- * fixed batch, and calls of a function of random nodes. */
+ * fixed batch, and calls of a function of random nodes; beside a run-time batch, at times, a value of no image. */
 #ifndef VITCC_TESTS_PLAN_RANDOM_H
 #define VITCC_TESTS_PLAN_RANDOM_H
 
@@ -68,11 +68,15 @@ static inline ir_graph *random_make(arena *a, diag *d, uint64_t seed, int nodes,
     const dim shape[3] = { r.lead, dim_of(r.tokens), dim_of(r.features) };
     random_keep(&r, ir_add_parameter(r.g, "x", random_type(shape, 3)));
     if (random_below(&r, 2)) random_keep(&r, ir_add_parameter(r.g, "y", random_type(shape, 3)));
+    const bool apart = !lead && random_below(&r, 2);   /* z is of no image: what is made of it is the prelude */
+    const dim once[3] = { dim_of(1), dim_of(r.tokens), dim_of(r.features) };
+    ir_value *z = apart ? random_keep(&r, ir_add_parameter(r.g, "z", random_type(once, 3))) : NULL;
     const int calls_at = random_below(&r, 2) ? random_below(&r, nodes) : -1;
     for (int i = 0; i < nodes; i++) {
         random_node(&r);
         if (i == calls_at) random_calls(&r);
     }
+    for (int i = apart ? 2 : 0; i > 0; i--) random_keep(&r, ir_map2(r.g, EXPR_SUB, random_like(&r, r.value[0]), random_like(&r, z), NULL, r.diag));
     ir_add_result(r.g, "last", r.value[r.values - 1]);
     for (int i = random_below(&r, 3); i > 0; i--) ir_add_result(r.g, "other", r.value[random_below(&r, r.values)]);
     for (int i = 0; i < r.values && r.g->results < 8; i++)

@@ -78,6 +78,10 @@ static inline int64_t walk_place(const walk_site *at, const plan_value *x, int64
         assert_true(base->address >= 0 && base->address + base->bytes <= at->plan->frame_bytes);
         assert_int_equal(base->bytes, base->elements * 4);
         return at->frame + base->address / 4 + index;
+    case SPACE_SHARED:   /* behind the frame */
+        assert_int_equal(base->address % PLAN_ALIGN, 0);
+        assert_true(base->address >= 0 && base->address + base->bytes <= at->plan->shared_bytes);
+        return at->frame + at->plan->frame_bytes / 4 + base->address / 4 + index;
     case SPACE_SCRATCH: {
         const int64_t from = walk_from(at->phase, base->elements, panel), end = walk_from(at->phase, base->elements, panel + 1);
         if (index < from || index >= end) return WALK_NOWHERE;
