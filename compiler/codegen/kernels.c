@@ -42,7 +42,7 @@ void codegen_kernels_source(codegen *g, strbuf *to)
                                              "transpose_keys_f32" };
     /* Only where an instance names them. */
     static const char *const others[] = { "conv_f64", "conv_last_f32", "depthwise_f32", "length", "map_any", "matmul_any", "norm_f64", "reduce_any",
-                                          "resample_f32", "scatter", "softmax_f64", "suppress", "top_k" };
+                                          "resample_f32", "scatter", "softmax_f64", "suppress", "top_k", "winograd_f32" };
     const char *n = g->options->name;
     strbuf_printf(to, "/* %s: every kernel of the model, each a template with its sizes fixed. "
                       "Compiled once for each instruction-set level: %s_kernels_avx2.c and %s_kernels_avx512.c include this file. */\n", n, n, n);

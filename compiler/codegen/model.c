@@ -21,8 +21,8 @@ static void print_structs(codegen *g, strbuf *to)
             const plan_field *f = &p->fields[s].field[i];
             const plan_value *x = plan_value_of(scope, f->value);
             const char *type = f->layout == LAYOUT_PLAIN ? codegen_c_type(f->value->type.elem) : "float";
-            strbuf_printf(to, "    const %s *%s;   /* %s%s */\n", type, f->name, codegen_shape(g->arena, x),
-                          f->layout == LAYOUT_PACKED ? ", packed" : "");
+            const char *layout = f->layout == LAYOUT_PACKED ? ", packed" : f->layout == LAYOUT_WINOGRAD ? ", for Winograd's tiles, packed" : "";
+            strbuf_printf(to, "    const %s *%s;   /* %s%s */\n", type, f->name, codegen_shape(g->arena, x), layout);
         }
         if (!p->fields[s].count) strbuf_add(to, "    const float *none;\n");
         strbuf_add(to, "};\n\n");

@@ -49,35 +49,48 @@ static void print_depthwise(codegen *g, strbuf *to, const step_site *at)
                               codegen_rows(g, at, true)));
 }
 
+/* "row, rows, 0, 512": a panel's tiles and all features; or all tiles and "row * 32, rows * 32". */
+static const char *winograd_range(codegen *g, const step_site *at)
+{
+    const plan_tiles *t = &at->step->tiles[0];
+    if (!at->step->columns) return arena_printf(g->arena, "%s, %s, 0, %d", codegen_first_row(g, 1), codegen_rows(g, at, false), t->n);
+    return arena_printf(g->arena, "0, %lld, row * %d, rows * %d", (long long)plan_winograd_tiles(codegen_output_value(at)), t->width, t->width);
+}
+
+/* Multiplied where the image lies, or tile by tile. */
 static void print_product(codegen *g, strbuf *to, const step_site *at)
 {
     arena *a = g->arena;
     const ir_node *n = at->step->node;
     const plan_tiles *t = &at->step->tiles[0];
+    const bool tiles = at->step->winograd;
     const expr *e = ir_expr(n, KEY_EPILOGUE);
     const bool bias = has_bias(n);
     strbuf parameters = strbuf_in(a), operands = strbuf_in(a), arguments = strbuf_in(a), body = strbuf_in(a);
     strbuf_printf(&parameters, "const float *x, const float *w, %s", bias ? "const float *bias, " : "");
     strbuf_printf(&arguments, "%s, %s, ", codegen_input(g, at, 0, false),
-                  codegen_weight(g, at->scope, at->index, n->input[1], LAYOUT_PACKED, t->width, "w"));
+                  codegen_weight(g, at->scope, at->index, n->input[1], tiles ? LAYOUT_WINOGRAD : LAYOUT_PACKED, t->width, "w"));
     if (bias) {
         strbuf_printf(&arguments, "%s, ", codegen_weight(g, at->scope, at->index, n->input[2], LAYOUT_PLAIN, 0, "b"));
         strbuf_add(&operands, "{ bias, 0, 1 }");
     }
     codegen_extras(g, at, 3, &parameters, &operands, &arguments);
-    strbuf_add(&parameters, "float *scratch, float *y, int64_t row, int64_t rows");
+    strbuf_printf(&parameters, "float *scratch, float *y, int64_t row, int64_t rows%s", tiles ? ", int64_t column, int64_t columns" : "");
     codegen_epilogue(g, &body, "out", e, bias, n->inputs > 3 ? n->inputs - 3 : 0);
     strbuf_printf(&body, "static void $(%s)\n{\n", parameters.text);
     print_shape(&body, at);
     if (operands.length) strbuf_printf(&body, "    const operand_f32 operands[] = { %s };\n", operands.text);
-    strbuf_printf(&body, "    conv_last_f32(&shape, x, w, scratch, y, (size_t)row, (int)rows, %d, %d, %d, %d, %d, %s, %s);\n}\n", t->n, t->taps, t->part,
-                  t->width, t->tile, e || bias ? "$_out_tile" : "tile_as_is_f32", operands.length ? "operands" : "NULL");
+    strbuf_printf(&body, "    %s(&shape, x, w, scratch, y, (size_t)row, (int)rows, %s%d, ", tiles ? "winograd_f32" : "conv_last_f32",
+                  tiles ? "(int)column, (int)columns, " : "", t->n);
+    if (!tiles) strbuf_printf(&body, "%d, ", t->taps);
+    strbuf_printf(&body, "%d, %d, %d, %s, %s);\n}\n", t->part, t->width, t->tile, e || bias ? "$_out_tile" : "tile_as_is_f32",
+                  operands.length ? "operands" : "NULL");
     const int64_t *kernel = ir_find(n, KEY_KERNEL)->list.item;
-    const char *wish = arena_printf(a, "conv_%lldx%lld_%lld_to_%d%s", (long long)kernel[0], (long long)kernel[1],
+    const char *wish = arena_printf(a, "%s_%lldx%lld_%lld_to_%d%s", tiles ? "winograd" : "conv", (long long)kernel[0], (long long)kernel[1],
                                     (long long)codegen_input_value(at, 0)->shape[3], t->n, codegen_suffix(a, e));
     codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text),
-                 arena_printf(a, "%s%s, %s, %s, %s", arguments.text, codegen_scratch(g, at->phase, at->step->scratch),
-                              codegen_output(g, at, 0, true), first_row(g, at), codegen_rows(g, at, true)));
+                 arena_printf(a, "%s%s, %s, %s", arguments.text, codegen_scratch(g, at->phase, at->step->scratch), codegen_output(g, at, 0, !tiles),
+                              tiles ? winograd_range(g, at) : arena_printf(a, "%s, %s", first_row(g, at), codegen_rows(g, at, true))));
 }
 
 void codegen_conv_last(codegen *g, strbuf *to, const step_site *at)

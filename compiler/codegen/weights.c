@@ -40,6 +40,28 @@ static void pack(const float *w, float *to, int64_t k, int64_t n, int64_t block)
     }
 }
 
+/* G g of three weights `apart` apart, as templates/winograd_f32.h has it. */
+static void winograd_line(const double *g, int apart, double *to)
+{
+    const double even = g[0] + g[2 * apart], odd = g[apart];
+    to[0] = g[0], to[1] = (even + odd) / 2, to[2] = (even - odd) / 2, to[3] = g[2 * apart];
+}
+
+/* w [9 C, N], places of a 3 x 3 window outermost, to [16 C, N]: G g G' of each channel's places. */
+static void winograd(const float *w, float *to, int64_t inputs, int64_t n)
+{
+    const int64_t size = inputs / 9 * n;
+    for (int64_t i = 0; i < size; i++) {
+        double place[9], half[3 * 4], whole[4];
+        for (int p = 0; p < 9; p++) place[p] = (double)w[p * size + i];
+        for (int x = 0; x < 3; x++) winograd_line(place + x, 3, half + 4 * x);
+        for (int y = 0; y < 4; y++) {
+            winograd_line(half + y, 4, whole);
+            for (int x = 0; x < 4; x++) to[(4 * y + x) * size + i] = (float)whole[x];
+        }
+    }
+}
+
 /* The section's bytes in malloc'ed memory. */
 static status section_bytes(codegen *g, const section *s, void **bytes, size_t *size)
 {
@@ -54,7 +76,15 @@ static status section_bytes(codegen *g, const section *s, void **bytes, size_t *
         free(t.data);
         *bytes = flag;
     }
-    if (*bytes && s->layout == LAYOUT_PACKED) {
+    if (*bytes && s->layout == LAYOUT_WINOGRAD) {
+        *size = *size / 9 * 16;
+        float *transformed = malloc(*size + 1);
+        if (transformed) winograd(*bytes, transformed, t.shape[0], t.shape[1]);
+        free(*bytes);
+        *bytes = transformed;
+        t.shape[0] = t.shape[0] / 9 * 16;
+    }
+    if (*bytes && (s->layout == LAYOUT_PACKED || s->layout == LAYOUT_WINOGRAD)) {
         float *packed = malloc(*size + 1);
         if (packed) pack(*bytes, packed, t.shape[0], t.shape[1], s->block);
         free(*bytes);

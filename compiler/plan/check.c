@@ -87,7 +87,7 @@ static bool check_epilogue(const plan_step *t, int first, diag *d)
         const plan_value *x = plan_value_of(t->scope, t->node->input[i]);
         const int rank = x ? x->value->type.rank : 0;
         const int64_t own = rank ? x->elements / x->shape[rank - 1] : 1;
-        const bool follows = t->columns ? own == rows : t->aligned[i] || own == rows / t->rows;
+        const bool follows = t->columns || t->winograd ? own == rows : t->aligned[i] || own == rows / t->rows;
         if (own != 1 && !follows) return refuse(d, t->node, "an operand that repeats along rows in the middle");
     }
     return true;

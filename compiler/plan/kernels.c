@@ -181,7 +181,7 @@ bool plan_is_depthwise(const ir_node *n)
 
 bool plan_is_product(const plan_step *t)
 {
-    return t->tiles[0].gemm >= 0 || t->tiles[0].few || t->tiles[0].taps;
+    return t->tiles[0].gemm >= 0 || t->tiles[0].few || t->tiles[0].taps || t->winograd;
 }
 
 /* How many places of the window are one run of elements: one whose channels are many; else a line of them, where those lie side by side, or the whole
@@ -262,6 +262,8 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
         t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], natural * together, k, true);
         t->tiles[1].gemm = linear_kernels(p, &t->tiles[1], natural * together, activated == hidden ? chunk : activated, chunk == hidden);
         t->scratch_bytes = plan_round_up(f->panel_rows * scale * chunk * 4, PLAN_ALIGN);
+    } else if (t->winograd) {
+        plan_winograd_kernels(t, f);
     } else if (n->op == IR_CONV_LAST && !plan_is_depthwise(n)) {
         window_kernels(t, f, scale);
     } else if (n->op == IR_ATTENTION) {

@@ -77,7 +77,8 @@ struct plan_step {
     bool unit;                       /* a panel is exactly one row of the phase */
     int64_t window;                  /* attention of several windows or images, and their keys: rows in each row of the step; else 0 */
     bool once;                       /* the first panel does it for all */
-    bool columns;                    /* linear: its rows are blocks of output features, and a panel makes its blocks of all rows of the result */
+    bool columns;                    /* linear, winograd: its rows are blocks of output features, and a panel makes its blocks of all rows */
+    bool winograd;                   /* conv_last by templates/winograd_f32.h; its rows are tiles of 2 x 2 pixels, or (columns) blocks of features */
     bool scattered;                  /* reads by panel, but what it writes is complete only after the phase */
     bool *aligned;                   /* [inputs] whether input i is read by panel */
     int64_t scratch, scratch_bytes;  /* the step's own scratch: offset and size */
@@ -110,11 +111,15 @@ struct plan_scope {
 };
 
 /* One array of the weights file, used by one field of the code: a constant of the main graph, in the layout its reader wants. */
-typedef enum plan_layout { LAYOUT_PLAIN, LAYOUT_PACKED, LAYOUT_FLAGS /* truth values as floats, 0 or 1, for vectors */ } plan_layout;
+typedef enum plan_layout {
+    LAYOUT_PLAIN, LAYOUT_PACKED,
+    LAYOUT_WINOGRAD,                 /* of 3 x 3 places, transformed to 4 x 4, packed */
+    LAYOUT_FLAGS                     /* truth values as floats, 0 or 1, for vectors */
+} plan_layout;
 typedef struct plan_weight {
     const ir_value *value;           /* of the main graph, ir_is_constant */
     plan_layout layout;
-    int block;                       /* LAYOUT_PACKED: features a block */
+    int block;                       /* packed: features a block */
 } plan_weight;
 
 /* A constant that a scope reads: a field of its weights. In a function `value` is a parameter, and each call has its own weight. */
@@ -162,6 +167,8 @@ bool plan_is_product(const plan_step *t);
 bool plan_is_key_transpose(const ir_node *n);
 /* Does a gather take whole rows of the last axis by a constant table? Its step is one by rows. */
 bool plan_gathers_rows(const plan_scope *s, const ir_node *n);
+/* Tiles of 2 x 2 pixels of a convolution's result, as templates/winograd_f32.h counts them. */
+int64_t plan_winograd_tiles(const plan_value *out);
 /* What the step of n reads as its i-th input: the node's input, or the transposition's source. */
 const ir_value *plan_input(const ir_node *n, int i);
 const plan_value *plan_value_of(const plan_scope *s, const ir_value *v);   /* NULL v: NULL */

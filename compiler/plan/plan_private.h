@@ -26,6 +26,10 @@ void plan_describe_step(plan_step *s, const plan_options *o);
 /* Is value x, read or written by rows, a panel of its base for every panel of a phase? */
 bool plan_is_panel_of_base(const plan_value *x);
 
+/* winograd.c: whether a conv_last is computed by Winograd's tiles, and its rows then; its kernel and scratch. */
+void plan_describe_winograd(plan_step *s);
+void plan_winograd_kernels(plan_step *t, const plan_phase *f);
+
 /* phases.c: steps into phases, phases into panels. */
 void plan_make_phases(plan *p, plan_scope *s, const plan_options *o);
 

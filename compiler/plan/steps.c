@@ -132,6 +132,7 @@ void plan_describe_step(plan_step *s, const plan_options *o)
         break;
     case IR_CONV_LAST:
         describe_operands(s, 3, out);
+        plan_describe_winograd(s);
         break;
     case IR_MLP:
         describe_operands(s, 5, out);

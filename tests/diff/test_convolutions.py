@@ -96,6 +96,59 @@ def test_equals_onnx_runtime(seed, tmp_path):
     check(answers)
 
 
+# inputs, outputs, height, width, pads, residual: tiles shared out; blocks of features (few tiles, many weights), two parts of the sum; lines of an odd length; weights just worth it
+TILED = [(64, 72, 30, 22, [1, 1, 1, 1], True), (272, 112, 9, 13, [1, 1, 1, 1], True), (40, 33, 17, 9, [0, 2, 1, 0], False), (16, 32, 8, 8, [1, 1, 1, 1], False)]
+# too few channels, features, tiles; another stride, dilation, kernel
+NOT_TILED = [(15, 32, 8, 8, [1] * 4, {}), (16, 31, 8, 8, [1] * 4, {}), (32, 32, 6, 10, [1] * 4, {}), (32, 32, 17, 17, [1] * 4, {"strides": [2, 1]}),
+             (32, 32, 17, 17, [1] * 4, {"dilations": [1, 2]}), (32, 64, 17, 17, [1] * 4, {"group": 2})]
+
+
+def tiled_model(path, cases):
+    """Convolutions of 3 x 3 places of images of their own, each with an activation, some with a residual; returns the inputs' shapes and the outputs' names."""
+    random, nodes, inputs, constants = np.random.default_rng(len(cases)), [], {}, {}
+    for i, (count, outputs, height, width, pads, *more) in enumerate(cases):
+        attributes, residual = (more[0], False) if isinstance(more[0], dict) else ({}, more[0])
+        inputs[f"x{i}"] = (count, height, width)
+        constants[f"w{i}"] = (random.standard_normal((outputs, count // attributes.get("group", 1), 3, 3)) / np.sqrt(9 * count)).astype(np.float32)
+        constants[f"b{i}"] = random.standard_normal(outputs).astype(np.float32)
+        nodes.append(NODE("Conv", [f"x{i}", f"w{i}", f"b{i}"], [f"c{i}"], pads=pads, **attributes))
+        if residual:
+            inputs[f"r{i}"] = (outputs, height + pads[0] + pads[2] - 2, width + pads[1] + pads[3] - 2)
+            nodes.append(NODE("Add", [f"c{i}", f"r{i}"], [f"s{i}"]))
+        nodes.append(NODE("Relu", [f"s{i}" if residual else f"c{i}"], [f"y{i}"]))
+    names, value = [f"y{i}" for i in range(len(cases))], helper.make_tensor_value_info
+    graph = helper.make_graph(nodes, "tiles", [value(k, TensorProto.FLOAT, ["N", *v]) for k, v in inputs.items()], [value(k, TensorProto.FLOAT, None) for k in names],
+                              [numpy_helper.from_array(v, k) for k, v in constants.items()])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+    return inputs, names
+
+
+def test_tiles_equal_onnx_runtime(tmp_path):
+    """Winograd's tiles, each convolution by itself: one image and three, one thread and three."""
+    path, random = tmp_path / "model.onnx", np.random.default_rng(77)
+    shapes, names = tiled_model(path, TILED)
+    program = build(path, tmp_path)
+    answers = []
+    for batch, threads in ((1, 1), (1, 3), (3, 2)):
+        inputs = {k: random.standard_normal((batch, *v)).astype(np.float32) for k, v in shapes.items()}
+        want = dict(zip(names, session(path).run(names, inputs)))
+        got = run_program(program, tmp_path, inputs, names, "--threads", str(threads))
+        answers.append((got, want, evaluate(path, tmp_path, inputs, names)))
+    for name in names:
+        check([tuple({name: each[name]} for each in answer) for answer in answers])
+
+
+@pytest.mark.parametrize("cases,tiled", [(TILED, True), (NOT_TILED, False)])
+def test_which_convolutions_are_tiled(cases, tiled, tmp_path):
+    """3 x 3 places at strides of one, of enough channels, features and tiles; no others."""
+    tiled_model(tmp_path / "model.onnx", cases)
+    run(VITCC, "compile", tmp_path / "model.onnx", "-o", tmp_path / "out", "-q", "--kernels", "portable")
+    kernels = (tmp_path / "out" / "model_kernels.c").read_text()
+    for count, outputs, *_ in cases:
+        assert (f"winograd_3x3_{count}_to_{outputs}_" in kernels) == tiled
+    assert kernels.count("static void conv_3x3_") == (0 if tiled else len(cases))
+
+
 def test_chains_stay_channels_last(tmp_path):
     """Between convolutions, activations, a pool, a residual and an interpolation nothing is transposed: input, output, and none between."""
     random, constants = np.random.default_rng(5), {}

@@ -1,8 +1,10 @@
-/* Convolution with channels last: strides, padding wider than the kernel, dilation, groups, runs of one place, of a line and of the whole window, any rows; and channel by channel. */
+/* Convolution with channels last: strides, padding wider than the kernel, dilation, groups, runs of one place, of a line and of the whole window, any
+ * rows; channel by channel; by Winograd's tiles. */
 #include "level_test.h"
 
 #include "conv_last_f32_reference.h"
 #include "depthwise_f32.h"
+#include "winograd_f32.h"
 
 static int between(int low, int high)
 {
@@ -102,10 +104,66 @@ static void test_depthwise(void **state)
     }
 }
 
+/* G g G' of the places of a channel's window for each output: w [9][channels][n] to [16][channels][n]. */
+static void transform(const float *w, float *to, int inner)
+{
+    static const double G[4][3] = { { 1, 0, 0 }, { .5, .5, .5 }, { .5, -.5, .5 }, { 0, 0, 1 } };
+    for (int p = 0; p < 16; p++)
+        for (int i = 0; i < inner; i++) {
+            double sum = 0;
+            for (int y = 0; y < 3; y++)
+                for (int x = 0; x < 3; x++) sum += G[p / 4][y] * G[p % 4][x] * (double)w[(3 * y + x) * inner + i];
+            to[p * inner + i] = (float)sum;
+        }
+}
+
+static int half_up(int n)
+{
+    return (n + 1) / 2;
+}
+
+/* Some blocks of outputs of some tiles of two images: those as by the definition, all others as they were. */
+static void check_winograd(const windows_shape *s, int n, int part, int bn)
+{
+    const int channels = s->channels, across = half_up(s->out[1]), down = half_up(s->out[0]), all = 2 * across * down, pixels = s->out[0] * s->out[1];
+    const int first = between(0, all - 1), tiles = between(1, all - first), tile = between(1, tiles), blocks = (n + bn - 1) / bn;
+    const int column = between(0, blocks - 1) * bn, columns = between(1, blocks - column / bn) * bn;
+    floats x = image_of(s), w = floats_random((size_t)(9 * channels * n), -1, 1), g = floats_new((size_t)(16 * channels * n));
+    floats packed = floats_new((size_t)(16 * channels * n)), y = floats_new((size_t)(2 * pixels * n));
+    floats scratch = floats_new(lines(channels) + 16 * (lines(tile * channels) + lines(tile * bn) + 32) + lines(4 * tile * bn) + lines(2 * tile));
+    transform(w.data, g.data, channels * n);
+    pack(g.data, packed.data, 16 * channels, n, bn);
+    for (int i = 0; i < 2 * pixels * n; i++) y.data[i] = 99;
+    winograd_f32(s, x.data, packed.data, scratch.data, y.data, (size_t)first, tiles, column, columns, n, part, bn, tile, tile_as_is_f32, NULL);
+    for (int r = 0; r < 2 * pixels; r++) {
+        const int t = r / pixels * across * down + r % pixels / s->out[1] / 2 * across + r % s->out[1] / 2;
+        for (int j = 0; j < n; j++) {
+            const bool made = t >= first && t < first + tiles && j >= column && j < column + columns;
+            if (made) assert_near((double)y.data[r * n + j], conv_last_f32_reference(s, x.data, w.data, n, r, j), 3e-7 * (9 * channels + 1));
+            else assert_true(y.data[r * n + j] == 99);
+        }
+    }
+    floats_free(x), floats_free(w), floats_free(g), floats_free(packed), floats_free(scratch), floats_free(y);
+}
+
+static void test_winograd(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 400; i++) {
+        windows_shape s = { .channels = between(1, 40), .groups = 1, .kernel = { 3, 3 }, .stride = { 1, 1 }, .dilation = { 1, 1 } };
+        for (int a = 0; a < 2; a++) {
+            s.size[a] = between(1, 9);
+            s.pad[a] = between(s.size[a] < 3 ? 2 : 0, 4);
+            s.out[a] = s.size[a] + s.pad[a] - 2 + between(0, 4);
+        }
+        check_winograd(&s, between(1, 70), between(1, 50), between(1, 40));
+    }
+}
+
 #include "level_end.h"
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_products), cmocka_unit_test(test_depthwise) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_products), cmocka_unit_test(test_depthwise), cmocka_unit_test(test_winograd) };
     return RUN_AT_LEVEL(tests);
 }
