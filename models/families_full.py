@@ -1,5 +1,5 @@
 """The families beyond ViT and DeiT at the sizes that are published, random weights. Tests read it, so nothing but Python is needed here."""
-from families import BOTH_OUTPUTS, NO_CACHE, pixels, text
+from families import BOTH_OUTPUTS, BOXES, NO_CACHE, pixels, text
 from rows import Row
 
 
@@ -12,6 +12,8 @@ STAGES = [f"stage{i}" for i in (3, 6, 9, 12)]
 DINOV2_S = vit(384, 12, 6, image_size=518)
 DEPTH_S = dict(backbone_config=dict(DINOV2_S, model_type="dinov2", patch_size=14, out_features=STAGES, reshape_hidden_states=False),
                reassemble_hidden_size=384, neck_hidden_sizes=[48, 96, 192, 384], fusion_hidden_size=64)
+
+DETR = dict(use_timm_backbone=False, use_pretrained_backbone=False, backbone=None, backbone_config=dict(model_type="resnet", out_features=["stage4"]))
 
 FULL_FAMILIES = [
     Row("swin_t", "SwinForImageClassification", LABELS, "dynamo", inputs=pixels(224)),
@@ -27,4 +29,8 @@ FULL_FAMILIES = [
     Row("bert_b", "BertModel", {}, "dynamo", BOTH_OUTPUTS, inputs=text(1, 128)),
     Row("gpt2", "GPT2LMHeadModel", {}, "dynamo", call=NO_CACHE, inputs=text(1, 64)),
     Row("depth_anything_s", "DepthAnythingForDepthEstimation", DEPTH_S, "dynamo", "predicted_depth", inputs=pixels(518)),
+    Row("dpt_b", "DPTForDepthEstimation", {}, "dynamo", "predicted_depth", inputs=pixels(384)),
+    Row("yolos_s", "YolosForObjectDetection", vit(384, 12, 6, image_size=[512, 864]), "dynamo", BOXES, inputs=pixels(512, 864)),
+    Row("detr_r50", "DetrForObjectDetection", DETR, "dynamo", BOXES, inputs=pixels(800)),
+    Row("sam_b_vision", "SamVisionModel", {}, "dynamo", "last_hidden_state", inputs=pixels(1024)),
 ]

@@ -37,7 +37,7 @@ bool import_affine_only(const import_value *v);
 /* ---- import_affine_gather.c: Gather, GatherND and ScatterND where input 1 is affine; false: reported ---- */
 
 /* Can they pick within each image? */
-bool import_affine_picks(importer *im, const import_node *n, int axis);
+bool import_affine_picks(const import_node *n, int axis);
 bool import_affine_picks_nd(importer *im, import_node *n);
 bool import_affine_gather(importer *im, import_node *n, int axis);
 bool import_affine_gather_nd(importer *im, import_node *n);

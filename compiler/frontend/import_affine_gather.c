@@ -144,13 +144,12 @@ static const char *no_pick(const import_node *n, int axis, int *images, int64_t 
     return NULL;
 }
 
-bool import_affine_picks(importer *im, const import_node *n, int axis)
+bool import_affine_picks(const import_node *n, int axis)
 {
     int images;
     int64_t rows;
     const import_value *x = n->in[0], *index = n->in[1];
     const bool applies = index->affine && index->affine->forms == 1 && index->affine->form[0].added && x->tensor && !ir_is_constant(x->tensor);
-    (void)im;
     return applies && x->type.rank < IR_RANK_MAX && !no_pick(n, axis, &images, &rows);
 }
 

@@ -65,7 +65,7 @@ bool import_gather(importer *im, import_node *n)
     ir_type to;
     if (!elem_is_integer(import_type(n, 1)->elem)) return import_fail(im, n, STATUS_TYPE, 1, "indices must be whole numbers");
     if (!import_axis(im, n, import_int(im, n, "axis", 0), import_type(n, 0)->rank, &axis)) return false;
-    if (!n->in[1]->content && (import_affine_only(n->in[1]) || import_affine_picks(im, n, axis))) return import_affine_gather(im, n, axis);
+    if (!n->in[1]->content && (import_affine_only(n->in[1]) || import_affine_picks(n, axis))) return import_affine_gather(im, n, axis);
     if (!read_indices(im, n, axis, &list, &count) || !gathered_type(im, n, axis, &to)) return false;
     if (count >= 0 && gather_contents(im, n, list, count, &to)) return true;
     ir_value *x = import_tensor(im, n, 0);
