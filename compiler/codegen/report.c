@@ -52,6 +52,21 @@ static void print_scope(strbuf *to, const plan_scope *s, const char *name, bool 
     strbuf_printf(to, "    ]}%s\n", last ? "" : ",");
 }
 
+/* The buffers that end above the lower bound, and by how much: what the frame costs more. */
+static void print_above(codegen *g, strbuf *to)
+{
+    const plan *p = g->plan;
+    bool any = false;
+    strbuf_add(to, "  \"above_lower_bound\": [");
+    for (int i = 0; i < p->buffers; i++) {
+        const long long above = (long long)(p->buffer[i].address + plan_round_up(p->buffer[i].bytes, PLAN_ALIGN) - p->frame_bound);
+        if (above <= 0) continue;
+        strbuf_printf(to, "%s{\"value\": \"%s\", \"bytes\": %lld}", any ? ", " : "", codegen_value_name(g, p->buffer[i].value->value), above);
+        any = true;
+    }
+    strbuf_add(to, "],\n");
+}
+
 void codegen_report(codegen *g, strbuf *to)
 {
     const plan *p = g->plan;
@@ -64,6 +79,7 @@ void codegen_report(codegen *g, strbuf *to)
     strbuf_printf(to, "  \"flop\": %.0f, \"matrix_kernel_flop\": %.0f, \"linear_flop\": %.0f, \"linear_matrix_kernel_flop\": %.0f, "
                       "\"linear_streamed_flop\": %.0f,\n", p->flop, p->gemm_flop, p->linear_flop,
                   g->options->kernels == KERNELS_PORTABLE ? 0.0 : p->linear_gemm_flop, p->linear_streamed_flop);
+    print_above(g, to);
     strbuf_add(to, "  \"frame\": [\n");
     for (int i = 0; i < p->buffers; i++)
         strbuf_printf(to, "    {\"value\": \"%s\", \"address\": %lld, \"bytes\": %lld}%s\n",

@@ -194,7 +194,7 @@ static void sort(placement *p, int (*compare)(const void *, const void *))
 
 int64_t plan_allocate(plan_buffers *all, int64_t *bound)
 {
-    enum { ATTEMPTS = 24, MANY = 300 };
+    enum { ATTEMPTS = 200, MANY = 300 };
     int (*const compare[])(const void *, const void *) = { by_size, by_start, by_span };
     placement p;
     begin(&p, all);

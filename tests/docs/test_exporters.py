@@ -8,6 +8,9 @@ import pytest
 from conftest import ROOT, VITCC, run, shapes
 
 
+ABOVE = {"mvitv2_cls"}    # frames for which no order of placing was found that reaches the bound; the report says which values end above it
+
+
 def rows():
     """Kernels, fusions, dropped arithmetic, frame and bound of each model by (model, dynamic batch) and exporter, at the default opset."""
     found = collections.defaultdict(dict)
@@ -26,6 +29,15 @@ def test_rows_are_equal():
     table = rows()
     assert len(table) > 50
     assert [model for model, of in table.items() if of["dynamo"] != of["script"]] == []
+
+
+def test_all_is_fused_and_frames_are_the_least():
+    """Of the committed models: what is found is fused, and the frame is as small as its schedule allows."""
+    cells = [[c.strip() for c in line.strip("|").split("|")] for line in (ROOT / "docs/models.md").read_text().splitlines() if line.count("|") == 12]
+    assert len(cells) > 200
+    for name, exporter, _, _, *kinds, _, frame, bound in cells[2:]:
+        assert all(kind.split(" / ")[0] == kind.split(" / ")[1] for kind in kinds), (name, exporter)
+        assert frame == bound or name in ABOVE, (name, exporter)
 
 
 def steps(model, out):

@@ -1,0 +1,57 @@
+"""Files that onnxsim and onnxslim have simplified answer as the file that they were made from does."""
+import zlib
+
+import numpy as np
+import onnx
+import onnxsim
+import onnxslim
+import pytest
+
+from conftest import VITCC, check, evaluate, random_inputs, run, session, shapes, small_models
+from library import Library, fusions, link
+
+SAMPLE = ["vit_cls-script_batch", "swin-script", "clip_images-script_batch", "detr-dynamo", "vit-keras"]
+BROKEN = {("trocr_step-dynamo", "onnxslim")}    # what reads a value stands without what makes it; ONNX Runtime refuses it too
+TOOLS = {"onnxsim": lambda path: onnxsim.simplify(str(path))[0], "onnxslim": lambda path: onnxslim.slim(str(path))}
+
+
+def models():
+    """A few by each tool; with --full all but those whose opset set is repeated by another export of the row."""
+    for folder in [f for which in ("small", "families", "timm", "keras") for f in small_models(which)]:
+        if (folder / "model.onnx").exists() and "_o" not in folder.name.rsplit("-", 1)[1]:
+            yield pytest.param(folder / "model.onnx", id=folder.name, marks=[] if folder.name in SAMPLE else [pytest.mark.full_only])
+
+
+def equated(model):
+    """--shape for first dimensions of one name, for which onnxsim makes up others."""
+    for i in session(model).get_inputs():
+        if i.shape and isinstance(i.shape[0], str) and all(isinstance(d, int) for d in i.shape[1:]):
+            yield from ("--shape", f"{i.name}={','.join(map(str, i.shape))}")
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("model", list(models()))
+def test_equals_the_original(model, tool, tmp_path):
+    """By the rule of docs/numerics.md, the answers of ONNX Runtime and of double precision being those of the original; as much is fused."""
+    _, dynamic, options = shapes(model, 1)
+    options = options or list(equated(model))
+    onnx.save(TOOLS[tool](model), tmp_path / "model.onnx")
+    if (model.parent.name, tool) in BROKEN:
+        with pytest.raises(Exception, match="is not a graph input"):
+            session(tmp_path / "model.onnx")
+        assert "E303" in run(VITCC, "check", tmp_path / "model.onnx", status=1).stderr
+        return
+    found = [fusions(run(VITCC, "compile", path, "-o", tmp_path / "out", "--name", "model", "--kernels", "portable", *options).stdout)
+             for path in (model, tmp_path / "model.onnx")]
+    assert found[0] == found[1]
+    batch, seed = 2 if dynamic else 1, zlib.crc32(model.parent.name.encode())
+    inputs, names = random_inputs(model, seed, batch), [o.name for o in session(model).get_outputs()]
+    theirs = session(model).run(None, inputs)
+    kept = [i.name for i in session(tmp_path / "model.onnx").get_inputs()]
+    library, got = Library(link(tmp_path / "out", seed, False), batch if dynamic else len(next(iter(inputs.values())))), [np.full_like(t, 77) for t in theirs]
+    library.run(seed, [np.ascontiguousarray(inputs[name]) for name in kept], got, batch if dynamic else None)
+    library.close()
+    check([(dict(zip(names, got)), dict(zip(names, theirs)), evaluate(model, tmp_path, inputs, names))])
+    for have, want in zip(got, theirs):
+        if want.dtype.kind != "f":
+            np.testing.assert_array_equal(have, want)
