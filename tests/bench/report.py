@@ -106,6 +106,8 @@ def plot(result, peers, path):
 
 
 def write(result, peers, folder):
+    """All peers that any row has: rows of earlier runs may have others than this one's."""
+    peers = [p for p in NAMES if p in peers or (p != "generated" and any(p in row["contestants"] or p in row["failed"] for row in result["rows"]))]
     (folder / "bench.json").write_text(json.dumps(result, indent=1) + "\n")
     (folder / "bench.md").write_text(markdown(result, peers))
     plot(result, peers, folder / "bench.svg")
