@@ -48,6 +48,12 @@ class Library:
         self.api.model_close(self.model)
 
 
+def call(library, which, inputs, length, outputs, batch=1):
+    """The status of a run; the length stands behind the inputs' pointers. Pointers to nothing are NULL."""
+    given = (ctypes.c_int64 * (len(inputs) + 1))(*(x.ctypes.data if x.size else 0 for x in inputs), length)
+    return library.api.model_run(library.sessions[which % 3], ctypes.c_int64(batch), given, (ctypes.c_void_p * len(outputs))(*(y.ctypes.data for y in outputs)))
+
+
 def fusions(printed):
     """found and fused of each kind, from the compiler's table."""
     table = re.findall(r"^  (attention|mlp|norm|gelu) +(\d+) +(\d+)$", printed, re.MULTILINE)

@@ -6,28 +6,25 @@
 
 #include "rebuild.h"
 
+bool lengths_mentioned(const ir_graph *g, dim d, int *symbol)
+{
+    for (*symbol = 0; *symbol < g->symbols->count; ++*symbol)
+        if (g->symbols->symbol[*symbol].length && dim_mentions(d, *symbol)) return true;
+    return false;
+}
+
 bool lengths_axis(const ir_graph *g, const ir_type *t, int *axis, int *symbol)
 {
     *axis = -1;
     for (int i = 0; i < t->rank; i++) {
         dim rest;
-        int found = 0;
-        bool any = false;
-        for (int s = 0; s < g->symbols->count; s++)
-            if (g->symbols->symbol[s].length && dim_mentions(t->dim[i], s)) any = true, found = s;
-        if (!any) continue;
+        int found;
+        if (!lengths_mentioned(g, t->dim[i], &found)) continue;
         if (*axis >= 0 || !dim_sub(t->dim[i], dim_symbol_of(found), &rest) || !dim_is_constant(rest, NULL)) return false;
         *axis = i;
         *symbol = found;
     }
     return true;
-}
-
-bool lengths_mentioned(const ir_graph *g, dim d)
-{
-    for (int s = 0; s < g->symbols->count; s++)
-        if (g->symbols->symbol[s].length && dim_mentions(d, s)) return true;
-    return false;
 }
 
 /* "it is axis 2 of input 'past_0_key'; --shape 'past_0_key=…' with a number there fixes it" */

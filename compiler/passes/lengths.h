@@ -21,8 +21,8 @@ typedef struct lengths {
 
 /* The axis whose size is a length and more; -1: none. False: there are several, or one is no plain sum. */
 bool lengths_axis(const ir_graph *g, const ir_type *t, int *axis, int *symbol);
-/* Does a size follow a length? */
-bool lengths_mentioned(const ir_graph *g, dim d);
+/* Does a size follow a length, and which? */
+bool lengths_mentioned(const ir_graph *g, dim d, int *symbol);
 /* Reports what n does along input i's length, and the --shape that fixes it. */
 bool lengths_refuse(lengths *l, const ir_node *n, int i, const char *why);
 /* Input i of n, at its capacity if it is of a length. */

@@ -68,7 +68,8 @@ ir_value *lengths_move(lengths *l, ir_node *n, bool *zero)
     if (!lengths_axis(l->graph, to, &axis, &symbol) || !lengths_capacity(l, to, &type))
         return lengths_refuse(l, n, -1, "makes a size that is no length and more"), NULL;
     for (int i = 0; i < m.digits; i++) {
-        if (!lengths_mentioned(l->graph, m.digit[i].extent)) continue;
+        int followed;
+        if (!lengths_mentioned(l->graph, m.digit[i].extent, &followed)) continue;
         if (length >= 0 || axis < 0 || !runs_through(&m, i, to, axis, &times)) return lengths_refuse(l, n, 0, "splits a length"), NULL;
         length = i;
     }

@@ -1,13 +1,11 @@
 """Lengths of a run up to a capacity, as decoders' caches have: one program is right at every length, whatever it ran before; what cannot be cut short is refused."""
-import ctypes
-
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from conftest import PASSES, ROOT, VITCC, build_project, check, load_outputs, run, safe, save_inputs, session
-from library import Library, fusions, link
+from library import Library, call, fusions, link
 
 CAPACITY, ARGUMENT = 40, 1
 STEPS = sorted((ROOT / "models/families").glob("*_past*/model.onnx"))
@@ -51,13 +49,6 @@ def theirs(model, inputs):
 def double(model, folder, inputs, names, given):
     run(VITCC, "evaluate", model, "-o", folder / "double", *save_inputs(folder, inputs), *given, "--no-pass", "all")
     return load_outputs(folder / "double", names)
-
-
-def call(library, which, inputs, length, outputs):
-    """The status of a run; the length stands behind the inputs' pointers. Pointers to nothing are NULL."""
-    pointers = [x.ctypes.data if x.size else 0 for x in inputs]
-    given = (ctypes.c_int64 * (len(pointers) + 1))(*pointers, length)
-    return library.api.model_run(library.sessions[which % 3], ctypes.c_int64(1), given, (ctypes.c_void_p * len(outputs))(*(y.ctypes.data for y in outputs)))
 
 
 @pytest.mark.parametrize("model", [*STEPS, MERGED], ids=lambda model: model.parent.name)
@@ -189,8 +180,7 @@ def test_operator(case, tmp_path):
         x, c = rng.standard_normal((2, length, 4)).astype(np.float32), rng.standard_normal((2, 1, 4)).astype(np.float32)
         want = session(path).run(None, {"x": x, "c": c})[0]
         got = np.full_like(want, 77)
-        pointers = (ctypes.c_int64 * 3)(x.ctypes.data if length else 0, c.ctypes.data, length)
-        assert library.api.model_run(library.sessions[length % 3], ctypes.c_int64(2), pointers, (ctypes.c_void_p * 1)(got.ctypes.data)) == 0
+        assert call(library, length, [x, c], length, [got], 2) == 0
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
     library.close()
 

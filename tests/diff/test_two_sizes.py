@@ -1,11 +1,9 @@
 """Two sizes that a run decides: the batch, and beside it another with a capacity, the texts that all images are compared with or a cache's length. An output may have the batch as an inner axis."""
-import ctypes
-
 import numpy as np
 import pytest
 
 from conftest import ROOT, VITCC, build_project, check, load_outputs, random_inputs, run, safe, save_inputs, session
-from library import Library, fusions, link
+from library import Library, call, fusions, link
 
 CAPACITY, MOST = 4, 5
 TEXTS = sorted((ROOT / "models/families").glob("clip_images-*_batch/model.onnx"))
@@ -20,12 +18,6 @@ def draw(model, texts, batch):
     return {**inputs, "input_ids": words, "attention_mask": mask}
 
 
-def call(library, which, inputs, batch, length, outputs):
-    """The status of a run; the length stands behind the inputs' pointers. Pointers to nothing are NULL."""
-    given = (ctypes.c_int64 * (len(inputs) + 1))(*(x.ctypes.data if x.size else 0 for x in inputs), length)
-    return library.api.model_run(library.sessions[which % 3], ctypes.c_int64(batch), given, (ctypes.c_void_p * len(outputs))(*(y.ctypes.data for y in outputs)))
-
-
 @pytest.mark.parametrize("model", TEXTS, ids=lambda model: model.parent.name)
 def test_texts_and_images(model, tmp_path):
     """By the rule of docs/numerics.md, as many texts and as many images as one likes, on 1, 2 and 3 threads."""
@@ -37,7 +29,7 @@ def test_texts_and_images(model, tmp_path):
         inputs = draw(model, texts, batch)
         want = dict(zip(names, session(model).run(None, inputs)))
         got = {k: np.full_like(y, 77) for k, y in want.items()}
-        assert call(library, which, list(inputs.values()), batch, texts, list(got.values())) == 0
+        assert call(library, which, list(inputs.values()), texts, list(got.values()), batch) == 0
         run(VITCC, "evaluate", model, "-o", tmp_path / "double", *save_inputs(tmp_path, inputs), "--no-pass", "all")
         answers.append((got, want, load_outputs(tmp_path / "double", names)))
     assert want["logits_per_text"].shape == (1, 1) and answers[2][1]["logits_per_text"].shape == (2, 3)
@@ -79,7 +71,7 @@ def test_a_cache_beside_a_batch(tmp_path):
                   rng.standard_normal([real.get(s, s) for s in i.shape]).astype(np.float32) for i in ports}
         want = dict(zip(names, session(MERGED).run(None, {**inputs, "use_cache_branch": np.array([True])})))
         got = {k: np.full_like(y, 77) for k, y in want.items()}
-        assert call(library, which, list(inputs.values()), batch, length, list(got.values())) == 0
+        assert call(library, which, list(inputs.values()), length, list(got.values()), batch) == 0
         run(VITCC, "evaluate", MERGED, "-o", tmp_path / "double", *save_inputs(tmp_path, inputs), *given, *flag, "--no-pass", "all")
         answers.append((got, want, load_outputs(tmp_path / "double", names)))
     library.close()

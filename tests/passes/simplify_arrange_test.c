@@ -132,11 +132,22 @@ static void test_concats_that_are_moved(void **state)
 
 /* ---- reductions of moves ---- */
 
+typedef struct reduced_move { const char *move, *between, *reduce, *to, *left; } reduced_move;
+
+/* x [batch, 6, 4], moved, then reduced. */
+static const char *reduced_text(arena *a, const char *symbols, const char *batch, const reduced_move *of)
+{
+    return arena_printf(a, "%sgraph t(%%x \"x\": f32[%s,6,4]) {\n"
+                           "  %%a: f32[%s] = move(%%x) {move = %s}\n"
+                           "  %%y: f32[%s] = reduce(%%a) {%s}\n"
+                           "  return \"y\" %%y\n}\n", symbols, batch, of->between, of->move, of->to, of->reduce);
+}
+
 /* The mean of tokens that were moved last, of a grid of tokens, and of tokens whose axes are all turned round. */
 static void test_reduced_moves(void **state)
 {
     (void)state;
-    static const struct { const char *move, *between, *reduce, *to, *left; } of[] = {
+    static const reduced_move of[] = {
         { "[N@0, 4@2, 6@1]", "N,4,6", "axes = [2], keep = 0, kind = mean", "N,4", "[N@0, 4@2]" },
         { "[N@0, 6@1, 4@2]", "N,1,6,4", "axes = [1, 2], keep = 1, kind = max", "N,1,1,4", "[N@0, 4@2]" },
         { "[N@0, 6@1, 4@2]", "N,2,3,4", "axes = [1, 2], keep = 0, kind = sumsq", "N,4", "[N@0, 4@2]" },
@@ -146,15 +157,11 @@ static void test_reduced_moves(void **state)
     for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
         arena *a = arena_new();
         const char *const kind = strstr(of[i].reduce, "kind");
-        const char *text = arena_printf(a, "symbols N 1..64\ngraph t(%%x \"x\": f32[N,6,4]) {\n"
-                                           "  %%a: f32[%s] = move(%%x) {move = %s}\n"
-                                           "  %%y: f32[%s] = reduce(%%a) {%s}\n"
-                                           "  return \"y\" %%y\n}\n", of[i].between, of[i].move, of[i].to, of[i].reduce);
         const char *expected = arena_printf(a, "symbols N 1..64\ngraph t(%%x \"x\": f32[N,6,4]) {\n"
                                                "  %%a: f32[N,1,4] = reduce(%%x) {axes = [1], keep = 1, %s}\n"
                                                "  %%y: f32[%s] = move(%%a) {move = %s}\n"
                                                "  return \"y\" %%y\n}\n", kind, of[i].to, of[i].left);
-        pass_test_check(text, "simplify dce", expected);
+        pass_test_check(reduced_text(a, "symbols N 1..64\n", "N", &of[i]), "simplify dce", expected);
         arena_free(a);
     }
 }
@@ -163,21 +170,18 @@ static void test_reduced_moves(void **state)
 static void test_reductions_that_stay(void **state)
 {
     (void)state;
-    static const struct { const char *move, *between, *reduce, *to; } of[] = {
-        { "[2@0, 6@1, 4@2]", "2,2,3,4", "axes = [1], keep = 0, kind = mean", "2,3,4" },
-        { "[48@_]", "2,6,4", "axes = [1], keep = 0, kind = mean", "2,4" },
-        { "[2@0, 5@1, 4@2] +[0, 1, 0]", "2,5,4", "axes = [1], keep = 0, kind = mean", "2,4" },
-        { "[2@0, 4@2, 6@1] +[0, 2, 0] %[0, 6, 0]", "2,4,6", "axes = [2], keep = 0, kind = mean", "2,4" },
-        { "[2@0, 3@1, 2@1, 4@2]", "2,3,2,4", "axes = [1, 2], keep = 0, kind = mean", "2,4" },
-        { "[2@0, 4@2, 6@1, 3@_]", "2,4,18", "axes = [2], keep = 0, kind = sum", "2,4" },
-        { "[2@0, 4@2, 6@1*-1] +[0, 5, 0]", "2,4,6", "axes = [2], keep = 0, kind = sum", "2,4" },
+    static const reduced_move of[] = {
+        { "[2@0, 6@1, 4@2]", "2,2,3,4", "axes = [1], keep = 0, kind = mean", "2,3,4", NULL },
+        { "[48@_]", "2,6,4", "axes = [1], keep = 0, kind = mean", "2,4", NULL },
+        { "[2@0, 5@1, 4@2] +[0, 1, 0]", "2,5,4", "axes = [1], keep = 0, kind = mean", "2,4", NULL },
+        { "[2@0, 4@2, 6@1] +[0, 2, 0] %[0, 6, 0]", "2,4,6", "axes = [2], keep = 0, kind = mean", "2,4", NULL },
+        { "[2@0, 3@1, 2@1, 4@2]", "2,3,2,4", "axes = [1, 2], keep = 0, kind = mean", "2,4", NULL },
+        { "[2@0, 4@2, 6@1, 3@_]", "2,4,18", "axes = [2], keep = 0, kind = sum", "2,4", NULL },
+        { "[2@0, 4@2, 6@1*-1] +[0, 5, 0]", "2,4,6", "axes = [2], keep = 0, kind = sum", "2,4", NULL },
     };
     for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
         arena *a = arena_new();
-        const char *text = arena_printf(a, "graph t(%%x \"x\": f32[2,6,4]) {\n"
-                                           "  %%a: f32[%s] = move(%%x) {move = %s}\n"
-                                           "  %%y: f32[%s] = reduce(%%a) {%s}\n"
-                                           "  return \"y\" %%y\n}\n", of[i].between, of[i].move, of[i].to, of[i].reduce);
+        const char *text = reduced_text(a, "", "2", &of[i]);
         pass_test_check(text, "simplify", text);
         arena_free(a);
     }
