@@ -35,7 +35,7 @@ static void prepare(MODEL(model) *m)
     fill(m);
     m->kernels = kernels_of(cpu_level());
 #if defined(VITCC_RUNTIME_JIT_H)
-    m->generated = jit_dispatch(gemm_shapes, GEMMS, m->code);
+    m->generated = jit_dispatch(gemm_shapes[cpu_level() == CPU_AVX512], GEMMS, m->code);
 #elif defined(AOT_TABLE)
     m->generated = aot_kernels(AOT_TABLE, GEMMS, cpu_level(), m->code);
     (void)gemm_shapes;

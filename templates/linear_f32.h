@@ -1,10 +1,10 @@
 /* A linear layer on packed weights, tile by tile, each tile finished by an epilogue while it is hot.
  * Shapes: y [rows][ldy] = epilogue(x [rows][ldx] · W), W: k inputs, n outputs, in blocks of bn outputs: block j at w + j bn k, laid out [k][width],
  *         width = bn, or what is left in the last block.
- * Requires: rows >= 0; tile, bn, part >= 1; code: NULL, or [height - low][0: whole block, 1: the last, narrower one][0: `part` inputs, 1: what is
- *         left of them] for each height that occurs, NULL where there is no kernel; kernels write rows ldy apart if part >= k, else a block's width
- *         apart. y overlaps neither x nor w. first_row: the row of y's first in the whole result, for the epilogue.
- *         few: so many rows or fewer cost what their weights cost from memory: they are multiplied by indirect_f32, which fetches the next meanwhile.
+ * Requires: rows >= 0; cut.tile, bn, part >= 1; part a multiple of cut.step. code: NULL, or for each height that occurs [height - cut.low][0: whole
+ *         block, 1: the last, narrower one][0: `part` inputs, 1: what is left of them], or with steps [height - cut.low][whole block or not]
+ *         [1: adding to the sums][0: cut.step inputs, 1: what is left], NULL where there is no kernel; kernels write rows ldy apart if part >= k,
+ *         else a block's width apart. y overlaps neither x nor w. first_row: the row of y's first in the whole result, for the epilogue.
  * Numerics: sums of `part` products in order, as gemm_f32; then the sum of those. With parts of 256 the error is about half of one long sum's. */
 #ifndef VITCC_TEMPLATES_LINEAR_F32_H
 #define VITCC_TEMPLATES_LINEAR_F32_H
@@ -12,6 +12,15 @@
 #include "epilogue_f32.h"
 #include "gemm_f32.h"
 #include "indirect_f32.h"
+
+/* How rows and inputs are cut. */
+typedef struct linear_cut {
+    int tile;   /* rows at a time, at most */
+    int low;    /* the least rows for which there are kernels */
+    int step;   /* inputs of a kernel's call: between two calls some of the weights to come are fetched into the second-level cache, all of a block's
+                   over the time that a block takes; 0: a whole part, nothing is fetched */
+    int few;    /* so many rows or fewer cost what their weights cost from memory: they run on indirect_f32, which fetches while it multiplies */
+} linear_cut;
 
 /* How many tiles of at most `tile` rows; tile i has rows / tiles of them, one more if i < rows % tiles. */
 TEMPLATE int tile_count(int rows, int tile)
@@ -41,26 +50,47 @@ TEMPLATE void linear_few_f32(const float *x, int ldx, const float *block, float 
     epilogue(&done, y, ldy, rows, width, first_row, column, operands);
 }
 
-/* The outputs of one block, [k][width], the first of which is y's `column`. rest: 1: it is the last, narrower one. direct: kernels write y itself. */
+/* The lines from `ahead` on. Returns what lies behind them. */
+TEMPLATE const float *linear_fetch_f32(const float *ahead, int lines)
+{
+    for (int i = 0; i < lines; i++) __builtin_prefetch(ahead + (ptrdiff_t)i * (INDIRECT_LINE / 4), 0, 2);
+    return ahead + (ptrdiff_t)lines * (INDIRECT_LINE / 4);
+}
+
+/* The tile of the result, which will be written. */
+TEMPLATE void linear_expect_f32(const float *y, int ldy, int height, int width)
+{
+    for (int i = 0; i < height; i++)
+        for (int c = 0; c < width; c += INDIRECT_LINE / 4) __builtin_prefetch(y + (ptrdiff_t)i * ldy + c, 1, 3);
+}
+
+/* The outputs of one block, [k][width], the first of which is y's `column`. rest: 1: it is the last, narrower one. direct: kernels write y itself.
+ * ahead: the weights that are multiplied next. */
 TEMPLATE void linear_block_f32(gemm_code *const *code, const float *x, int ldx, const float *block, float *y, int ldy, int rows, size_t first_row,
-                               int k, int part, int width, int rest, int tile, int low, int few, int direct, int add, int column,
+                               int k, int part, int width, int rest, linear_cut cut, int direct, int add, int column, const float *ahead,
                                epilogue_f32 *epilogue, const void *operands)
 {
-    if (few && rows <= few) {
-        linear_few_f32(x, ldx, block, y, ldy, rows, first_row, k, part, width, few, add, column, epilogue, operands);
+    if (cut.few && rows <= cut.few) {
+        linear_few_f32(x, ldx, block, y, ldy, rows, first_row, k, part, width, cut.few, add, column, epilogue, operands);
         return;
     }
-    const int tiles = tile_count(rows, tile), parts = (k + part - 1) / part;
-    float sums[direct ? 1 : parts * tile * width];
+    const int tiles = tile_count(rows, cut.tile), parts = (k + part - 1) / part, step = cut.step ? cut.step : part, ways = cut.step ? 2 : 1;
+    const int calls = tiles * ((k + step - 1) / step), lines = calls && cut.step ? (k * width * 4 / INDIRECT_LINE + calls - 1) / calls : 0;
+    float sums[direct ? 1 : parts * cut.tile * width];
     for (int i = 0, r = 0; i < tiles; i++) {
         const int height = tile_height(rows, tiles, i);
         float *const out = y + (ptrdiff_t)r * ldy;
         const tile_f32 done = { direct ? out : sums, direct ? ldy : width, parts, (ptrdiff_t)height * width, add };
+        if (cut.step) linear_expect_f32(out, ldy, height, width);
         for (int p = 0; p < parts; p++) {
             const int first = p * part, count = k - first < part ? k - first : part;
-            gemm_code *const kernel = code ? code[((height - low) * 2 + rest) * 2 + (count < part)] : NULL;
-            gemm_f32(kernel, block + (ptrdiff_t)first * width, x + (ptrdiff_t)r * ldx + first, direct ? out : sums + p * done.stride, width, height,
-                     count, width, ldx, done.ld, 0);
+            for (int s = 0; s < count; s += step) {
+                const int depth = count - s < step ? count - s : step;
+                const int kind = (((height - cut.low) * 2 + rest) * ways + (s > 0)) * 2 + (depth < step);
+                ahead = linear_fetch_f32(ahead, lines);
+                gemm_f32(code ? code[kind] : NULL, block + (ptrdiff_t)(first + s) * width, x + (ptrdiff_t)r * ldx + first + s,
+                         direct ? out : sums + p * done.stride, width, height, depth, width, ldx, done.ld, s > 0);
+            }
         }
         epilogue(&done, out, ldy, height, width, first_row + (size_t)r, column, operands);
         r += height;
@@ -69,20 +99,20 @@ TEMPLATE void linear_block_f32(gemm_code *const *code, const float *x, int ldx, 
 
 /* Blocks first to first + blocks - 1 of the outputs. */
 TEMPLATE void linear_columns_f32(gemm_code *const *code, const float *x, int ldx, const float *w, float *y, int ldy, int rows, size_t first_row,
-                                 int first, int blocks, int n, int k, int part, int bn, int tile, int low, int few, epilogue_f32 *epilogue,
-                                 const void *operands)
+                                 int first, int blocks, int n, int k, int part, int bn, linear_cut cut, epilogue_f32 *epilogue, const void *operands)
 {
     for (int column = first * bn; column < (first + blocks) * bn; column += bn) {
         const int width = n - column < bn ? n - column : bn;
-        linear_block_f32(code, x, ldx, w + (ptrdiff_t)column * k, y + column, ldy, rows, first_row, k, part, width, width != bn, tile, low, few,
-                         k <= part, 0, column, epilogue, operands);
+        const float *const block = w + (ptrdiff_t)column * k;
+        linear_block_f32(code, x, ldx, block, y + column, ldy, rows, first_row, k, part, width, width != bn, cut, k <= part, 0, column,
+                         block + (ptrdiff_t)width * k, epilogue, operands);
     }
 }
 
 TEMPLATE void linear_f32(gemm_code *const *code, const float *x, int ldx, const float *w, float *y, int ldy, int rows, size_t first_row, int n,
-                         int k, int part, int bn, int tile, int low, int few, epilogue_f32 *epilogue, const void *operands)
+                         int k, int part, int bn, linear_cut cut, epilogue_f32 *epilogue, const void *operands)
 {
-    linear_columns_f32(code, x, ldx, w, y, ldy, rows, first_row, 0, (n + bn - 1) / bn, n, k, part, bn, tile, low, few, epilogue, operands);
+    linear_columns_f32(code, x, ldx, w, y, ldy, rows, first_row, 0, (n + bn - 1) / bn, n, k, part, bn, cut, epilogue, operands);
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* An MLP on packed weights: y = down(activation(up(x))), some hidden features at a time, so that they are read while they are near the core.
  * Shapes: x [rows][ldx], y [rows][ldy], k inputs, h hidden features, n outputs; w1 packed in blocks of up_width, w2 of down_width,
- *         as linear_f32 has it; hidden [rows][chunk].
+ *         as linear_f32 has it; hidden [rows][chunk]. up, down: how rows and inputs of each are cut.
  * Requires: h a multiple of chunk; chunk = h, or a multiple of up_width. code: NULL, or kernels as linear_f32's: up (k inputs, up_part at a time),
  *         down (chunk inputs, down_part at a time; they write y itself if chunk = h <= down_part). y overlaps neither x nor hidden.
  * Numerics: as linear_f32, the chunks' sums added up. */
@@ -15,21 +15,25 @@ typedef struct mlp_code {
 
 /* activate: what is done to a tile of hidden features, finish: to a tile of the result. */
 TEMPLATE void mlp_f32(const mlp_code *code, const float *x, int ldx, const float *w1, float *hidden, const float *w2, float *y, int ldy, int rows,
-                      int k, int up_part, int h, int chunk, int down_part, int n, int up_width, int down_width, int tile, int low,
-                      int few, epilogue_f32 *activate, const void *up_operands, epilogue_f32 *finish, const void *down_operands)
+                      int k, int up_part, int h, int chunk, int down_part, int n, int up_width, int down_width, linear_cut up, linear_cut down,
+                      epilogue_f32 *activate, const void *up_operands, epilogue_f32 *finish, const void *down_operands)
 {
     for (int first = 0; first < h; first += chunk) {
+        const float *const chunk_w2 = w2 + (ptrdiff_t)first * (n < down_width ? n : down_width);
         for (int c = 0; c < chunk; c += up_width) {
             const int width = chunk - c < up_width ? chunk - c : up_width, column = first + c;
-            linear_block_f32(code->up, x, ldx, w1 + (ptrdiff_t)column * k, hidden + c, chunk, rows, 0, k, up_part, width, width != up_width, tile,
-                             low, few, k <= up_part, 0, column, activate, up_operands);
+            const float *const block = w1 + (ptrdiff_t)column * k, *const next = c + width < chunk ? block + (ptrdiff_t)width * k : chunk_w2;
+            linear_block_f32(code->up, x, ldx, block, hidden + c, chunk, rows, 0, k, up_part, width, width != up_width, up, k <= up_part, 0, column,
+                             next, activate, up_operands);
         }
         const bool last = first + chunk == h;
         for (int c = 0; c < n; c += down_width) {
-            const int width = n - c < down_width ? n - c : down_width;
-            const float *block = w2 + (ptrdiff_t)c * h + (ptrdiff_t)first * width;
-            linear_block_f32(code->down, hidden, chunk, block, y + c, ldy, rows, 0, chunk, down_part, width, width != down_width, tile, low,
-                             few, chunk == h && h <= down_part, first > 0, c, last ? finish : tile_as_is_f32, down_operands);
+            const int width = n - c < down_width ? n - c : down_width, after = n - c - width < down_width ? n - c - width : down_width;
+            const float *const block = w2 + (ptrdiff_t)c * h + (ptrdiff_t)first * width;
+            const float *const next = after ? w2 + (ptrdiff_t)(c + width) * h + (ptrdiff_t)first * after
+                                    : last ? block + (ptrdiff_t)chunk * width : w1 + (ptrdiff_t)(first + chunk) * k;
+            linear_block_f32(code->down, hidden, chunk, block, y + c, ldy, rows, 0, chunk, down_part, width, width != down_width, down,
+                             chunk == h && h <= down_part, first > 0, c, next, last ? finish : tile_as_is_f32, down_operands);
         }
     }
 }
@@ -37,13 +41,13 @@ TEMPLATE void mlp_f32(const mlp_code *code, const float *x, int ldx, const float
 /* The same with a gate: w1 makes 2 h features, of which `gate` makes h from the first half (its y) and the second (operand 0 points at it).
  * hidden [rows][2 h]. */
 TEMPLATE void gated_mlp_f32(const mlp_code *code, const float *x, int ldx, const float *w1, float *hidden, const float *w2, float *y, int ldy,
-                            int rows, int k, int up_part, int h, int down_part, int n, int up_width, int down_width, int tile, int low,
-                            int few, epilogue_f32 *gate, const void *up_operands, epilogue_f32 *finish, const void *down_operands)
+                            int rows, int k, int up_part, int h, int down_part, int n, int up_width, int down_width, linear_cut up,
+                            linear_cut down, epilogue_f32 *gate, const void *up_operands, epilogue_f32 *finish, const void *down_operands)
 {
     const tile_f32 whole = { hidden, 2 * h, 1, 0, 0 };
-    linear_f32(code->up, x, ldx, w1, hidden, 2 * h, rows, 0, 2 * h, k, up_part, up_width, tile, low, few, tile_as_is_f32, NULL);
+    linear_f32(code->up, x, ldx, w1, hidden, 2 * h, rows, 0, 2 * h, k, up_part, up_width, up, tile_as_is_f32, NULL);
     gate(&whole, hidden, 2 * h, rows, h, 0, 0, up_operands);
-    linear_f32(code->down, hidden, 2 * h, w2, y, ldy, rows, 0, n, h, down_part, down_width, tile, low, few, finish, down_operands);
+    linear_f32(code->down, hidden, 2 * h, w2, y, ldy, rows, 0, n, h, down_part, down_width, down, finish, down_operands);
 }
 
 #endif

@@ -4,23 +4,26 @@ import pathlib
 import re
 import shutil
 
+import pytest
+
 from conftest import run
 
 FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-O1", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math",
          "-fPIC", "-shared", "-fvisibility=hidden", "-Wl,--exclude-libs,ALL", "-Wl,-z,nodelete", "-Wl,-z,defs"]
 COMPILERS = [c for c in ("gcc", "clang") if shutil.which(c)]
-TABLES = ["model_kernels_base", "model_kernels_avx2", "model_kernels_avx512"]
-LEVELS = [0] + [1] * ("avx2" in pathlib.Path("/proc/cpuinfo").read_text())      # those of TABLES that this CPU runs
+TABLES = {"0": "model_kernels_base", "2": "model_kernels_avx2", "5": "model_kernels_avx512"}     # by VITCC_LEVEL
+HERE = pathlib.Path("/proc/cpuinfo").read_text()
+LEVELS = ["0"] + ["2"] * ("avx2" in HERE) + ["5"] * ("avx512bw" in HERE)      # those that this CPU runs
 
 
-def link(out, seed, jit):
+def link(out, seed, jit, level=None):
     """The library by one compiler call, its kernels for one instruction-set level: the other levels' tables are further names of that one."""
-    level, compiler = LEVELS[seed % len(LEVELS)], COMPILERS[seed // 2 % len(COMPILERS)]
-    sources = [out / "model.c", out / ("model_kernels_avx2.c" if level else "model_kernels.c")]
-    names = [f"-Wl,--defsym={other}={TABLES[level]}" for other in TABLES if other != TABLES[level]]
+    level, compiler = level or LEVELS[seed % len(LEVELS)], COMPILERS[seed // 2 % len(COMPILERS)]
+    sources = [out / "model.c", out / f"{TABLES[level].removesuffix('_base')}.c", *out.glob("model_gemm.S")]
+    names = [f"-Wl,--defsym={other}={TABLES[level]}" for other in TABLES.values() if other != TABLES[level]]
     libraries = ["-lxsmm", "-lxsmmnoblas", "-ldl"] if jit else []
-    run(compiler, *FLAGS, "-I", out, *sources, *names, "-o", out / "model.so", *libraries, "-lpthread", "-lm")
-    return out / "model.so"
+    run(compiler, *FLAGS, "-I", out, *sources, *names, "-o", out / f"model_{level}.so", *libraries, "-lpthread", "-lm")
+    return out / f"model_{level}.so"
 
 
 class Options(ctypes.Structure):
@@ -28,11 +31,13 @@ class Options(ctypes.Structure):
 
 
 class Library:
-    """A generated library with its weights open, and sessions of 1, 2 and 3 threads."""
+    """A generated library with its weights open, at the level that it was linked for, and sessions of 1, 2 and 3 threads."""
 
     def __init__(self, path, max_batch):
         self.api, self.model, self.sessions = ctypes.CDLL(str(path)), ctypes.c_void_p(), []
-        assert self.api.model_open(ctypes.byref(self.model), str(path.parent / "model.weights").encode()) == 0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("VITCC_LEVEL", path.stem.removeprefix("model_"))
+            assert self.api.model_open(ctypes.byref(self.model), str(path.parent / "model.weights").encode()) == 0
         for threads in (1, 2, 3):
             self.sessions.append(ctypes.c_void_p())
             assert self.api.model_start(ctypes.byref(self.sessions[-1]), self.model, ctypes.byref(Options(threads, max_batch, None))) == 0

@@ -6,6 +6,12 @@
 
 #include "codegen_private.h"
 
+/* The kernels of a level. */
+static const plan_gemm *gemms_of(const plan *p, int level)
+{
+    return level == AOT_LEVEL_COUNT - 1 ? p->wide_gemm : p->gemm;
+}
+
 /* Index of the first entry with the same code. */
 static int first_with(const aot_code *code, int i)
 {
@@ -19,7 +25,7 @@ static void print_users(strbuf *to, const plan *p, const int *first, int entry)
 {
     for (int i = entry; i < AOT_LEVEL_COUNT * p->gemms; i++) {
         if (first[i] != entry) continue;
-        const plan_gemm *g = &p->gemm[i % p->gemms];
+        const plan_gemm *g = &gemms_of(p, i / p->gemms)[i % p->gemms];
         strbuf_printf(to, "%s%s: m %d, n %d, k %d, ", i > entry ? ";\n   " : "", aot_level_name[i / p->gemms], g->m, g->n, g->k);
         strbuf_printf(to, "lda %d, ldb %d, ldc %d%s", g->lda, g->ldb, g->ldc, g->add ? ", added" : "");
     }
@@ -68,7 +74,9 @@ status codegen_aot(codegen *g, int64_t *bytes)
     const int entries = AOT_LEVEL_COUNT * p->gemms;
     aot_code *code = arena_array(g->arena, (size_t)entries + 1, sizeof *code);
     int *first = arena_array(g->arena, (size_t)entries + 1, sizeof *first), *number = arena_array(g->arena, (size_t)entries + 1, sizeof *number);
-    const status made = aot_generate(g->arena, p->gemm, p->gemms, code, g->diag);
+    const plan_gemm *gemm[AOT_LEVEL_COUNT];
+    for (int i = 0; i < AOT_LEVEL_COUNT; i++) gemm[i] = gemms_of(p, i);
+    const status made = aot_generate(g->arena, gemm, p->gemms, code, g->diag);
     if (made != STATUS_OK) return made;
 
     strbuf to = strbuf_in(g->arena);

@@ -134,14 +134,14 @@ static const char *reason(outcome result)
     }
 }
 
-status aot_generate(arena *a, const plan_gemm *gemm, int count, aot_code *code, diag *d)
+status aot_generate(arena *a, const plan_gemm *const *gemm, int count, aot_code *code, diag *d)
 {
     aot_code *again = arena_array(a, (size_t)count + 1, sizeof *again);
     uintptr_t *address = arena_array(a, (size_t)count + 1, sizeof *address), *other = arena_array(a, (size_t)count + 1, sizeof *other);
     for (int level = 0; level < AOT_LEVEL_COUNT; level++) {
         aot_code *made = code + level * count;
-        outcome result = generate(a, level, 0, gemm, count, made, address);
-        if (result == MADE) result = generate(a, level, 1, gemm, count, again, other);
+        outcome result = generate(a, level, 0, gemm[level], count, made, address);
+        if (result == MADE) result = generate(a, level, 1, gemm[level], count, again, other);
         if (result == MADE && !aot_independent(made, address, again, other, count)) result = BOUND;
         if (result != MADE) return diag_error(d, STATUS_AOT, NULL, "%s: %s", aot_level_name[level], reason(result));
     }
@@ -150,7 +150,7 @@ status aot_generate(arena *a, const plan_gemm *gemm, int count, aot_code *code, 
 
 #else
 
-status aot_generate(arena *a, const plan_gemm *gemm, int count, aot_code *code, diag *d)
+status aot_generate(arena *a, const plan_gemm *const *gemm, int count, aot_code *code, diag *d)
 {
     (void)a, (void)gemm, (void)count, (void)code;
     return diag_error(d, STATUS_AOT, NULL, "this vitcc was built without libxsmm, which generates code for x86-64 only");

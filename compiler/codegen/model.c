@@ -55,18 +55,29 @@ static void print_structs(codegen *g, strbuf *to)
 
 /* ---- the public functions: the same for every model but for names and sizes ---- */
 
+static void print_shapes(strbuf *to, const char *level, const plan_gemm *gemm, int count)
+{
+    strbuf_printf(to, "    {   /* %s */\n", level);
+    for (int i = 0; i < count; i++) {
+        const plan_gemm *s = &gemm[i];
+        if (s->m) strbuf_printf(to, "        [%d] = { %3d, %2d, %4d, %4d, %4d, %4d, %d },\n", i, s->m, s->n, s->k, s->lda, s->ldb, s->ldc, s->add);
+    }
+    strbuf_add(to, "    },\n");
+}
+
 static void print_gemms(codegen *g, strbuf *to)
 {
     const plan *p = g->plan;
     strbuf_printf(to, "/* The matrix kernels: c[n][ldc] = b[n][ldb] a[k][lda], m features of a, n rows of b. "
                       "Heights that do not occur are left out. */\n"
-                      "static const gemm_shape gemm_shapes[%d] = {\n"
-                      "    /*   m,  n,    k,  lda,  ldb,  ldc, add */\n", p->gemms ? p->gemms : 1);
-    for (int i = 0; i < p->gemms; i++) {
-        const plan_gemm *s = &p->gemm[i];
-        if (s->m) strbuf_printf(to, "    [%d] = { %3d, %2d, %4d, %4d, %4d, %4d, %d },\n", i, s->m, s->n, s->k, s->lda, s->ldb, s->ldc, s->add);
+                      "static const gemm_shape gemm_shapes[2][%d] = {\n"
+                      "         /*   m,  n,    k,  lda,  ldb,  ldc, add */\n", p->gemms ? p->gemms : 1);
+    if (p->gemms) {
+        print_shapes(to, "SSE and AVX2", p->gemm, p->gemms);
+        print_shapes(to, "AVX-512", p->wide_gemm, p->gemms);
+    } else {
+        strbuf_add(to, "    { { 0, 0, 0, 0, 0, 0, 0 } },\n");
     }
-    if (!p->gemms) strbuf_add(to, "    { 0, 0, 0, 0, 0, 0, 0 },\n");
     strbuf_add(to, "};\n\n");
 }
 

@@ -137,7 +137,7 @@ void codegen_attention(codegen *g, strbuf *to, const step_site *at)
                   scores->ldx, keys, (int)(v->row_elements == v->row_stride ? s.groups * s.e : v->row_stride), values->ldy, rows,
                   (int)s.heads, (int)s.groups, (int)s.keys, (int)s.ldk, scores->width, values->chunk, (int)s.d, (int)s.e,
                   codegen_float(a, ir_number(n, KEY_SCALE, 1)), masked ? "&mask" : "NULL", n->outputs > 1 ? "probabilities" : "NULL",
-                  (int)s.queries, scores->tile, scores->low);
+                  (int)s.queries, scores->cut.tile, scores->cut.low);
     if (windows) {
         strbuf_add(&body, "\n");
         print_windows(&body, parameters, arena_printf(a, "code%s", p.each.text), ", scratch");

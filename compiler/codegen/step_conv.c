@@ -83,7 +83,7 @@ static void print_product(codegen *g, strbuf *to, const step_site *at)
     strbuf_printf(&body, "    %s(&shape, x, w, scratch, y, (size_t)row, (int)rows, %s%d, ", tiles ? "winograd_f32" : "conv_last_f32",
                   tiles ? "(int)column, (int)columns, " : "", t->n);
     if (!tiles) strbuf_printf(&body, "%d, ", t->taps);
-    strbuf_printf(&body, "%d, %d, %d, %s, %s);\n}\n", t->part, t->width, t->tile, e || bias ? "$_out_tile" : "tile_as_is_f32",
+    strbuf_printf(&body, "%d, %d, %d, %s, %s);\n}\n", t->part, t->width, t->cut.tile, e || bias ? "$_out_tile" : "tile_as_is_f32",
                   operands.length ? "operands" : "NULL");
     const int64_t *kernel = ir_find(n, KEY_KERNEL)->list.item;
     const char *wish = arena_printf(a, "%s_%lldx%lld_%lld_to_%d%s", tiles ? "winograd" : "conv", (long long)kernel[0], (long long)kernel[1],

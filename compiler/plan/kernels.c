@@ -10,9 +10,12 @@ enum {
     PART = 256,          /* products in one float sum; an output is the sum of such sums: half the error of one long sum, as fast */
     PARTS = 8,           /* at most, since their sums stand on the stack */
     RUN = 32,            /* elements of an image side by side that are worth a loop of their own */
+    LINE = 16,           /* elements of a cache line */
     NEAR = 1 << 16,      /* elements that stay near the core: 256 KB */
     NEAR_ROWS = 64,      /* but rows enough for the next weights to come while they are multiplied */
     STREAM_ROWS = 16,    /* of a linear layer that fetches its next weights */
+    WIDE_ROWS = 14,      /* tallest tile with AVX-512 and steps: as many rows as its kernels hold in registers at a time */
+    STEP = 64,           /* inputs a call there; 128 are 5 per cent slower on two threads, 256 lose half of what fetching brings */
     HIDDEN = 768         /* hidden features of an MLP at a time, so that they stay near the core: 7 per cent faster than 3,072 */
 };
 
@@ -23,20 +26,20 @@ static void mark_heights(bool *occurs, int64_t rows, int tile)
     occurs[rows / tiles] = occurs[(rows + tiles - 1) / tiles] = true;
 }
 
-static plan_tiles tiles_of(const bool *occurs, int tile)
+static plan_cut cut_of(const bool *occurs, int tile)
 {
-    plan_tiles t = { .tile = tile, .low = 1, .gemm = -1, .gemm_add = -1 };
+    plan_cut c = { .tile = tile, .low = 1 };
     int high = tile;
-    while (!occurs[t.low]) t.low++;
+    while (!occurs[c.low]) c.low++;
     while (!occurs[high]) high--;
-    t.heights = high - t.low + 1;
-    t.occurs = occurs + t.low;
-    return t;
+    c.heights = high - c.low + 1;
+    c.occurs = occurs + c.low;
+    return c;
 }
 
 /* The heights that occur in any panel: of a number of neighbouring tiles of the phase that as even a cut as can be may give, or of the whole of up to
  * `together` images. */
-static plan_tiles cut_tiles(plan *p, const plan_phase *f, int64_t scale, int tile, int together)
+static plan_cut cut_tiles(plan *p, const plan_phase *f, int64_t scale, int tile, int together)
 {
     bool *const occurs = arena_array(p->arena, (size_t)tile + 1, sizeof *occurs);
     for (int64_t panels = f->panels, before = 0; panels <= f->tiles; panels++) {
@@ -49,15 +52,15 @@ static plan_tiles cut_tiles(plan *p, const plan_phase *f, int64_t scale, int til
         before = few;
     }
     for (int64_t images = 2; images <= together; images++) mark_heights(occurs, images * f->rows * scale, tile);
-    return tiles_of(occurs, tile);
+    return cut_of(occurs, tile);
 }
 
 /* The heights of all rows of up to `together` images, each of which has `rows`. */
-static plan_tiles cut_whole(plan *p, int64_t rows, int tile, int together)
+static plan_cut cut_whole(plan *p, int64_t rows, int tile, int together)
 {
     bool *const occurs = arena_array(p->arena, (size_t)tile + 1, sizeof *occurs);
     for (int images = 1; images <= together; images++) mark_heights(occurs, images * rows, tile);
-    return tiles_of(occurs, tile);
+    return cut_of(occurs, tile);
 }
 
 static bool same_gemm(const plan_gemm *a, const plan_gemm *b)
@@ -65,37 +68,74 @@ static bool same_gemm(const plan_gemm *a, const plan_gemm *b)
     return a->m == b->m && a->n == b->n && a->k == b->k && a->lda == b->lda && a->ldb == b->ldb && a->ldc == b->ldc && a->add == b->add;
 }
 
-/* Index of these kernels side by side, added if they are new. */
-static int add_gemms(plan *p, const plan_gemm *g, int count)
+/* With AVX-512 libxsmm 1.17 computes at most 16 features of 2 to 11 rows in several sums each, how many depends on the rows. There is no kernel then:
+ * bits would depend on how rows are cut. */
+static plan_gemm of_one_sum(plan_gemm g)
 {
+    return g.m <= 16 && g.n >= 2 && g.n <= 11 ? (plan_gemm){ 0 } : g;
+}
+
+/* Index of these kernels side by side, and of those in their place with AVX-512; added if they are new. */
+static int add_gemms(plan *p, const plan_gemm *g, const plan_gemm *for_wide, int count)
+{
+    plan_gemm *wide = arena_array(p->arena, (size_t)count, sizeof *wide);
+    for (int i = 0; i < count; i++) wide[i] = of_one_sum(for_wide[i]);
     for (int i = 0; i + count <= p->gemms; i++) {
         int same = 0;
-        while (same < count && same_gemm(&p->gemm[i + same], &g[same])) same++;
+        while (same < count && same_gemm(&p->gemm[i + same], &g[same]) && same_gemm(&p->wide_gemm[i + same], &wide[same])) same++;
         if (same == count) return i;
     }
     const int first = p->gemms;
     for (int i = 0; i < count; i++) {
         p->gemm = arena_grow(p->arena, p->gemm, (size_t)p->gemms, sizeof *p->gemm);
-        p->gemm[p->gemms++] = g[i];
+        p->wide_gemm = arena_grow(p->arena, p->wide_gemm, (size_t)p->gemms, sizeof *p->wide_gemm);
+        p->gemm[p->gemms] = g[i];
+        p->wide_gemm[p->gemms++] = wide[i];
     }
     return first;
 }
 
-/* Kernels [height - low][remainder of blocks][remainder of parts] of a product with packed weights that sums `depth` inputs, a part at a time. With
- * `direct` a single part goes to the result itself, otherwise into a tile of sums. Heights that do not occur have no kernel. -1: of `most` rows
- * there are never more than few. */
-static int linear_kernels(plan *p, plan_tiles *t, int64_t most, int depth, bool direct)
+/* Inputs summed at a time: parts are nearly equal, and whole lines. */
+static int part_of(int depth)
 {
     const int least = (depth + PART - 1) / PART, parts = least < PARTS ? least : PARTS;
-    t->part = (depth + parts - 1) / parts;
-    if (most <= t->few) return -1;
-    const int widths[] = { t->width, t->n % t->width }, depths[] = { t->part, depth % t->part };
-    plan_gemm *g = arena_array(p->arena, (size_t)t->heights * 4, sizeof *g);
-    for (int i = 0; i < t->heights * 4; i++) {
-        const int height = i / 4, m = widths[i / 2 % 2], k = depths[i % 2];
-        if (t->occurs[height] && m && k) g[i] = (plan_gemm){ m, t->low + height, k, m, t->ldx, direct && parts == 1 ? t->ldy : m, 0 };
+    return parts > 1 ? (int)plan_round_up((depth + parts - 1) / parts, LINE) : depth;
+}
+
+/* The largest share of a part, all shares alike, of at most STEP inputs; 0: none is worth a call. */
+static int step_of(int part)
+{
+    for (int n = (part + STEP - 1) / STEP; part / n >= STEP / 2; n++)
+        if (part % n == 0) return part / n;
+    return 0;
+}
+
+/* Kernels of one cut for a product with packed weights that sums `depth` inputs, a part at a time: to g, [height - low][remainder of blocks]
+ * [remainder of parts]; or with steps [height - low][remainder of blocks][adding to the steps before][remainder of steps]. With `direct` a single
+ * part goes to the result itself, otherwise into a tile of sums. Heights that do not occur have no kernel. */
+static void fill_linear(plan_gemm *g, const plan_tiles *t, const plan_cut *c, int depth, bool direct)
+{
+    const int widths[] = { t->width, t->n % t->width }, once = c->step ? c->step : t->part, last = depth % t->part, ways = c->step ? 2 : 1;
+    for (int i = 0; i < c->heights * 4 * ways; i++) {
+        const bool rest = i % 2, add = i / 2 % ways;
+        const int height = i / (4 * ways), m = widths[i / (2 * ways) % 2], k = rest ? last % once : once;
+        const bool occurs = rest ? add == (last > once) : !add || t->part > once;
+        if (c->occurs[height] && m && k && occurs) g[i] = (plan_gemm){ m, c->low + height, k, m, t->ldx, direct && depth <= t->part ? t->ldy : m, add };
     }
-    return add_gemms(p, g, t->heights * 4);
+}
+
+/* Index of the kernels of both cuts; -1: of `most` rows there are never more than few. */
+static int linear_kernels(plan *p, plan_tiles *t, int64_t most, int depth, bool direct)
+{
+    t->part = part_of(depth);
+    if (most <= t->few) return -1;
+    if (t->wide.step) t->wide.step = step_of(t->part);
+    if (!t->wide.step) t->wide = t->cut;
+    const int narrow = t->cut.heights * 4, wide = t->wide.heights * (t->wide.step ? 8 : 4), count = narrow > wide ? narrow : wide;
+    plan_gemm *g = arena_array(p->arena, (size_t)count, sizeof *g), *w = arena_array(p->arena, (size_t)count, sizeof *w);
+    fill_linear(g, t, &t->cut, depth, direct);
+    fill_linear(w, t, &t->wide, depth, direct);
+    return add_gemms(p, g, w, count);
 }
 
 static void set_shape(plan_tiles *t, int n, int k, int ldx, int ldy)
@@ -107,29 +147,30 @@ static void set_shape(plan_tiles *t, int n, int k, int ldx, int ldy)
 /* Scores: ldk of them for each query, `KEY_BLOCK` at a time. */
 static void score_kernels(plan *p, plan_tiles *t, int ldk, int d, int ldq)
 {
-    plan_gemm *g = arena_array(p->arena, (size_t)t->heights, sizeof *g);
+    plan_gemm *g = arena_array(p->arena, (size_t)t->cut.heights, sizeof *g);
     t->width = KEY_BLOCK;
     t->n = ldk, t->k = d, t->ldx = ldq, t->ldy = ldk;
-    for (int h = 0; h < t->heights; h++)
-        if (t->occurs[h]) g[h] = (plan_gemm){ KEY_BLOCK, t->low + h, d, ldk, ldq, ldk, 0 };
-    t->gemm = add_gemms(p, g, t->heights);
+    for (int h = 0; h < t->cut.heights; h++)
+        if (t->cut.occurs[h]) g[h] = (plan_gemm){ KEY_BLOCK, t->cut.low + h, d, ldk, ldq, ldk, 0 };
+    t->gemm = add_gemms(p, g, g, t->cut.heights);
 }
 
 /* Sums of values by share: of the first keys, then [height - low][rest] adding those of further ones. */
 static void value_kernels(plan *p, plan_tiles *t, int e, int keys, int ldv, int ldk, int ldo)
 {
-    plan_gemm *first = arena_array(p->arena, (size_t)t->heights, sizeof *first), *add = arena_array(p->arena, (size_t)t->heights * 2, sizeof *add);
+    const int heights = t->cut.heights, low = t->cut.low;
+    plan_gemm *first = arena_array(p->arena, (size_t)heights, sizeof *first), *add = arena_array(p->arena, (size_t)heights * 2, sizeof *add);
     t->chunk = keys < VALUE_KEYS + VALUE_KEYS / 3 ? keys : VALUE_KEYS;
     t->n = e, t->k = keys, t->ldx = ldk, t->ldy = ldo;
     const int rest = keys % t->chunk;
-    for (int h = 0; h < t->heights; h++) {
-        if (!t->occurs[h]) continue;
-        first[h] = (plan_gemm){ e, t->low + h, t->chunk, ldv, ldk, ldo, 0 };
-        if (keys >= 2 * t->chunk) add[2 * h] = (plan_gemm){ e, t->low + h, t->chunk, ldv, ldk, ldo, 1 };
-        if (rest) add[2 * h + 1] = (plan_gemm){ e, t->low + h, rest, ldv, ldk, ldo, 1 };
+    for (int h = 0; h < heights; h++) {
+        if (!t->cut.occurs[h]) continue;
+        first[h] = (plan_gemm){ e, low + h, t->chunk, ldv, ldk, ldo, 0 };
+        if (keys >= 2 * t->chunk) add[2 * h] = (plan_gemm){ e, low + h, t->chunk, ldv, ldk, ldo, 1 };
+        if (rest) add[2 * h + 1] = (plan_gemm){ e, low + h, rest, ldv, ldk, ldo, 1 };
     }
-    t->gemm = add_gemms(p, first, t->heights);
-    if (t->chunk < keys) t->gemm_add = add_gemms(p, add, t->heights * 2);
+    t->gemm = add_gemms(p, first, first, heights);
+    if (t->chunk < keys) t->gemm_add = add_gemms(p, add, add, heights * 2);
 }
 
 /* A part of the hidden features that is whole blocks, all parts alike, near HIDDEN; all of them if there is no such part. */
@@ -150,6 +191,11 @@ static int last_size(const plan_value *x)
     return (int)x->shape[x->value->type.rank - 1];
 }
 
+static void set_cut(plan_step *t, plan_cut cut)
+{
+    for (int i = 0; i < 2; i++) t->tiles[i] = (plan_tiles){ .cut = cut, .wide = cut, .gemm = -1, .gemm_add = -1 };
+}
+
 static void attention_kernels(plan *p, plan_step *t, const plan_phase *f, int tile)
 {
     const plan_scope *s = t->scope;
@@ -157,10 +203,11 @@ static void attention_kernels(plan *p, plan_step *t, const plan_phase *f, int ti
     const bool transposed = ir_int(t->node, KEY_TRANSPOSED, 0) != 0;
     const int heads = (int)q->shape[2], d = (int)q->shape[3], keys = (int)v->shape[1], groups = (int)v->shape[2], e = (int)v->shape[3];
     const int ldk = transposed ? (int)k->shape[3] : (int)plan_round_up(keys, KEY_BLOCK);
-    t->tiles[0] = t->tiles[1] = t->window ? cut_whole(p, t->window, tile, 1) : cut_tiles(p, f, 1, tile, 1);
+    const plan_cut cut = t->window ? cut_whole(p, t->window, tile, 1) : cut_tiles(p, f, 1, tile, 1);
+    set_cut(t, cut);
     score_kernels(p, &t->tiles[0], ldk, d, row_stride(q, heads * d));
     value_kernels(p, &t->tiles[1], e, keys, row_stride(v, groups * e), ldk, heads * e);
-    const int rows = t->tiles[0].low + t->tiles[0].heights - 1;
+    const int rows = cut.low + cut.heights - 1;
     t->scratch_bytes = plan_round_up((int64_t)rows * ldk * 4, PLAN_ALIGN) + plan_round_up(rows * 4, PLAN_ALIGN);
     if (!transposed) t->scratch_bytes += plan_round_up((int64_t)groups * d * ldk * 4, PLAN_ALIGN);
 }
@@ -216,11 +263,11 @@ static void window_kernels(plan_step *t, const plan_phase *f, int64_t scale)
     plan_tiles *const to = &t->tiles[0];
     set_shape(to, n, k, last_size(x), n);
     if (groups > 1) to->width = largest_divisor(n / groups, PLAN_BLOCK);
-    to->tile = window_tile(t->node, channels * groups, f->panel_rows * scale);
+    to->cut.tile = window_tile(t->node, channels * groups, f->panel_rows * scale);
     to->part = PART;
     to->taps = window_taps(t->node, groups, channels);
-    const int64_t run = (int64_t)to->taps * channels, copies = to->taps > 1 ? (int64_t)to->tile * k : 0;
-    t->scratch_bytes = lines((int64_t)to->tile * to->width) + lines(run) + lines(copies) + plan_round_up(to->tile * (k / run) * 8, PLAN_ALIGN);
+    const int64_t run = (int64_t)to->taps * channels, copies = to->taps > 1 ? (int64_t)to->cut.tile * k : 0;
+    t->scratch_bytes = lines((int64_t)to->cut.tile * to->width) + lines(run) + lines(copies) + plan_round_up(to->cut.tile * (k / run) * 8, PLAN_ALIGN);
 }
 
 /* An image may have so few rows that most of the time goes into reading the weights, but enough to fetch the next meanwhile. */
@@ -230,37 +277,49 @@ static int few_rows(const plan_step *t, const plan_phase *f, int64_t scale, int6
     return !t->columns && rows >= STREAM_ROWS && rows <= NEAR_ROWS && weights >= PLAN_MANY_WEIGHTS ? NEAR_ROWS : 0;
 }
 
+/* Tiles of a linear layer or MLP of `natural` rows an image. Those of several images together are as those of one. */
+static void cut_linear(plan *p, plan_step *t, const plan_phase *f, const plan_options *o, int64_t natural)
+{
+    const int tile = o->tile_rows ? o->tile_rows : TILE_ROWS, together = f->joint ? p->together : 1;
+    const int own = (int)((natural + tile - 1) / tile), even = own ? (int)((natural + own - 1) / own) : tile;
+    const int height = f->joint && even >= TALL_ROWS && even < tile ? even : tile;
+    const int64_t scale = natural / f->rows;
+    const plan_cut cut = t->columns ? cut_whole(p, natural, tile, together) : cut_tiles(p, f, scale, height, together);
+    set_cut(t, cut);
+    if (t->columns || !p->streams || natural < STREAM_ROWS) return;
+    for (int i = 0; i < 2; i++) {
+        t->tiles[i].wide = cut_tiles(p, f, scale, o->tile_rows ? o->tile_rows : WIDE_ROWS, together);
+        t->tiles[i].wide.step = STEP;
+    }
+}
+
 static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_options *o)
 {
-    const int tile = o->tile_rows ? o->tile_rows : TILE_ROWS;
     const plan_scope *s = t->scope;
     const ir_node *n = t->node;
     t->tiles[0].gemm = t->tiles[1].gemm = -1;
     const int64_t natural = n->op == IR_LINEAR || n->op == IR_MLP || n->op == IR_CONV_LAST
                                 ? plan_value_of(s, n->output[0])->elements / last_size(plan_value_of(s, n->output[0])) : t->rows;
-    const int64_t scale = natural / f->rows;
-    const int own = (int)((natural + tile - 1) / tile), even = own ? (int)((natural + own - 1) / own) : tile;
-    const int together = f->joint ? p->together : 1;
-    const int height = f->joint && even >= TALL_ROWS && even < tile ? even : tile;   /* several images' tiles are then as one image's */
+    const int64_t scale = natural / f->rows, most = natural * (f->joint ? p->together : 1);
     if (n->op == IR_LINEAR) {
         const plan_value *x = plan_value_of(s, n->input[0]);
         const int k = last_size(x), out = last_size(plan_value_of(s, n->output[0]));
-        t->tiles[0] = t->columns ? cut_whole(p, natural, tile, together) : cut_tiles(p, f, scale, height, together);
+        cut_linear(p, t, f, o, natural);
         set_shape(&t->tiles[0], out, k, row_stride(x, k), out);
         t->tiles[0].few = few_rows(t, f, scale, (int64_t)k * out);
-        t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], natural * together, k, true);
+        t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], most, k, true);
     } else if (n->op == IR_MLP) {
         const plan_value *x = plan_value_of(s, n->input[0]), *up = plan_value_of(s, n->input[1]);
         const int k = last_size(x), hidden = last_size(up), out = last_size(plan_value_of(s, n->output[0]));
         const int activated = (int)plan_value_of(s, n->input[3])->shape[0];
         const int chunk = activated == hidden ? hidden_chunk(hidden) : hidden;
-        t->tiles[0] = t->tiles[1] = cut_tiles(p, f, scale, height, together);
+        cut_linear(p, t, f, o, natural);
         t->tiles[0].chunk = t->tiles[1].chunk = chunk;
         t->tiles[0].few = t->tiles[1].few = few_rows(t, f, scale, (int64_t)k * hidden);
         set_shape(&t->tiles[0], hidden, k, row_stride(x, k), chunk);
         set_shape(&t->tiles[1], out, activated, chunk, out);
-        t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], natural * together, k, true);
-        t->tiles[1].gemm = linear_kernels(p, &t->tiles[1], natural * together, activated == hidden ? chunk : activated, chunk == hidden);
+        t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], most, k, true);
+        t->tiles[1].gemm = linear_kernels(p, &t->tiles[1], most, activated == hidden ? chunk : activated, chunk == hidden);
         t->scratch_bytes = plan_round_up(f->panel_rows * scale * chunk * 4, PLAN_ALIGN);
     } else if (t->winograd) {
         plan_winograd_kernels(t, f);

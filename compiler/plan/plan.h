@@ -55,12 +55,17 @@ typedef struct plan_value {
 /* A product of fixed shape: c[n][ldc] (+)= b[n][ldb] a[k][lda], as in runtime/gemm.h. */
 typedef struct plan_gemm { int m, n, k, lda, ldb, ldc, add; } plan_gemm;
 
-/* How rows are cut into tiles for products: a panel into ceil(rows / tile) of nearly equal height. gemm: index of the first of the kernels
- * [height - low][remainder block][remainder part] of linear layers, [height - low] of attention; -1: none. gemm_add: of attention,
- * [height - low][remainder], adding to the result. */
-typedef struct plan_tiles {
+/* How a panel's rows are cut into tiles for products, ceil(rows / tile) of nearly equal height, and the inputs of a linear layer or MLP into steps. */
+typedef struct plan_cut {
     int tile, low, heights;
     const bool *occurs;              /* [heights] */
+    int step;                        /* inputs of a kernel's call; between two calls, weights of the next block are fetched. 0: a part's, none are */
+} plan_cut;
+
+/* gemm: index of the first of the kernels [height - low][remainder block][remainder part] of linear layers (with steps: [height - low][remainder
+ * block][adding][remainder step]), [height - low] of attention; -1: none. gemm_add: of attention, [height - low][remainder], adding to the result. */
+typedef struct plan_tiles {
+    plan_cut cut, wide;              /* wide: with AVX-512, where linear layers and MLPs may have a cut of their own; else as cut */
     int gemm, gemm_add;
     int width;                       /* features a block */
     int n, k, ldx, ldy;              /* features, products summed, row strides of source and result */
@@ -138,6 +143,7 @@ typedef struct plan {
     int64_t *symbol;                 /* every run-time symbol's value while planning: 1, of a length its capacity */
     int batch_symbol;                /* -1: a static model */
     int length_symbol;               /* -1: none */
+    bool streams;                    /* the weights of linear layers and MLPs do not stay near the core from one run to the next */
     int together;                    /* images that a worker runs at a time, at most */
     int prelude;                     /* items of the main scope that are computed once a run, before the images */
     plan_scope main;
@@ -145,7 +151,7 @@ typedef struct plan {
     plan_scope *function;            /* as graph->function */
     plan_fields *fields;             /* [0] of the main scope, [1 + f] of function f */
     int gemms;
-    plan_gemm *gemm;
+    plan_gemm *gemm, *wide_gemm;     /* wide: with AVX-512. Kernel i has the same use in both */
     int buffers;
     plan_buffer *buffer;
     int64_t frame_bytes, frame_bound, scratch_bytes, scratch_bound, weight_bytes;

@@ -82,14 +82,15 @@ static int64_t calls_of(const plan *p, int function)
 void plan_join_images(plan *p, const plan_options *o)
 {
     p->together = 1;
-    if (p->batch_symbol < 0 || !calls_are_whole(p)) return;
     joint_work all = { 0, 0 }, apart = { 0, 0 };
     const int64_t most = o->panel_images ? INT64_MAX : PLAN_PANEL_ROWS / 2;
     mark_phases(&p->main, p->prelude, most, &all, &apart, 1);
     for (int i = 0; i < p->functions; i++)
         if (!p->function[i].shared) mark_phases(&p->function[i], 0, most, &all, &apart, calls_of(p, i));
-    if (o->panel_images) p->together = o->panel_images;
-    else if (all.weights * 4 > WEIGHTS && all.weights > apart.weights) {
+    p->streams = (all.weights + apart.weights) * 4 > WEIGHTS;
+    const bool may = p->batch_symbol >= 0 && calls_are_whole(p);
+    if (may && o->panel_images) p->together = o->panel_images;
+    else if (may && all.weights * 4 > WEIGHTS && all.weights > apart.weights) {
         const int fill = PLAN_PANEL_ROWS / (int)all.rows;
         p->together = fill < IMAGES ? fill : IMAGES;
     }

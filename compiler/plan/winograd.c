@@ -51,7 +51,7 @@ void plan_winograd_kernels(plan_step *t, const plan_phase *f)
     const int64_t channels = x->shape[3], near = NEAR / (PLACES * channels), tall = near < TALL_TILES ? TALL_TILES : near;
     const int64_t tiles = t->columns ? plan_winograd_tiles(out) : f->panel_rows < tall ? f->panel_rows : tall;
     plan_tiles *const to = &t->tiles[0];
-    to->tile = (int)tiles;
+    to->cut.tile = (int)tiles;
     to->n = (int)out->shape[3], to->k = (int)(PLACES * channels);
     to->part = PART;
     to->width = PLAN_BLOCK;

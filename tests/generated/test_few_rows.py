@@ -1,4 +1,4 @@
-"""Layers of few rows and many weights: threads share their output features, or the next weights are fetched meanwhile; always with the same bits."""
+"""Layers of many weights: threads share their output features where rows are few, or the next weights are fetched meanwhile; always with the same bits."""
 import json
 
 import numpy as np
@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from conftest import VITCC, run, session
-from library import Library, link
+from library import LEVELS, TABLES, Library, link
 
 BATCH = 5
 
@@ -62,4 +62,26 @@ def test_same_bits_alone_and_together(rows, width, hidden, seed, kernels, tmp_pa
         np.testing.assert_array_equal(joint, single)
     theirs = session(model).run(None, {"x": x})[0]
     assert np.abs(joint - theirs).max() <= 2e-6 * np.abs(theirs).max()
+    loaded.close()
+
+
+@pytest.mark.parametrize("rows,width,hidden,seed,kernels", [(100, 768, 1536, 0, "jit"), (197, 780, 1562, 2, "jit"), (70, 768, 1536, 2, "portable"),
+                                                            (90, 780, 1562, 0, "aot")])
+@pytest.mark.parametrize("level", TABLES)
+def test_steps(rows, width, hidden, seed, kernels, level, tmp_path):
+    """With AVX-512 kernels take some inputs at a time, and the next weights are fetched in between: parts and steps that are left over, too."""
+    if level not in LEVELS:
+        pytest.skip("this CPU has no such level")
+    model, out = tmp_path / "model.onnx", tmp_path / "out"
+    mlp(model, rows, width, hidden)
+    run(VITCC, "compile", model, "-o", out, "--name", "model", "-q", "--kernels", kernels)
+    assert "LANES == 16 ? " in (out / "model_kernels.c").read_text()
+    loaded = Library(link(out, seed, kernels == "jit", level), 2)
+    x = np.random.default_rng(rows).standard_normal((2, rows, width), np.float32)
+    got = [np.full_like(x, np.nan) for _ in range(3)]
+    for which in range(3):
+        loaded.run(which, [x], [got[which]])
+        np.testing.assert_array_equal(got[which], got[0])
+    theirs = session(model).run(None, {"x": x})[0]
+    assert np.abs(got[0] - theirs).max() <= 2e-6 * np.abs(theirs).max()
     loaded.close()

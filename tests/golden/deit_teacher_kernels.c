@@ -50,7 +50,8 @@ static inline void linear_48_to_32_add_out_tile(const tile_f32 *tile, float *y, 
 static void linear_48_to_32_add(gemm_code *const *code, const float *x, const float *w, const float *e1, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { e1, 32, 1 } };
-    linear_f32(code + 0, x, 48, w, y, 32, (int)rows, 0, 32, 48, 48, 32, 33, 16, 0, linear_48_to_32_add_out_tile, operands);
+    const linear_cut cut = { 33, 16, 0, 0 };
+    linear_f32(code + 0, x, 48, w, y, 32, (int)rows, 0, 32, 48, 48, 32, cut, linear_48_to_32_add_out_tile, operands);
 }
 
 static void concat_part(const float *x, float *y)
@@ -82,12 +83,14 @@ static inline void linear_32_to_32_out_tile(const tile_f32 *tile, float *y, int 
 static void linear_32_to_32(gemm_code *const *code, const float *x, const float *w, const float *bias, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 } };
-    linear_f32(code + 4, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 32, 33, 18, 0, linear_32_to_32_out_tile, operands);
+    const linear_cut cut = { 33, 18, 0, 0 };
+    linear_f32(code + 4, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 32, cut, linear_32_to_32_out_tile, operands);
 }
 
 static void linear_32_to_32_v2(gemm_code *const *code, const float *x, const float *w, float *y, int64_t rows)
 {
-    linear_f32(code + 4, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 32, 33, 18, 0, tile_as_is_f32, NULL);
+    const linear_cut cut = { 33, 18, 0, 0 };
+    linear_f32(code + 4, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 32, cut, tile_as_is_f32, NULL);
 }
 
 static void keys_2x16(const float *k, float *keys, int64_t row, int64_t rows)
@@ -117,7 +120,8 @@ static inline void linear_32_to_32_add_out_tile(const tile_f32 *tile, float *y, 
 static void linear_32_to_32_add(gemm_code *const *code, const float *x, const float *w, const float *bias, const float *e1, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 }, { e1, 32, 1 } };
-    linear_f32(code + 4, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 32, 33, 18, 0, linear_32_to_32_add_out_tile, operands);
+    const linear_cut cut = { 33, 18, 0, 0 };
+    linear_f32(code + 4, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 32, cut, linear_32_to_32_add_out_tile, operands);
 }
 
 static inline vf mlp_32_64_32_gelu_add_up_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
@@ -148,7 +152,9 @@ static void mlp_32_64_32_gelu_add(gemm_code *const *code, const float *x, const 
     const operand_f32 up[] = { { b1, 0, 1 } };
     const operand_f32 down[] = { { b2, 0, 1 }, { e1, 32, 1 } };
     const mlp_code products = { code + 10, code + 14 };
-    mlp_f32(&products, x, 32, w1, hidden, w2, y, 32, (int)rows, 32, 32, 64, 64, 64, 32, 32, 32, 33, 18, 0, mlp_32_64_32_gelu_add_up_tile, up, mlp_32_64_32_gelu_add_down_tile, down);
+    const linear_cut up_cut = { 33, 18, 0, 0 };
+    const linear_cut down_cut = { 33, 18, 0, 0 };
+    mlp_f32(&products, x, 32, w1, hidden, w2, y, 32, (int)rows, 32, 32, 64, 64, 64, 32, 32, 32, up_cut, down_cut, mlp_32_64_32_gelu_add_up_tile, up, mlp_32_64_32_gelu_add_down_tile, down);
 }
 
 static inline vf linear_32_to_32_v3_out_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
@@ -165,7 +171,8 @@ static inline void linear_32_to_32_v3_out_tile(const tile_f32 *tile, float *y, i
 static void linear_32_to_32_v3(gemm_code *const *code, const float *x, const float *w, const float *bias, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 } };
-    linear_f32(code + 18, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 32, 33, 2, 0, linear_32_to_32_v3_out_tile, operands);
+    const linear_cut cut = { 33, 2, 0, 0 };
+    linear_f32(code + 18, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 32, cut, linear_32_to_32_v3_out_tile, operands);
 }
 
 static void attention_2x16_over_18_v2(gemm_code *const *code, const float *q, const float *k, const float *v, float *out, float *scratch, int64_t row, int64_t rows)
@@ -189,7 +196,8 @@ static inline void linear_32_to_32_add_v2_out_tile(const tile_f32 *tile, float *
 static void linear_32_to_32_add_v2(gemm_code *const *code, const float *x, const float *w, const float *bias, const float *e1, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 }, { e1, 32, 1 } };
-    linear_f32(code + 18, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 32, 33, 2, 0, linear_32_to_32_add_v2_out_tile, operands);
+    const linear_cut cut = { 33, 2, 0, 0 };
+    linear_f32(code + 18, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 32, cut, linear_32_to_32_add_v2_out_tile, operands);
 }
 
 static inline vf mlp_32_64_32_gelu_add_v2_up_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
@@ -220,7 +228,9 @@ static void mlp_32_64_32_gelu_add_v2(gemm_code *const *code, const float *x, con
     const operand_f32 up[] = { { b1, 0, 1 } };
     const operand_f32 down[] = { { b2, 0, 1 }, { e1, 32, 1 } };
     const mlp_code products = { code + 24, code + 28 };
-    mlp_f32(&products, x, 32, w1, hidden, w2, y, 32, (int)rows, 32, 32, 64, 64, 64, 32, 32, 32, 33, 2, 0, mlp_32_64_32_gelu_add_v2_up_tile, up, mlp_32_64_32_gelu_add_v2_down_tile, down);
+    const linear_cut up_cut = { 33, 2, 0, 0 };
+    const linear_cut down_cut = { 33, 2, 0, 0 };
+    mlp_f32(&products, x, 32, w1, hidden, w2, y, 32, (int)rows, 32, 32, 64, 64, 64, 32, 32, 32, up_cut, down_cut, mlp_32_64_32_gelu_add_v2_up_tile, up, mlp_32_64_32_gelu_add_v2_down_tile, down);
 }
 
 static inline vf linear_32_to_5_out_value(vf y, const operand_f32 *operands, size_t row, int column, int count)
@@ -237,7 +247,8 @@ static inline void linear_32_to_5_out_tile(const tile_f32 *tile, float *y, int l
 static void linear_32_to_5(gemm_code *const *code, const float *x, const float *w, const float *bias, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 } };
-    linear_f32(code + 32, x, 32, w, y, 5, (int)rows, 0, 5, 32, 32, 5, 33, 1, 0, linear_32_to_5_out_tile, operands);
+    const linear_cut cut = { 33, 1, 0, 0 };
+    linear_f32(code + 32, x, 32, w, y, 5, (int)rows, 0, 5, 32, 32, 5, cut, linear_32_to_5_out_tile, operands);
 }
 
 static inline vf map_add_div_5_value(vf y, const operand_f32 *operands, size_t row, int column, int count)

@@ -22,7 +22,18 @@ static void check_panels(const plan_scope *s, int height)
     }
 }
 
-/* Every height that a tile of some panel has, for any number of threads, has its kernel. */
+/* A tile of each height that a panel of so many rows may have has its kernel, `each` to a height; none of 2 to `without` rows. */
+static void check_cut(const plan_cut *c, const plan_gemm *gemm, int each, int rows, int without)
+{
+    const int tiles = (rows + c->tile - 1) / c->tile;
+    for (int height = rows / tiles; height <= (rows + tiles - 1) / tiles; height++) {
+        assert_in_range(height, c->low, c->low + c->heights - 1);
+        assert_true(c->occurs[height - c->low]);
+        assert_int_equal(gemm[each * (height - c->low)].n, height > 1 && height <= without ? 0 : height);
+    }
+}
+
+/* Every height that a tile of some panel has, for any number of threads, has its kernel, with and without AVX-512. */
 static void check_heights(const plan *p, const plan_scope *s)
 {
     for (int i = 0; i < s->items; i++) {
@@ -30,17 +41,14 @@ static void check_heights(const plan *p, const plan_scope *s)
         for (int j = 0; f && j < f->steps; j++) {
             const plan_tiles *t = &f->step[j]->tiles[0];
             if (t->gemm < 0 || f->step[j]->rows != f->rows) continue;
+            const int each = f->step[j]->node->op == IR_ATTENTION ? 1 : 4;
             for (int panels = f->panels; panels <= f->tiles; panels++) {
                 plan_phase cut = *f;
                 cut.panels = panels;
                 for (int k = 0; k < panels; k++) {
-                    const int rows = (int)(plan_panel_row(&cut, k + 1) - plan_panel_row(&cut, k)), tiles = (rows + t->tile - 1) / t->tile;
-                    for (int height = rows / tiles; height <= (rows + tiles - 1) / tiles; height++) {
-                        assert_in_range(height, t->low, t->low + t->heights - 1);
-                        assert_true(t->occurs[height - t->low]);
-                        const int each = f->step[j]->node->op == IR_ATTENTION ? 1 : 4;
-                        assert_int_equal(p->gemm[t->gemm + each * (height - t->low)].n, height);
-                    }
+                    const int rows = (int)(plan_panel_row(&cut, k + 1) - plan_panel_row(&cut, k));
+                    check_cut(&t->cut, p->gemm + t->gemm, each, rows, 0);
+                    check_cut(&t->wide, p->wide_gemm + t->gemm, each * (t->wide.step ? 2 : 1), rows, t->width <= 16 ? 11 : 0);
                 }
             }
         }
@@ -94,6 +102,25 @@ static void every_height_has_its_kernel(void **state)
         plan_test_free(&t);
         arena_free(a);
     }
+}
+
+/* Many weights: with AVX-512 low tiles, and kernels that take equal shares of a part's inputs; 1,100 are parts of 224 and one of 204. */
+static void many_weights_are_multiplied_in_steps(void **state)
+{
+    (void)state;
+    plan_test t = plan_test_fine("graph g(%x: f32[197,1100]) {\n  %w: f32[1100,1000] = const {bytes = noise 1 1}\n"
+                                 "  %y: f32[197,1000] = linear(%x, %w)\n  return \"y\" %y\n}\n", "");
+    check_heights(t.plan, &t.plan->main);
+    const plan_tiles *tiles = &t.plan->main.item[0].phase->step[0]->tiles[0];
+    assert_int_equal(tiles->cut.step, 0);
+    assert_int_equal(tiles->part, 224);
+    assert_int_equal(tiles->wide.step, 56);
+    assert_true(tiles->wide.tile < tiles->cut.tile);
+    const plan_gemm *first = t.plan->wide_gemm + tiles->gemm + 8 * (tiles->wide.tile - tiles->wide.low);   /* [whole block, last one][first step, adding][56 inputs, 36 left] */
+    const struct { int m, k, add; } expected[] = { { 32, 56, 0 }, { 0, 0, 0 }, { 32, 56, 1 }, { 32, 36, 1 }, { 8, 56, 0 }, { 0, 0, 0 }, { 8, 56, 1 }, { 8, 36, 1 } };
+    for (int i = 0; i < 8; i++)
+        assert_true(first[i].m == expected[i].m && first[i].k == expected[i].k && first[i].add == expected[i].add);
+    plan_test_free(&t);
 }
 
 static const char *norms(arena *a, int rows)
@@ -224,7 +251,7 @@ static void a_fixed_batch_is_more_rows(void **state)
     assert_int_equal(f->rows, 2);
     assert_int_equal(f->panels, 2);
     assert_true(!f->step[0]->unit && f->step[0]->window == 6 && f->step[1]->unit);
-    assert_int_equal(f->step[0]->tiles[0].low, 6);
+    assert_int_equal(f->step[0]->tiles[0].cut.low, 6);
     plan_test_free(&t);
 }
 
@@ -410,7 +437,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_take_one_phase_each), cmocka_unit_test(called_blocks_take_one_phase_each), cmocka_unit_test(panels_are_balanced),
-        cmocka_unit_test(every_height_has_its_kernel), cmocka_unit_test(packed_slices_cost_no_step),
+        cmocka_unit_test(every_height_has_its_kernel), cmocka_unit_test(many_weights_are_multiplied_in_steps),
+        cmocka_unit_test(packed_slices_cost_no_step),
         cmocka_unit_test(a_repeated_row_is_copied),
         cmocka_unit_test(parts_of_a_concatenation_are_made_in_place), cmocka_unit_test(a_part_that_comes_twice_is_copied),
         cmocka_unit_test(keys_are_transposed_in_the_phase_that_makes_them), cmocka_unit_test(a_fixed_batch_is_more_rows),

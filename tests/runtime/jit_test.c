@@ -80,6 +80,42 @@ static void check_kernels(void)
     CHECK(cpu_level_found() == CPU_BASELINE || found == SHAPES);
 }
 
+enum { TALLEST = 33, DEPTH = 64 };
+
+/* A row's bits are those that it has among any other number of rows; with AVX-512 of so few features not among so few rows (compiler/plan/kernels.c). */
+static void rows_do_not_change_bits(void)
+{
+    static const int features[] = {1, 8, 12, 16, 17, 32, 64};
+    static float a[DEPTH * 64], b[TALLEST * DEPTH], all[TALLEST * 64], some[TALLEST * 64];
+    for (int i = 0; i < DEPTH * 64; i++) a[i] = (float)rand() / (float)RAND_MAX - .5f;
+    for (int i = 0; i < TALLEST * DEPTH; i++) b[i] = (float)rand() / (float)RAND_MAX - .5f;
+    for (size_t i = 0; i < sizeof features / sizeof *features; i++) {
+        const int m = features[i];
+        gemm_shape shape[TALLEST];
+        gemm_code *code[TALLEST];
+        for (int n = 1; n <= TALLEST; n++) shape[n - 1] = (gemm_shape){m, n, DEPTH, m, DEPTH, m, 0};
+        if (jit_dispatch(shape, TALLEST, code) < TALLEST) _exit(SKIPPED);
+        code[TALLEST - 1](a, b, all);
+        for (int n = 1; n < TALLEST; n++) {
+            if (cpu_level() == CPU_AVX512 && m <= 16 && n >= 2 && n <= 11) continue;
+            code[n - 1](a, b, some);
+            CHECK(memcmp(some, all, (size_t)(n * m) * sizeof *all) == 0);
+        }
+    }
+}
+
+static void rows_do_not_change_bits_without_avx512(void)
+{
+    setenv("VITCC_LEVEL", "2", 1);
+    rows_do_not_change_bits();
+}
+
+static void rows_do_not_change_bits_with_sse(void)
+{
+    setenv("VITCC_LEVEL", "0", 1);
+    rows_do_not_change_bits();
+}
+
 static void impossible_shapes(void)
 {
     const gemm_shape bad[] = {{0, 4, 4, 4, 4, 4, 0}, {8, 4, 4, 4, 4, 8, 0}, {8, 4, 8, 8, 4, 8, 0}, {8, 4, 4, 8, 4, 4, 0}, {8, 1, -1, 8, 4, 8, 0}};
@@ -246,6 +282,9 @@ static void unloading_leaves_the_host_whole(void)
 
 #define CASE(name) static void test_##name(void **state) { (void)state; in_child(name); }
 CASE(check_kernels)
+CASE(rows_do_not_change_bits)
+CASE(rows_do_not_change_bits_without_avx512)
+CASE(rows_do_not_change_bits_with_sse)
 CASE(impossible_shapes)
 CASE(same_kernels_again)
 CASE(host_is_left_alone)
@@ -263,6 +302,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_check_kernels),
+        cmocka_unit_test(test_rows_do_not_change_bits),
+        cmocka_unit_test(test_rows_do_not_change_bits_without_avx512),
+        cmocka_unit_test(test_rows_do_not_change_bits_with_sse),
         cmocka_unit_test(test_impossible_shapes),
         cmocka_unit_test(test_same_kernels_again),
         cmocka_unit_test(test_host_is_left_alone),

@@ -1,4 +1,4 @@
-/* Linear layers: tiles, blocks and remainders, epilogues with operands, addition to what is there, the choice of kernels by height. */
+/* Linear layers: tiles, blocks and remainders, epilogues with operands, addition to what is there, the choice of kernels by height and step. */
 #include "level_test.h"
 
 #include "linear_f32.h"
@@ -20,7 +20,7 @@ static double gelu_of(double x)
     return .5 * x * erfc(-x / sqrt(2));
 }
 
-static void check(int few, int rows, int n, int k, int part, int bn, int tile)
+static void check(linear_cut cut, int rows, int n, int k, int part, int bn)
 {
     const int ldx = k + 3, ldy = n + 5;
     const size_t first_row = 4;
@@ -28,7 +28,7 @@ static void check(int few, int rows, int n, int k, int part, int bn, int tile)
     floats y = floats_new((size_t)(rows - 1) * (size_t)ldy + (size_t)n), bias = floats_random((size_t)n, -1, 1);
     floats factor = floats_random(first_row + (size_t)rows, -1, 1), table = floats_random((first_row + (size_t)rows) * (size_t)n, -1, 1);
     const operand_f32 operands[] = { { bias.data, 0, 1 }, { factor.data, 1, 0 }, { table.data, (size_t)n, 1 } };
-    linear_f32(NULL, x.data, ldx, w.data, y.data, ldy, rows, first_row, n, k, part, bn, tile, 1, few, bias_gelu_add_tile, operands);
+    linear_f32(NULL, x.data, ldx, w.data, y.data, ldy, rows, first_row, n, k, part, bn, cut, bias_gelu_add_tile, operands);
     for (int r = 0; r < rows; r++)
         for (int i = 0; i < ldy && (r < rows - 1 || i < n); i++) {
             if (i >= n) {
@@ -48,11 +48,15 @@ static void test_shapes(void **state)
 {
     (void)state;
     for (int rows = 1; rows < 40; rows += 4)
-        for (int n = 1; n < 80; n += 13) check(n % 2 * 20, rows, n, 17, 4 + rows % 15, 32, 8);
+        for (int n = 1; n < 80; n += 13) {
+            check((linear_cut){ 8, 1, 0, n % 2 * 20 }, rows, n, 17, 4 + rows % 15, 32);
+            check((linear_cut){ 5, 1, 3, 0 }, rows, n, 17, 3 + rows % 5 * 3, 32);
+        }
     for (int few = 0; few <= 50; few += 50) {
-        check(few, 50, 200, 100, 100, 64, 32);
-        check(few, 50, 192, 64, 16, 64, 25);
-        check(few, 1, 1000, 96, 40, 64, 32);
+        check((linear_cut){ 32, 1, 0, few }, 50, 200, 100, 100, 64);
+        check((linear_cut){ 25, 1, 0, few }, 50, 192, 64, 16, 64);
+        check((linear_cut){ 32, 1, 0, few }, 1, 1000, 96, 40, 64);
+        check((linear_cut){ 14, 1, 20, few }, 50, 200, 100, 100, 64);
     }
 }
 
@@ -75,8 +79,20 @@ static void test_kernels_by_height(void **state)
     (void)state;
     gemm_code *const code[] = { count_0, count_1, count_2, count_3, count_4, count_5, count_6, count_7 };
     float x[50] = { 0 }, w[100] = { 0 }, y[200] = { 0 };
-    linear_f32(code, x, 5, w, y, 20, 10, 0, 20, 5, 2, 8, 4, 3, FEW, ignore_tile, NULL);
+    linear_f32(code, x, 5, w, y, 20, 10, 0, 20, 5, 2, 8, (linear_cut){ 4, 3, 0, FEW }, ignore_tile, NULL);
     const int expected[KINDS] = { 8, 4, 4, 2, 4, 2, 2, 1 };
+    for (int i = 0; i < KINDS; i++) assert_int_equal(calls[i], expected[i]);
+}
+
+/* 6 rows in two tiles of 3; the same blocks; 11 inputs in parts of 4, 4 and 3, each in steps of 2: five whole ones, two of which add, and an adding one of 1. */
+static void test_kernels_by_step(void **state)
+{
+    (void)state;
+    gemm_code *const code[] = { count_0, count_1, count_2, count_3, count_4, count_5, count_6, count_7 };
+    float x[66] = { 0 }, w[220] = { 0 }, y[120] = { 0 };
+    memset(calls, 0, sizeof calls);
+    linear_f32(code, x, 11, w, y, 20, 6, 0, 20, 11, 4, 8, (linear_cut){ 4, 3, 2, 0 }, ignore_tile, NULL);
+    const int expected[KINDS] = { 12, 0, 8, 4, 6, 0, 4, 2 };
     for (int i = 0; i < KINDS; i++) assert_int_equal(calls[i], expected[i]);
 }
 
@@ -86,7 +102,7 @@ static void test_few_rows_need_no_kernels(void **state)
     gemm_code *const code[] = { count_0, count_0, count_0, count_0, count_0, count_0, count_0, count_0 };
     float x[45] = { 0 }, w[100] = { 0 }, y[180] = { 0 };
     const int before = calls[0];
-    linear_f32(code, x, 5, w, y, 20, FEW, 0, 20, 5, 2, 8, 4, 3, FEW, tile_as_is_f32, NULL);
+    linear_f32(code, x, 5, w, y, 20, FEW, 0, 20, 5, 2, 8, (linear_cut){ 4, 3, 0, FEW }, tile_as_is_f32, NULL);
     assert_int_equal(calls[0], before);
 }
 
@@ -94,7 +110,7 @@ static void test_no_rows(void **state)
 {
     (void)state;
     float y = GUARD_VALUE;
-    linear_f32(NULL, NULL, 1, NULL, &y, 1, 0, 0, 1, 1, 1, 64, 32, 1, 0, tile_as_is_f32, NULL);
+    for (int step = 0; step <= 1; step++) linear_f32(NULL, NULL, 1, NULL, &y, 1, 0, 0, 1, 1, 1, 64, (linear_cut){ 32, 1, step, 0 }, tile_as_is_f32, NULL);
     assert_true(y == GUARD_VALUE);
 }
 
@@ -102,7 +118,7 @@ static void test_no_rows(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_shapes), cmocka_unit_test(test_kernels_by_height),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_shapes), cmocka_unit_test(test_kernels_by_height), cmocka_unit_test(test_kernels_by_step),
                                        cmocka_unit_test(test_few_rows_need_no_kernels), cmocka_unit_test(test_no_rows) };
     return RUN_AT_LEVEL(tests);
 }

@@ -38,7 +38,7 @@ static floats pack(const float *w, int k, int n, int bn)
 
 typedef struct sizes { int rows, k, up_part, h, chunk, down_part, n, up_width, down_width, tile; } sizes;
 
-static void check(const sizes *s, int few)
+static void check(const sizes *s, linear_cut up_cut, linear_cut down_cut)
 {
     const int ldx = s->k + 2, ldy = s->n + 3;
     floats x = floats_random((size_t)(s->rows * ldx), -1, 1), w1 = floats_random((size_t)(s->k * s->h), -.5f, .5f), w2 = floats_random((size_t)(s->h * s->n), -.5f, .5f);
@@ -47,7 +47,7 @@ static void check(const sizes *s, int few)
     const operand_f32 up[] = { { b1.data, 0, 1 } }, down[] = { { b2.data, 0, 1 } };
     const mlp_code code = { NULL, NULL };
     mlp_f32(&code, x.data, ldx, p1.data, hidden.data, p2.data, y.data, ldy, s->rows, s->k, s->up_part, s->h, s->chunk, s->down_part, s->n,
-            s->up_width, s->down_width, s->tile, 1, few, bias_gelu_tile, up, bias_tile, down);
+            s->up_width, s->down_width, up_cut, down_cut, bias_gelu_tile, up, bias_tile, down);
     double *middle = malloc((size_t)s->h * sizeof *middle), *expected = malloc((size_t)s->n * sizeof *expected);
     for (int r = 0; r < s->rows; r++) {
         mlp_reference_row(x.data + r * ldx, w1.data, b1.data, w2.data, b2.data, middle, expected, s->k, s->h, s->n);
@@ -66,7 +66,11 @@ static void test_shapes(void **state)
         { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 }, { 7, 5, 2, 12, 12, 12, 9, 8, 4, 3 }, { 10, 16, 16, 24, 8, 8, 20, 8, 8, 4 }, { 50, 33, 11, 96, 32, 12, 70, 32, 32, 33 },
         { 4, 20, 7, 50, 50, 17, 6, 32, 32, 33 },
     };
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) check(&shapes[i], 0), check(&shapes[i], 10);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        const sizes *const s = &shapes[i];
+        for (int few = 0; few <= 10; few += 10) check(s, (linear_cut){ s->tile, 1, 0, few }, (linear_cut){ s->tile, 1, 0, few });
+        check(s, (linear_cut){ s->tile, 1, s->up_part, 0 }, (linear_cut){ s->tile + 2, 1, s->down_part % 2 ? 1 : 2, 0 });
+    }
 }
 
 static int calls[3];
@@ -86,7 +90,7 @@ static void test_kernels(void **state)
     gemm_code *const up[] = { count_0, NULL, NULL, NULL }, *const down[] = { count_1, count_2, NULL, NULL };
     float x[6] = { 0 }, w1[16] = { 0 }, w2[64] = { 0 }, hidden[96] = { 0 }, y[24] = { 0 };
     const mlp_code code = { up, down };
-    mlp_f32(&code, x, 1, w1, hidden, w2, y, 4, 6, 1, 1, 16, 16, 10, 4, 4, 4, 3, 3, 0, ignore_tile, NULL, ignore_tile, NULL);
+    mlp_f32(&code, x, 1, w1, hidden, w2, y, 4, 6, 1, 1, 16, 16, 10, 4, 4, 4, (linear_cut){ 3, 3, 0, 0 }, (linear_cut){ 3, 3, 0, 0 }, ignore_tile, NULL, ignore_tile, NULL);
     assert_int_equal(calls[0], 2 * 4);
     assert_int_equal(calls[1], 2);
     assert_int_equal(calls[2], 2);
@@ -103,14 +107,14 @@ static void gate_tile(const tile_f32 *tile, float *y, int ldy, int rows, int col
     tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, gate);
 }
 
-static void check_gate(int few)
+static void check_gate(linear_cut cut)
 {
     enum { ROWS = 9, K = 6, H = 19, N = 5 };
     floats x = floats_random(ROWS * K, -1, 1), w1 = floats_random(K * 2 * H, -1, 1), w2 = floats_random(H * N, -1, 1), hidden = floats_new(ROWS * 2 * H), y = floats_new(ROWS * N);
     floats p1 = pack(w1.data, K, 2 * H, 8), p2 = pack(w2.data, H, N, 4);
     const operand_f32 up[] = { { hidden.data + H, 2 * H, 1 } };
     const mlp_code code = { NULL, NULL };
-    gated_mlp_f32(&code, x.data, K, p1.data, hidden.data, p2.data, y.data, N, ROWS, K, 4, H, 8, N, 8, 4, 4, 1, few, gate_tile, up, tile_as_is_f32, NULL);
+    gated_mlp_f32(&code, x.data, K, p1.data, hidden.data, p2.data, y.data, N, ROWS, K, 4, H, 8, N, 8, 4, cut, cut, gate_tile, up, tile_as_is_f32, NULL);
     for (int r = 0; r < ROWS; r++)
         for (int i = 0; i < N; i++) {
             double sum = 0;
@@ -130,8 +134,9 @@ static void check_gate(int few)
 static void test_gate(void **state)
 {
     (void)state;
-    check_gate(0);
-    check_gate(9);
+    check_gate((linear_cut){ 4, 1, 0, 0 });
+    check_gate((linear_cut){ 4, 1, 0, 9 });
+    check_gate((linear_cut){ 4, 1, 4, 0 });
 }
 
 #include "level_end.h"
