@@ -162,7 +162,10 @@ static inline weights_status weights_open(weights *w, const char *path, const ui
     const char *why = "not a weights file";
     if (status == WEIGHTS_OK) status = weights_check(w, model, packing, sections, &why);
     if (status == WEIGHTS_OK) {
-        /* Section contents are read soon: let the kernel fetch them ahead. */
+        /* Section contents are read soon: let the kernel fetch them ahead, in large pages where it can. */
+#if defined(MADV_HUGEPAGE)
+        madvise((void *)(uintptr_t)w->bytes, w->size, MADV_HUGEPAGE);
+#endif
         madvise((void *)(uintptr_t)w->bytes, w->size, MADV_WILLNEED);
         return status;
     }

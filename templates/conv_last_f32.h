@@ -2,7 +2,8 @@
  * Shapes: x [N][height][width][channels], row r of the result: pixel r % (out0 out1) of image r / (out0 out1); w: k = kernel0 kernel1 (channels of a
  *         group) inputs, n outputs, each group's n / groups side by side, in blocks of bn outputs: block j at w + j bn k, laid out [k][width], width
  *         = bn, or what is left in the last block; y [rows][n]. A run is `taps` neighbouring places of the window: one, a line of it, or all of it.
- * Requires: tile, part >= 1; n / groups a multiple of bn where groups > 1; taps: 1, or kernel1 where dilation1 and groups are 1, or kernel0
+ *         Outputs column to column + columns - 1 are made, of all n: part of them only where groups are 1.
+ * Requires: tile, part >= 1; column, columns: multiples of bn, the end may lie behind n; n / groups a multiple of bn where groups > 1; taps: 1, or kernel1 where dilation1 and groups are 1, or kernel0
  *         kernel1. scratch, in whole lines of 16 floats: tile bn and the length of a run, then tile k unless taps = 1, then a pointer for each run
  *         of each row of a tile; it overlaps nothing else.
  * Numerics: sums of at most `part` products in order of kernel position and channel, or of one run, whichever is more even; then the sum of those.
@@ -109,10 +110,10 @@ TEMPLATE void windows_product_f32(const float *w, int width, const float *const 
         }
 }
 
-TEMPLATE void conv_last_f32(const windows_shape *s, const float *x, const float *w, float *scratch, float *y, size_t first_row, int rows, int n,
-                            int taps, int part, int bn, int tile, epilogue_f32 *epilogue, const void *operands)
+TEMPLATE void conv_last_f32(const windows_shape *s, const float *x, const float *w, float *scratch, float *y, size_t first_row, int rows, int column,
+                            int columns, int n, int taps, int part, int bn, int tile, epilogue_f32 *epilogue, const void *operands)
 {
-    const int each = n / s->groups, all = s->kernel[0] * s->kernel[1], runs = all / taps, run = taps * (s->channels / s->groups), k = runs * run;
+    const int each = s->groups > 1 ? n / s->groups : column + columns < n ? columns : n - column, all = s->kernel[0] * s->kernel[1], runs = all / taps, run = taps * (s->channels / s->groups), k = runs * run;
     float *const sums = scratch, *const zeros = sums + windows_line(tile * bn), *const copies = zeros + windows_line(run);
     const float **const at = (const float **)(void *)(copies + (taps > 1 ? windows_line(tile * k) : 0));
     const int tiles = (rows + tile - 1) / tile;
@@ -120,7 +121,7 @@ TEMPLATE void conv_last_f32(const windows_shape *s, const float *x, const float 
     for (int i = 0; i < tiles * s->groups; i++) {
         const int group = i / tiles, r = (int)((int64_t)rows * (i % tiles) / tiles), height = (int)((int64_t)rows * (i % tiles + 1) / tiles) - r;
         windows_f32(s, x, zeros, first_row + (size_t)r, height, group, taps, copies, at);
-        for (int c = group * each; c < (group + 1) * each; c += bn) {
+        for (int c = column + group * each; c < column + (group + 1) * each; c += bn) {
             const int width = n - c < bn ? n - c : bn;
             const tile_f32 done = { sums, width, 1, 0, 0 };
             windows_product_f32(w + (ptrdiff_t)c * k, width, at, height, runs, run, part, sums);

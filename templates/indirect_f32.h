@@ -3,7 +3,8 @@
  *         from 0 to runs - 1 and i from 0 to count - 1.
  * Requires: rows, runs, count, width >= 1; sums overlaps nothing that is read.
  * Numerics: float sums in order of run and element, with FMA where the level has it. `add`: that sum is added to sums, rounded once more.
- * While it multiplies, the weights behind its own are fetched into the second-level cache, evenly over the time: they are those of the next call. */
+ * While it multiplies, the weights behind its own are fetched into the second-level cache, evenly over the time: they are those of the next call. Of
+ * so few rows that each weight is read once, those a kilobyte ahead. */
 #ifndef VITCC_TEMPLATES_INDIRECT_F32_H
 #define VITCC_TEMPLATES_INDIRECT_F32_H
 
@@ -20,7 +21,8 @@ enum {
     INDIRECT_ROWS = LANES == 16 ? 8 : 6,    /* rows of sums held in registers */
     INDIRECT_VECTORS = 2,                   /* vectors of a row held in registers */
     INDIRECT_LINE = 64,                     /* bytes of a cache line */
-    INDIRECT_STRETCH = 8                    /* elements between two fetches, each of up to two lines */
+    INDIRECT_STRETCH = 8,                   /* elements between two fetches */
+    INDIRECT_NEAR = 1024                    /* bytes ahead that are fetched where each weight is read once */
 };
 
 typedef struct indirect_runs {
@@ -47,7 +49,7 @@ TEMPLATE void indirect_element_f32(const float *w, const float *const *p, ptrdif
     }
 }
 
-/* `rows` x `vectors` (constants) of the sums, of the last vector `lanes` lanes; what lies at `ahead` and every `pace` / 2 bytes behind it is fetched. */
+/* `rows` x `vectors` (constants) of the sums, of the last vector `lanes` lanes; what lies at `ahead` is fetched, `pace` bytes a stretch. */
 TEMPLATE void indirect_block_f32(const float *w, int width, const indirect_runs *x, int row, float *sums, int add, int rows, int vectors, int lanes,
                                  uintptr_t ahead, size_t pace)
 {
@@ -64,8 +66,7 @@ TEMPLATE void indirect_block_f32(const float *w, int width, const indirect_runs 
         for (int r = 0; r < INDIRECT_ROWS; r++) p[r] = at[r < rows ? r : 0] + x->first;
         ptrdiff_t i = 0;
         for (; i + INDIRECT_STRETCH <= x->count; ahead += pace) {
-            __builtin_prefetch((const void *)ahead, 0, 2);
-            __builtin_prefetch((const void *)(ahead + pace / 2), 0, 2);
+            for (size_t b = 0; b < pace; b += INDIRECT_LINE) __builtin_prefetch((const void *)(ahead + b), 0, 2);
             INDIRECT_LOOP
             for (const ptrdiff_t end = i + INDIRECT_STRETCH; i < end; i++, w += width) indirect_element_f32(w, p, i, sum, rows, vectors, lanes);
         }
@@ -104,8 +105,8 @@ static __attribute__((noinline, unused)) void indirect_f32(const float *w, int w
 {
     const int blocks = (rows + INDIRECT_ROWS - 1) / INDIRECT_ROWS, step = INDIRECT_VECTORS * LANES, fetches = x->runs * (x->count / INDIRECT_STRETCH);
     const size_t bytes = (size_t)x->runs * (size_t)x->count * (size_t)width * sizeof *w, turns = (size_t)(blocks * ((width + step - 1) / step) * fetches);
-    const size_t even = turns ? (bytes + turns - 1) / turns : 0, pace = even < 2 * INDIRECT_LINE ? even : 2 * INDIRECT_LINE;
-    uintptr_t ahead = (uintptr_t)w + bytes;
+    const size_t even = turns ? (bytes + turns - 1) / turns : 0, pace = blocks == 1 || even < 2 * INDIRECT_LINE ? even : 2 * INDIRECT_LINE;
+    uintptr_t ahead = (uintptr_t)w + (blocks == 1 ? INDIRECT_NEAR : bytes);
     for (int c = 0; c < width; c += step)
         for (int i = 0, r = 0; i < blocks; i++) {
             const int height = rows / blocks + (i < rows % blocks), left = width - c;

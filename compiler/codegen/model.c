@@ -57,12 +57,15 @@ static void print_structs(codegen *g, strbuf *to)
 
 static void print_shapes(strbuf *to, const char *level, const plan_gemm *gemm, int count)
 {
+    int printed = 0;
     strbuf_printf(to, "    {   /* %s */\n", level);
     for (int i = 0; i < count; i++) {
         const plan_gemm *s = &gemm[i];
-        if (s->m) strbuf_printf(to, "        [%d] = { %3d, %2d, %4d, %4d, %4d, %4d, %d },\n", i, s->m, s->n, s->k, s->lda, s->ldb, s->ldc, s->add);
+        if (!s->m) continue;
+        strbuf_printf(to, "        [%d] = { %3d, %2d, %4d, %4d, %4d, %4d, %d },\n", i, s->m, s->n, s->k, s->lda, s->ldb, s->ldc, s->add);
+        printed++;
     }
-    strbuf_add(to, "    },\n");
+    strbuf_add(to, printed ? "    },\n" : "        { 0, 0, 0, 0, 0, 0, 0 },\n    },\n");
 }
 
 static void print_gemms(codegen *g, strbuf *to)
@@ -72,12 +75,8 @@ static void print_gemms(codegen *g, strbuf *to)
                       "Heights that do not occur are left out. */\n"
                       "static const gemm_shape gemm_shapes[2][%d] = {\n"
                       "         /*   m,  n,    k,  lda,  ldb,  ldc, add */\n", p->gemms ? p->gemms : 1);
-    if (p->gemms) {
-        print_shapes(to, "SSE and AVX2", p->gemm, p->gemms);
-        print_shapes(to, "AVX-512", p->wide_gemm, p->gemms);
-    } else {
-        strbuf_add(to, "    { { 0, 0, 0, 0, 0, 0, 0 } },\n");
-    }
+    print_shapes(to, "SSE and AVX2", p->gemm, p->gemms);
+    print_shapes(to, "AVX-512", p->wide_gemm, p->gemms);
     strbuf_add(to, "};\n\n");
 }
 

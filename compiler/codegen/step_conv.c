@@ -49,12 +49,16 @@ static void print_depthwise(codegen *g, strbuf *to, const step_site *at)
                               codegen_rows(g, at, true)));
 }
 
-/* "row, rows, 0, 512": a panel's tiles and all features; or all tiles and "row * 32, rows * 32". */
-static const char *winograd_range(codegen *g, const step_site *at)
+/* "row, rows, 0, 512": a panel's pixels or tiles and all features; or all of an image's and "row * 32, rows * 32". */
+static const char *range(codegen *g, const step_site *at)
 {
+    arena *a = g->arena;
     const plan_tiles *t = &at->step->tiles[0];
-    if (!at->step->columns) return arena_printf(g->arena, "%s, %s, 0, %d", codegen_first_row(g, 1), codegen_rows(g, at, false), t->n);
-    return arena_printf(g->arena, "0, %lld, row * %d, rows * %d", (long long)plan_winograd_tiles(codegen_output_value(at)), t->width, t->width);
+    const plan_value *out = codegen_output_value(at);
+    const long long all = at->step->winograd ? plan_winograd_tiles(out) : out->elements / out->shape[3];
+    if (at->step->columns) return arena_printf(a, "0, %lld, row * %d, rows * %d", all, t->width, t->width);
+    if (at->step->winograd) return arena_printf(a, "%s, %s, 0, %d", codegen_first_row(g, 1), codegen_rows(g, at, false), t->n);
+    return arena_printf(a, "%s, %s, 0, %d", first_row(g, at), codegen_rows(g, at, true), t->n);
 }
 
 /* Multiplied where the image lies, or tile by tile. */
@@ -75,13 +79,13 @@ static void print_product(codegen *g, strbuf *to, const step_site *at)
         strbuf_add(&operands, "{ bias, 0, 1 }");
     }
     codegen_extras(g, at, 3, &parameters, &operands, &arguments);
-    strbuf_printf(&parameters, "float *scratch, float *y, int64_t row, int64_t rows%s", tiles ? ", int64_t column, int64_t columns" : "");
+    strbuf_add(&parameters, "float *scratch, float *y, int64_t row, int64_t rows, int64_t column, int64_t columns");
     codegen_epilogue(g, &body, "out", e, bias, n->inputs > 3 ? n->inputs - 3 : 0);
     strbuf_printf(&body, "static void $(%s)\n{\n", parameters.text);
     print_shape(&body, at);
     if (operands.length) strbuf_printf(&body, "    const operand_f32 operands[] = { %s };\n", operands.text);
-    strbuf_printf(&body, "    %s(&shape, x, w, scratch, y, (size_t)row, (int)rows, %s%d, ", tiles ? "winograd_f32" : "conv_last_f32",
-                  tiles ? "(int)column, (int)columns, " : "", t->n);
+    strbuf_printf(&body, "    %s(&shape, x, w, scratch, y, (size_t)row, (int)rows, (int)column, (int)columns, %d, ",
+                  tiles ? "winograd_f32" : "conv_last_f32", t->n);
     if (!tiles) strbuf_printf(&body, "%d, ", t->taps);
     strbuf_printf(&body, "%d, %d, %d, %s, %s);\n}\n", t->part, t->width, t->cut.tile, e || bias ? "$_out_tile" : "tile_as_is_f32",
                   operands.length ? "operands" : "NULL");
@@ -89,8 +93,7 @@ static void print_product(codegen *g, strbuf *to, const step_site *at)
     const char *wish = arena_printf(a, "%s_%lldx%lld_%lld_to_%d%s", tiles ? "winograd" : "conv", (long long)kernel[0], (long long)kernel[1],
                                     (long long)codegen_input_value(at, 0)->shape[3], t->n, codegen_suffix(a, e));
     codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text),
-                 arena_printf(a, "%s%s, %s, %s", arguments.text, codegen_scratch(g, at->phase, at->step->scratch), codegen_output(g, at, 0, !tiles),
-                              tiles ? winograd_range(g, at) : arena_printf(a, "%s, %s", first_row(g, at), codegen_rows(g, at, true))));
+                 arena_printf(a, "%s%s, %s, %s", arguments.text, codegen_scratch(g, at->phase, at->step->scratch), codegen_output(g, at, 0, !tiles && !at->step->columns), range(g, at)));
 }
 
 void codegen_conv_last(codegen *g, strbuf *to, const step_site *at)

@@ -72,9 +72,9 @@ static void print_cut(strbuf *to, const char *name, const plan_tiles *t)
 {
     const plan_cut *c = &t->cut, *w = &t->wide;
     strbuf_printf(to, "    const linear_cut %s = ", name);
-    if (c->tile != w->tile || c->low != w->low || c->step != w->step)
-        strbuf_printf(to, "LANES == 16 ? (linear_cut){ %d, %d, %d, %d } : (linear_cut)", w->tile, w->low, w->step, t->few);
-    strbuf_printf(to, "{ %d, %d, %d, %d };\n", c->tile, c->low, c->step, t->few);
+    if (c->tile != w->tile || c->low != w->low || c->step != w->step || c->few != w->few)
+        strbuf_printf(to, "LANES == 16 ? (linear_cut){ %d, %d, %d, %d } : (linear_cut)", w->tile, w->low, w->step, w->few);
+    strbuf_printf(to, "{ %d, %d, %d, %d };\n", c->tile, c->low, c->step, c->few);
 }
 
 /* "1, row, rows": all rows, and which blocks of columns. */

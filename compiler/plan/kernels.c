@@ -128,14 +128,14 @@ static void fill_linear(plan_gemm *g, const plan_tiles *t, const plan_cut *c, in
 static int linear_kernels(plan *p, plan_tiles *t, int64_t most, int depth, bool direct)
 {
     t->part = part_of(depth);
-    if (most <= t->few) return -1;
     if (t->wide.step) t->wide.step = step_of(t->part);
-    if (!t->wide.step) t->wide = t->cut;
-    const int narrow = t->cut.heights * 4, wide = t->wide.heights * (t->wide.step ? 8 : 4), count = narrow > wide ? narrow : wide;
-    plan_gemm *g = arena_array(p->arena, (size_t)count, sizeof *g), *w = arena_array(p->arena, (size_t)count, sizeof *w);
-    fill_linear(g, t, &t->cut, depth, direct);
-    fill_linear(w, t, &t->wide, depth, direct);
-    return add_gemms(p, g, w, count);
+    if (t->wide.few == t->cut.few && !t->wide.step) t->wide = t->cut;
+    const int narrow = most > t->cut.few ? t->cut.heights * 4 : 0, wide = most > t->wide.few ? t->wide.heights * (t->wide.step ? 8 : 4) : 0;
+    const int count = narrow > wide ? narrow : wide;
+    plan_gemm *g = arena_array(p->arena, (size_t)count + 1, sizeof *g), *w = arena_array(p->arena, (size_t)count + 1, sizeof *w);
+    if (narrow) fill_linear(g, t, &t->cut, depth, direct);
+    if (wide) fill_linear(w, t, &t->wide, depth, direct);
+    return count ? add_gemms(p, g, w, count) : -1;
 }
 
 static void set_shape(plan_tiles *t, int n, int k, int ldx, int ldy)
@@ -228,7 +228,7 @@ bool plan_is_depthwise(const ir_node *n)
 
 bool plan_is_product(const plan_step *t)
 {
-    return t->tiles[0].gemm >= 0 || t->tiles[0].few || t->tiles[0].taps || t->winograd;
+    return t->tiles[0].gemm >= 0 || t->tiles[0].cut.few || t->tiles[0].taps || t->winograd;
 }
 
 /* How many places of the window are one run of elements: one whose channels are many; else a line of them, where those lie side by side, or the whole
@@ -256,41 +256,37 @@ static int64_t lines(int64_t floats)
 }
 
 /* Windows are multiplied where they lie; blocks of weights within a group. The scratch is as templates/conv_last_f32.h wants it. */
-static void window_kernels(plan_step *t, const plan_phase *f, int64_t scale)
+static void window_kernels(plan_step *t, int64_t rows)
 {
     const plan_value *x = plan_value_of(t->scope, t->node->input[0]), *w = plan_value_of(t->scope, t->node->input[1]);
     const int groups = (int)ir_int(t->node, KEY_GROUP, 1), k = (int)w->shape[0], n = (int)w->shape[1], channels = last_size(x) / groups;
     plan_tiles *const to = &t->tiles[0];
     set_shape(to, n, k, last_size(x), n);
     if (groups > 1) to->width = largest_divisor(n / groups, PLAN_BLOCK);
-    to->cut.tile = window_tile(t->node, channels * groups, f->panel_rows * scale);
+    to->cut.tile = window_tile(t->node, channels * groups, rows);
     to->part = PART;
     to->taps = window_taps(t->node, groups, channels);
     const int64_t run = (int64_t)to->taps * channels, copies = to->taps > 1 ? (int64_t)to->cut.tile * k : 0;
     t->scratch_bytes = lines((int64_t)to->cut.tile * to->width) + lines(run) + lines(copies) + plan_round_up(to->cut.tile * (k / run) * 8, PLAN_ALIGN);
 }
 
-/* An image may have so few rows that most of the time goes into reading the weights, but enough to fetch the next meanwhile. */
-static int few_rows(const plan_step *t, const plan_phase *f, int64_t scale, int64_t weights)
+/* Tiles of a linear layer or MLP of `natural` rows an image. Those of several images together are as those of one. So few rows that reading the
+ * weights takes most of the time are on a kernel that fetches the next meanwhile; of less than STREAM_ROWS those of libxsmm are faster without AVX-512. */
+static void cut_linear(plan *p, plan_step *t, const plan_phase *f, const plan_options *o, int64_t natural, int64_t weights)
 {
-    const int64_t rows = f->rows * scale;
-    return !t->columns && rows >= STREAM_ROWS && rows <= NEAR_ROWS && weights >= PLAN_MANY_WEIGHTS ? NEAR_ROWS : 0;
-}
-
-/* Tiles of a linear layer or MLP of `natural` rows an image. Those of several images together are as those of one. */
-static void cut_linear(plan *p, plan_step *t, const plan_phase *f, const plan_options *o, int64_t natural)
-{
-    const int tile = o->tile_rows ? o->tile_rows : TILE_ROWS, together = f->joint ? p->together : 1;
+    const int tile = o->tile_rows ? o->tile_rows : TILE_ROWS, low = o->tile_rows ? o->tile_rows : WIDE_ROWS, together = f->joint ? p->together : 1;
     const int own = (int)((natural + tile - 1) / tile), even = own ? (int)((natural + own - 1) / own) : tile;
     const int height = f->joint && even >= TALL_ROWS && even < tile ? even : tile;
     const int64_t scale = natural / f->rows;
-    const plan_cut cut = t->columns ? cut_whole(p, natural, tile, together) : cut_tiles(p, f, scale, height, together);
-    set_cut(t, cut);
-    if (t->columns || !p->streams || natural < STREAM_ROWS) return;
-    for (int i = 0; i < 2; i++) {
-        t->tiles[i].wide = cut_tiles(p, f, scale, o->tile_rows ? o->tile_rows : WIDE_ROWS, together);
-        t->tiles[i].wide.step = STEP;
+    plan_cut cut = t->columns ? cut_whole(p, natural, tile, together) : cut_tiles(p, f, scale, height, together), wide = cut;
+    if (p->streams && natural >= STREAM_ROWS) {
+        wide = t->columns ? cut_whole(p, natural, low, together) : cut_tiles(p, f, scale, low, together);
+        wide.step = STEP;
     }
+    const bool few = natural <= NEAR_ROWS && weights >= PLAN_MANY_WEIGHTS;
+    if (few && natural >= STREAM_ROWS) cut.few = NEAR_ROWS;
+    if (few && (natural >= STREAM_ROWS || t->columns)) wide.few = NEAR_ROWS;
+    for (int i = 0; i < 2; i++) t->tiles[i] = (plan_tiles){ .cut = cut, .wide = wide, .gemm = -1, .gemm_add = -1 };
 }
 
 static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_options *o)
@@ -304,18 +300,16 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
     if (n->op == IR_LINEAR) {
         const plan_value *x = plan_value_of(s, n->input[0]);
         const int k = last_size(x), out = last_size(plan_value_of(s, n->output[0]));
-        cut_linear(p, t, f, o, natural);
+        cut_linear(p, t, f, o, natural, (int64_t)k * out);
         set_shape(&t->tiles[0], out, k, row_stride(x, k), out);
-        t->tiles[0].few = few_rows(t, f, scale, (int64_t)k * out);
         t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], most, k, true);
     } else if (n->op == IR_MLP) {
         const plan_value *x = plan_value_of(s, n->input[0]), *up = plan_value_of(s, n->input[1]);
         const int k = last_size(x), hidden = last_size(up), out = last_size(plan_value_of(s, n->output[0]));
         const int activated = (int)plan_value_of(s, n->input[3])->shape[0];
         const int chunk = activated == hidden ? hidden_chunk(hidden) : hidden;
-        cut_linear(p, t, f, o, natural);
+        cut_linear(p, t, f, o, natural, (int64_t)k * hidden);
         t->tiles[0].chunk = t->tiles[1].chunk = chunk;
-        t->tiles[0].few = t->tiles[1].few = few_rows(t, f, scale, (int64_t)k * hidden);
         set_shape(&t->tiles[0], hidden, k, row_stride(x, k), chunk);
         set_shape(&t->tiles[1], out, activated, chunk, out);
         t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], most, k, true);
@@ -324,7 +318,7 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
     } else if (t->winograd) {
         plan_winograd_kernels(t, f);
     } else if (n->op == IR_CONV_LAST && !plan_is_depthwise(n)) {
-        window_kernels(t, f, scale);
+        window_kernels(t, t->columns ? natural : f->panel_rows * scale);
     } else if (n->op == IR_ATTENTION) {
         attention_kernels(p, t, f, o->tile_rows ? o->tile_rows : QUERY_ROWS);
     }

@@ -18,7 +18,7 @@
 enum {
     PLAN_ALIGN = 64,
     PLAN_BLOCK = 32,                 /* output features a block of weights: on AVX2 (Zen 3) 92 % of peak where 64 gives 74 */
-    PLAN_FEW_ROWS = 8,               /* a linear layer of so few rows is shared out by output features, if it has many weights */
+    PLAN_FEW_ROWS = 64,              /* a linear layer of so few rows is shared out by output features, if it has many weights */
     PLAN_MANY_WEIGHTS = 1 << 18      /* so many: 1 MB of them take a thread 50 times as long as a barrier */
 };
 
@@ -60,6 +60,7 @@ typedef struct plan_cut {
     int tile, low, heights;
     const bool *occurs;              /* [heights] */
     int step;                        /* inputs of a kernel's call; between two calls, weights of the next block are fetched. 0: a part's, none are */
+    int few;                         /* linear, mlp: so many rows or fewer are on the kernel of templates/indirect_f32.h; 0: never */
 } plan_cut;
 
 /* gemm: index of the first of the kernels [height - low][remainder block][remainder part] of linear layers (with steps: [height - low][remainder
@@ -70,7 +71,6 @@ typedef struct plan_tiles {
     int width;                       /* features a block */
     int n, k, ldx, ldy;              /* features, products summed, row strides of source and result */
     int part;                        /* linear, mlp, conv_last: products summed at a time */
-    int few;                         /* linear, mlp: so many rows or fewer are on the kernel of templates/indirect_f32.h; 0: never */
     int taps;                        /* conv_last, which is always on that kernel: places of the window in one run of elements; else 0 */
     int chunk;                       /* mlp: hidden features at a time; attention: keys whose values are summed at a time */
 } plan_tiles;

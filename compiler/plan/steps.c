@@ -99,8 +99,9 @@ bool plan_is_panel_of_base(const plan_value *x)
 }
 
 /* Few rows and many weights: threads share the columns of the result. */
-static void share_columns(plan_step *s, const plan_value *out, int64_t many)
+static void share_columns(plan_step *s, const plan_value *out, const plan_options *o)
 {
+    const int64_t many = o->many_weights ? o->many_weights : PLAN_MANY_WEIGHTS;
     const int64_t width = out->shape[out->value->type.rank - 1];
     if (s->unit || s->rows > PLAN_FEW_ROWS || width <= PLAN_BLOCK || value(s, 1)->elements < many) return;
     s->columns = s->scattered = true;
@@ -128,11 +129,12 @@ void plan_describe_step(plan_step *s, const plan_options *o)
     case IR_LINEAR:
         describe_operands(s, 3, out);
         s->aligned[0] = true;
-        share_columns(s, out, o->many_weights ? o->many_weights : PLAN_MANY_WEIGHTS);
+        share_columns(s, out, o);
         break;
     case IR_CONV_LAST:
         describe_operands(s, 3, out);
         plan_describe_winograd(s);
+        if (!s->winograd && rank == 4 && ir_int(n, KEY_GROUP, 1) == 1) share_columns(s, out, o);
         break;
     case IR_MLP:
         describe_operands(s, 5, out);

@@ -23,8 +23,8 @@ def mlp(path, rows, width, hidden):
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9), path)
 
 
-@pytest.mark.parametrize("rows,width,hidden,shared", [(1, 256, 1024, True), (3, 260, 1030, True), (8, 512, 512, True), (9, 256, 1024, False),
-                                                      (1, 128, 512, False)])
+@pytest.mark.parametrize("rows,width,hidden,shared", [(1, 256, 1024, True), (3, 260, 1030, True), (8, 512, 512, True), (9, 256, 1024, True), (50, 260, 1030, True),
+                                                      (65, 256, 1024, False), (1, 128, 512, False)])
 def test_same_bits_on_all_threads(rows, width, hidden, shared, tmp_path):
     model, out = tmp_path / "model.onnx", tmp_path / "out"
     mlp(model, rows, width, hidden)

@@ -63,7 +63,7 @@ static void check_product(const windows_shape *s, int each, int taps, int part, 
     floats x = image_of(s), w = floats_random((size_t)(k * n), -1, 1), packed = floats_new((size_t)(k * n)), y = floats_new((size_t)(rows * n));
     floats scratch = floats_new(lines(tile * bn) + lines(run) + (taps > 1 ? lines(tile * k) : 0) + lines(2 * tile * all / taps));
     pack(w.data, packed.data, k, n, bn);
-    conv_last_f32(s, x.data, packed.data, scratch.data, y.data, (size_t)first, rows, n, taps, part, bn, tile, tile_as_is_f32, NULL);
+    conv_last_f32(s, x.data, packed.data, scratch.data, y.data, (size_t)first, rows, 0, n, n, taps, part, bn, tile, tile_as_is_f32, NULL);
     for (int r = 0; r < rows; r++)
         for (int j = 0; j < n; j++)
             assert_near((double)y.data[r * n + j], conv_last_f32_reference(s, x.data, w.data, n, first + r, j), 3e-7 * (k + 1));
