@@ -8,6 +8,9 @@ from conftest import VITCC, check, evaluate, random_inputs, run, session, shapes
 from library import Library, link
 
 INPUTS = 4
+# OWL-ViT's logits are divided by norms, which may be small: largest errors are those of a few inputs. Over 60 ours are 1.0 to 1.3 of ONNX Runtime's at each
+# level; over 4 they were 0.9 to 2.1 of it.
+MORE_INPUTS = {"owlvit-dynamo": 60, "owlvit-script": 60}
 
 
 def models():
@@ -28,7 +31,7 @@ def test_equals_onnx_runtime(model, tmp_path):
     run(VITCC, "compile", model, "-o", tmp_path / "out", "--name", "model", "-q", "--kernels", "jit" if jit else "portable", *options)
     most = 3 if dynamic else len(random_inputs(model, 0)[session(model).get_inputs()[0].name])
     library, names, answers = Library(link(tmp_path / "out", seed, jit), most), [o.name for o in session(model).get_outputs()], []
-    for i in range(INPUTS):
+    for i in range(MORE_INPUTS.get(model.parent.name, INPUTS)):
         batch = 1 + i % 3 if dynamic else 1
         inputs = random_inputs(model, i, batch)
         theirs = session(model).run(None, inputs)
