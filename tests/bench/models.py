@@ -154,11 +154,11 @@ class Prepared:
         self.parameters = float(re.search(r"([\d.]+) M parameters", run(vitcc, "inspect", self.onnx))[1]) * 1e6
 
     def compile(self, vitcc, options):
-        """Compiled anew each time: the compiler may have changed. The model's whole arithmetic is that of a program from which no rows were left out."""
+        """Compiled anew each time: the compiler may have changed. The model's whole arithmetic is that of a program from which no rows were left out, with layers where the file has them."""
         out = self.folder / "out"
         flop = self.folder / "flop"
         if not flop.exists():
-            run(vitcc, "compile", self.onnx, "-o", out, "--name", self.model.name, "-q", "--no-pass", "narrow")
+            run(vitcc, "compile", self.onnx, "-o", out, "--name", self.model.name, "-q", "--no-pass", "narrow", "--no-pass", "linear_first")
             flop.write_text(str(self.report()["flop"]))
         self.flop = float(flop.read_text())
         run(vitcc, "compile", self.onnx, "-o", out, "--name", self.model.name, "-q", *options)
