@@ -12,8 +12,8 @@ typedef struct aot_code {
     size_t size;                                    /* 0: libxsmm has none for this shape and level */
 } aot_code;
 
-/* code[level * count + i] becomes the code of kernel gemm[level][i]. The code is position-independent and refers to nothing outside itself: each level is generated
- * twice at different addresses and must come out the same, with no address of this process in it.
+/* code[level * count + i] becomes the code of kernel gemm[level][i]. The code is position-independent and refers to nothing outside itself: each level
+ * is generated twice at different addresses and must come out the same, with no address of this process in it.
  * Errors: STATUS_AOT where this compiler has no libxsmm, or may not run its generator. */
 status aot_generate(arena *a, const plan_gemm *const *gemm, int count, aot_code *code, diag *d);
 

@@ -93,7 +93,8 @@ static void print_product(codegen *g, strbuf *to, const step_site *at)
     const char *wish = arena_printf(a, "%s_%lldx%lld_%lld_to_%d%s", tiles ? "winograd" : "conv", (long long)kernel[0], (long long)kernel[1],
                                     (long long)codegen_input_value(at, 0)->shape[3], t->n, codegen_suffix(a, e));
     codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text),
-                 arena_printf(a, "%s%s, %s, %s", arguments.text, codegen_scratch(g, at->phase, at->step->scratch), codegen_output(g, at, 0, !tiles && !at->step->columns), range(g, at)));
+                 arena_printf(a, "%s%s, %s, %s", arguments.text, codegen_scratch(g, at->phase, at->step->scratch),
+                              codegen_output(g, at, 0, !tiles && !at->step->columns), range(g, at)));
 }
 
 void codegen_conv_last(codegen *g, strbuf *to, const step_site *at)

@@ -19,13 +19,9 @@ static int64_t columns_of(const ir_type *t)
     return t->rank > 0 && dim_is_constant(t->dim[t->rank - 1], &n) ? n : 0;
 }
 
-/* Rows of one image; 0: not known. */
-static int64_t rows_of(const ir_graph *g, const ir_type *t, arena *a)
+static int64_t rows_of(const ir_value *v, arena *a)
 {
-    int64_t *one = arena_array(a, (size_t)g->symbols->count + 1, sizeof *one), n = 1;
-    for (int i = 0; i < g->symbols->count; i++) one[i] = 1;
-    for (int i = 0; i + 1 < t->rank; i++) n *= dim_evaluate(t->dim[i], one);
-    return n;
+    return match_size(v->graph, &v->type, v->type.rank - 1, a);
 }
 
 static bool is_plain(const ir_node *n)
@@ -112,13 +108,13 @@ static ir_value *apply(const layer *l, ir_value *v)
     return is_smaller_as_one(n, l) ? as_one(l, n) : linear(l, v, l->weight, l->bias);
 }
 
-/* Rows from `first` on of the weights. */
-static ir_value *weights_of(const layer *l, int64_t first, int64_t count)
+/* `count` rows of n's weights. */
+static ir_value *weights_of(ir_node *n, int64_t first, int64_t count, pass_context *c)
 {
     move m;
     ir_type to;
-    if (!move_slice(&l->weight->type, 0, first, 1, dim_of(count), &m, &to)) return NULL;
-    return match_move(l->c, l->weight, &m, &to, l->before);
+    if (!move_slice(&n->input[1]->type, 0, first, 1, dim_of(count), &m, &to)) return NULL;
+    return match_move(c, n->input[1], &m, &to, n);
 }
 
 /* The parts of the layer's input: of a concatenation of columns that it alone reads, or the input itself. */
@@ -130,35 +126,35 @@ static int parts_of(const ir_node *n, ir_value *const **part)
     return columns ? concat->inputs : 1;
 }
 
-/* Are multiplications saved, many more than adding the parts up takes? */
+/* Are multiplications saved, many more than adding the parts up takes? A bias wants a part of all rows that it goes with. */
 static bool is_worth_it(const ir_node *n, ir_value *const *part, int parts, arena *a)
 {
-    const int64_t rows = rows_of(n->graph, &n->output[0]->type, a), width = columns_of(&n->output[0]->type);
+    const int64_t rows = rows_of(n->output[0], a), width = columns_of(&n->output[0]->type);
     int64_t saved = 0;
+    bool takes_bias = n->inputs < 3 || !n->input[2];
     for (int i = 0; i < parts; i++) {
         const int64_t columns = columns_of(&part[i]->type);
         if (!columns) return false;
-        if (interpolation(part[i])) saved += (rows - rows_of(n->graph, &source_of(part[i])->type, a)) * columns;
+        if (interpolation(part[i])) saved += (rows - rows_of(source_of(part[i]), a)) * columns;
+        else takes_bias = true;
     }
-    return width && saved > rows * 8 * parts;
+    return takes_bias && width && saved > rows * 8 * parts;
 }
 
-/* The sum of the layers of the parts; the bias goes with a part of all rows. */
+/* The sum of the layers of the parts; the bias goes with the first of all rows. */
 static bool move_forward(ir_node *n, ir_value *const *part, int parts, pass_context *c)
 {
-    ir_value *sum = NULL, *const bias = n->inputs > 2 ? n->input[2] : NULL;
-    const layer l = { n, n->input[1], bias, c };
-    int own = 0;
-    while (own < parts && interpolation(part[own])) own++;
-    if (own == parts && bias) return true;
+    ir_value *sum = NULL, *bias = n->inputs > 2 ? n->input[2] : NULL;
     int64_t first = 0;
     for (int i = 0; i < parts; i++) {
         const int64_t count = columns_of(&part[i]->type);
-        const layer of_part = { n, weights_of(&l, first, count), i == own ? bias : NULL, c };
-        ir_value *v = of_part.weight ? apply(&of_part, part[i]) : NULL;
+        const bool own = !interpolation(part[i]);
+        const layer l = { n, weights_of(n, first, count, c), own ? bias : NULL, c };
+        ir_value *v = l.weight ? apply(&l, part[i]) : NULL;
         if (!v || (sum && !(v = ir_map2(n->graph, EXPR_ADD, sum, v, n, c->diag)))) return false;
         sum = v;
         first += count;
+        if (own) bias = NULL;
     }
     ir_copy_origins(sum->def, n);
     match_replace(n->output[0], sum);

@@ -2,15 +2,6 @@
 #include "lower.h"
 #include "match.h"
 
-/* The product of dimensions at one image. */
-static int64_t size_of(const ir_graph *g, const ir_type *t, int axes, arena *a)
-{
-    int64_t *one = arena_array(a, (size_t)g->symbols->count + 1, sizeof *one), n = 1;
-    for (int i = 0; i < g->symbols->count; i++) one[i] = 1;
-    for (int i = 0; i < axes; i++) n *= dim_evaluate(t->dim[i], one);
-    return n;
-}
-
 static ir_value *linear(ir_node *n, ir_value *x, ir_value *w, ir_value *b, const expr *epilogue, int extras, pass_context *c)
 {
     ir_node *l = ir_begin(n->graph, IR_LINEAR);
@@ -40,7 +31,7 @@ static bool lower_graph(ir_graph *g, pass_context *c, int64_t rows, int64_t weig
         next = n->next;
         if (n->op != IR_MLP || ir_is_constant(n->output[0]) || expr_inputs(ir_expr(n, KEY_EXPR)) > 1) continue;
         const ir_type *out = &n->output[0]->type;
-        if (size_of(g, out, out->rank - 1, c->arena) > rows || size_of(g, &n->input[1]->type, 2, c->arena) < weights) continue;
+        if (match_size(g, out, out->rank - 1, c->arena) > rows || match_size(g, &n->input[1]->type, 2, c->arena) < weights) continue;
         if (!take_apart(n, c)) return false;
     }
     return true;

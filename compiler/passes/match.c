@@ -101,6 +101,14 @@ bool match_is_row(const ir_type *t)
     return true;
 }
 
+int64_t match_size(const ir_graph *g, const ir_type *t, int axes, arena *a)
+{
+    int64_t *one = arena_array(a, (size_t)g->symbols->count + 1, sizeof *one), n = 1;
+    for (int i = 0; i < g->symbols->count; i++) one[i] = 1;
+    for (int i = 0; i < axes; i++) n *= dim_evaluate(t->dim[i], one);
+    return n;
+}
+
 bool match_dead(const ir_node *n)
 {
     if (!n->graph) return true;

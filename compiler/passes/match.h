@@ -25,6 +25,8 @@ double *match_numbers(const ir_value *v, int64_t limit, int64_t *count);
 /* The dimensions from `axis` on equal those of `t` from its axis on, all before are 1. */
 bool match_trailing(const ir_type *part, const ir_type *t, int axis);
 bool match_is_row(const ir_type *t);                     /* one row for all rows, or one number for all elements */
+/* The product of t's first `axes` dimensions at one image. */
+int64_t match_size(const ir_graph *g, const ir_type *t, int axes, arena *a);
 bool match_dead(const ir_node *n);                       /* no output is read or a result, or match_drop removed it */
 bool match_before(const ir_node *a, const ir_node *b);   /* by `mark`, after match_number_nodes */
 void match_number_nodes(ir_graph *g);

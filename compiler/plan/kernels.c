@@ -191,9 +191,9 @@ static int last_size(const plan_value *x)
     return (int)x->shape[x->value->type.rank - 1];
 }
 
-static void set_cut(plan_step *t, plan_cut cut)
+static void set_cuts(plan_step *t, plan_cut cut, plan_cut wide)
 {
-    for (int i = 0; i < 2; i++) t->tiles[i] = (plan_tiles){ .cut = cut, .wide = cut, .gemm = -1, .gemm_add = -1 };
+    for (int i = 0; i < 2; i++) t->tiles[i] = (plan_tiles){ .cut = cut, .wide = wide, .gemm = -1, .gemm_add = -1 };
 }
 
 static void attention_kernels(plan *p, plan_step *t, const plan_phase *f, int tile)
@@ -204,7 +204,7 @@ static void attention_kernels(plan *p, plan_step *t, const plan_phase *f, int ti
     const int heads = (int)q->shape[2], d = (int)q->shape[3], keys = (int)v->shape[1], groups = (int)v->shape[2], e = (int)v->shape[3];
     const int ldk = transposed ? (int)k->shape[3] : (int)plan_round_up(keys, KEY_BLOCK);
     const plan_cut cut = t->window ? cut_whole(p, t->window, tile, 1) : cut_tiles(p, f, 1, tile, 1);
-    set_cut(t, cut);
+    set_cuts(t, cut, cut);
     score_kernels(p, &t->tiles[0], ldk, d, row_stride(q, heads * d));
     value_kernels(p, &t->tiles[1], e, keys, row_stride(v, groups * e), ldk, heads * e);
     const int rows = cut.low + cut.heights - 1;
@@ -286,7 +286,7 @@ static void cut_linear(plan *p, plan_step *t, const plan_phase *f, const plan_op
     const bool few = natural <= NEAR_ROWS && weights >= PLAN_MANY_WEIGHTS;
     if (few && natural >= STREAM_ROWS) cut.few = NEAR_ROWS;
     if (few && (natural >= STREAM_ROWS || t->columns)) wide.few = NEAR_ROWS;
-    for (int i = 0; i < 2; i++) t->tiles[i] = (plan_tiles){ .cut = cut, .wide = wide, .gemm = -1, .gemm_add = -1 };
+    set_cuts(t, cut, wide);
 }
 
 static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_options *o)

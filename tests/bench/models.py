@@ -154,7 +154,8 @@ class Prepared:
         self.parameters = float(re.search(r"([\d.]+) M parameters", run(vitcc, "inspect", self.onnx))[1]) * 1e6
 
     def compile(self, vitcc, options):
-        """Compiled anew each time: the compiler may have changed. The model's whole arithmetic is that of a program from which no rows were left out, with layers where the file has them."""
+        """Compiled anew each time: the compiler may have changed. The model's whole arithmetic is that of a program from which no rows were left out,
+        with layers where the file has them."""
         out = self.folder / "out"
         flop = self.folder / "flop"
         if not flop.exists():
