@@ -85,7 +85,8 @@ static inline gemm_code *jit_kernel(const gemm_shape *s)
     const int flags = LIBXSMM_GEMM_FLAG_NONE, prefetch = LIBXSMM_GEMM_PREFETCH_NONE;
     const libxsmm_blasint lda = s->lda, ldb = s->ldb, ldc = s->ldc;
     if (s->m < 1 || s->n < 1 || s->k < 1 || lda < s->m || ldb < s->k || ldc < s->m) return NULL;
-    return libxsmm_smmdispatch(s->m, s->n, s->k, &lda, &ldb, &ldc, &alpha, &beta, &flags, &prefetch);
+    if (!s->batch) return libxsmm_smmdispatch(s->m, s->n, s->k, &lda, &ldb, &ldc, &alpha, &beta, &flags, &prefetch);
+    return (gemm_code *)(void (*)(void))libxsmm_smmdispatch_reducebatch_offs(s->m, s->n, s->k, &lda, &ldb, &ldc, &alpha, &beta, &flags, &prefetch);
 }
 
 /* code[i] becomes a kernel for shape[i], or NULL where none is to be had; returns how many there are. Kernels stay until the process ends (or the

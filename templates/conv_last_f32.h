@@ -1,132 +1,141 @@
-/* Convolution with channels last: the image is multiplied where it lies, each window as runs of elements side by side.
- * Shapes: x [N][height][width][channels], row r of the result: pixel r % (out0 out1) of image r / (out0 out1); w: k = kernel0 kernel1 (channels of a
- *         group) inputs, n outputs, each group's n / groups side by side, in blocks of bn outputs: block j at w + j bn k, laid out [k][width], width
- *         = bn, or what is left in the last block; y [rows][n]. A run is `taps` neighbouring places of the window: one, a line of it, or all of it.
- *         Outputs column to column + columns - 1 are made, of all n: part of them only where groups are 1.
- * Requires: tile, part >= 1; column, columns: multiples of bn, the end may lie behind n; n / groups a multiple of bn where groups > 1; taps: 1, or kernel1 where dilation1 and groups are 1, or kernel0
- *         kernel1. scratch, in whole lines of 16 floats: tile bn and the length of a run, then tile k unless taps = 1, then a pointer for each run
- *         of each row of a tile; it overlaps nothing else.
- * Numerics: sums of at most `part` products in order of kernel position and channel, or of one run, whichever is more even; then the sum of those.
- *         Windows read zeros outside the image. */
+/* Convolution with channels last on kernels for its shape: a piece of a line of outputs at a time, whose windows have each place at the same distance
+ * from one another, so that a kernel sums over several places of all of them (batch-reduce).
+ * Shapes: x, rows: windows.h; w: k = kernel0 kernel1 (channels of a group) inputs, n outputs, each group's n / groups side by side, in blocks of bn
+ *         outputs: block j at w + j bn k, laid out [k][width], width = bn, or what is left in the last block; y [rows][n].
+ * Requires: first_row, rows: multiples of cut.piece; n / groups a multiple of bn where groups > 1. cut.taps > 1 only where groups and dilation1 are 1. code:
+ *         NULL, or for each number of rows that occurs [rows - cut.low][0: whole block, 1: the last, narrower one][0: `part` inputs, 1: what is left of
+ *         them], NULL where there is no kernel; kernels read and write every pixel, or every ceil(kernel1 / stride1)'th. scratch, which overlaps nothing else: unless all
+ *         windows are inside the image, the lines that the pieces done together read.
+ * Numerics: sums of at most `part` products in order of kernel position and channel, as gemm_f32; then the sum of those. Windows read zeros outside
+ *         the image. */
 #ifndef VITCC_TEMPLATES_CONV_LAST_F32_H
 #define VITCC_TEMPLATES_CONV_LAST_F32_H
 
 #include "epilogue_f32.h"
-#include "indirect_f32.h"
+#include "fetch.h"
+#include "gemm_f32.h"
+#include "windows.h"
 
-typedef struct windows_shape {
-    int channels, groups;
-    int size[2], kernel[2], out[2], stride[2], pad[2], dilation[2];   /* pad: in front */
-} windows_shape;
+/* How outputs and inputs are cut. */
+typedef struct conv_cut {
+    int piece;    /* pixels of a line that are one piece: a divisor of out1 */
+    int pieces;   /* pieces at a time, at most; 1 unless a piece is a line */
+    int tile;     /* pixels at a time, at most */
+    int low;      /* the least rows for which there are kernels */
+    int part;     /* products in one sum: several runs', or a share of one's */
+    int taps;     /* places in a run: 1, or kernel1 where channels are few; windows may overlap then, and a kernel takes every so many'th pixel */
+} conv_cut;
 
-/* So many floats as whole cache lines. */
-TEMPLATE ptrdiff_t windows_line(int count)
+/* Where pieces read: a pixel's window is lines of runs of elements, as far apart in one pixel's as in any other's. */
+typedef struct conv_inputs {
+    const float *at;                /* the first pixel's first run */
+    ptrdiff_t line, column, piece;  /* from a line of runs, a run, a piece to the next */
+    int step;                       /* from a pixel to the next */
+    int runs, across, run;          /* runs; in a line; elements in each */
+    int phases;                     /* a run is not longer than so many steps: such pixels' runs do not overlap, as kernels want it */
+} conv_inputs;
+
+/* Are all windows inside the image? */
+TEMPLATE int conv_is_inside(const windows_shape *s)
 {
-    return ((ptrdiff_t)count + 15) / 16 * 16;
+    int inside = 1;
+    for (int a = 0; a < 2; a++) inside &= s->pad[a] == 0 && (s->out[a] - 1) * s->stride[a] + (s->kernel[a] - 1) * s->dilation[a] < s->size[a];
+    return inside;
 }
 
-/* to[i] = element i of `taps` neighbouring places from column ix on, `channels` of each; source: the group's first channel in column 0. Places
- * outside the image's columns are zeros. */
-TEMPLATE void windows_run_f32(const windows_shape *s, const float *source, int ix, int channels, int count, float *to)
+/* How many neighbouring places of the image along axis a `count` outputs read. */
+TEMPLATE int conv_reach(const windows_shape *s, int a, int count)
 {
-    const int low = ix < 0 ? -ix * channels : 0, high = (s->size[1] - ix) * channels;
-    const int from = low < count ? low : count, end = high < from ? from : high < count ? high : count;
-    for (int i = 0; i < from; i++) to[i] = 0;
-    for (int i = from; i < end; i++) to[i] = source[(ptrdiff_t)ix * s->channels + i];
-    for (int i = end; i < count; i++) to[i] = 0;
+    return (count - 1) * s->stride[a] + (s->kernel[a] - 1) * s->dilation[a] + 1;
 }
 
-/* The whole window of one pixel. */
-TEMPLATE void window_f32(const windows_shape *s, const float *image, int oy, int ox, int group, float *to)
+/* The inputs of `count` pieces from this pixel on: where they lie in the image if all windows are inside; else copied to scratch, with zeros around
+ * them. */
+TEMPLATE conv_inputs conv_inputs_of(const windows_shape *s, conv_cut cut, const float *image, int oy, int ox, int count, float *scratch)
 {
-    const int channels = s->channels / s->groups, whole = s->dilation[1] == 1 && s->groups == 1;
-    const int taps = whole ? s->kernel[1] : 1, run = taps * channels, runs = s->kernel[1] / taps;
-    for (int i = 0; i < s->kernel[0] * runs; i++, to += run) {
-        const int iy = oy * s->stride[0] - s->pad[0] + i / runs * s->dilation[0], ix = ox * s->stride[1] - s->pad[1] + i % runs * s->dilation[1];
-        if (iy >= 0 && iy < s->size[0])
-            windows_run_f32(s, image + ((ptrdiff_t)iy * s->size[1]) * s->channels + (ptrdiff_t)group * channels, ix, channels, run, to);
-        else memset(to, 0, (size_t)run * sizeof *to);
+    const int inside = conv_is_inside(s), iy = oy * s->stride[0] - s->pad[0], ix = ox * s->stride[1] - s->pad[1];
+    const int across = s->kernel[1] / cut.taps;
+    const ptrdiff_t line = (ptrdiff_t)(inside ? s->size[1] : conv_reach(s, 1, cut.piece)) * s->channels;
+    for (int i = 0; !inside && i < conv_reach(s, 0, count); i++) windows_line_run_f32(s, image, iy + i, ix, (int)line, scratch + i * line);
+    const float *const at = inside ? image + iy * line + (ptrdiff_t)ix * s->channels : scratch;
+    return (conv_inputs){ at, line * s->dilation[0], (ptrdiff_t)s->dilation[1] * s->channels, line * s->stride[0], s->stride[1] * s->channels,
+                          s->kernel[0] * across, across, cut.taps * (s->channels / s->groups), cut.taps > 1 ? (cut.taps + s->stride[1] - 1) / s->stride[1] : 1 };
+}
+
+/* The weights of one block, [k][width], and what is fetched meanwhile: `lines` a call. */
+typedef struct conv_block {
+    const float *w;
+    int column, width, rest;        /* rest: 1: it is the last, narrower one */
+    int lines;
+    const float *ahead;
+} conv_block;
+
+/* Where each run's weights and inputs lie, in bytes. */
+TEMPLATE void conv_places(const conv_inputs *in, int width, unsigned long long *weights, unsigned long long *inputs)
+{
+    for (int i = 0; i < in->runs; i++) {
+        weights[i] = (unsigned long long)i * (unsigned long long)in->run * (unsigned long long)width * sizeof(float);
+        inputs[i] = (unsigned long long)(i / in->across * in->line + i % in->across * in->column) * sizeof(float);
     }
 }
 
-/* Where the run from place (ky, kx) on lies for outputs ox to ox + count - 1 of line oy: in the image, or in copies [count][run], or it is zeros. */
-TEMPLATE void windows_line_f32(const windows_shape *s, const float *image, const float *zeros, int oy, int ox, int ky, int kx, int taps, int group,
-                               int count, float *copies, const float **at)
+/* sums [height][width] = the products of a tile whose first pixel's first run is at x. */
+TEMPLATE void conv_tile_f32(gemm_code *const *code, conv_cut cut, const conv_inputs *in, const float *x, conv_block *b, const unsigned long long *weights,
+                            const unsigned long long *inputs, int height, float *sums, float *more)
 {
-    const int channels = s->channels / s->groups, iy = oy * s->stride[0] - s->pad[0] + ky * s->dilation[0];
-    const int first = ox * s->stride[1] - s->pad[1] + kx * s->dilation[1];
-    const float *const line = image + ((ptrdiff_t)iy * s->size[1]) * s->channels + (ptrdiff_t)group * channels;
-    if (iy < 0 || iy >= s->size[0]) {
-        for (int i = 0; i < count; i++) at[i] = zeros;
-        return;
-    }
-    for (int i = 0; i < count; i++) {
-        const int ix = first + i * s->stride[1];
-        if (ix >= 0 && ix + taps <= s->size[1]) at[i] = line + (ptrdiff_t)ix * s->channels;
-        else if (ix + taps <= 0 || ix >= s->size[1]) at[i] = zeros;
-        else {
-            float *const to = copies + (ptrdiff_t)i * taps * channels;
-            windows_run_f32(s, line, ix, channels, taps * channels, to);
-            at[i] = to;
-        }
-    }
-}
-
-/* at [runs][rows]: where the runs of rows first_row to first_row + rows - 1 lie. copies: [runs][rows][run], unless taps = 1. */
-TEMPLATE void windows_f32(const windows_shape *s, const float *x, const float *zeros, size_t first_row, int rows, int group, int taps, float *copies,
-                          const float **at)
-{
-    const int channels = s->channels / s->groups, all = s->kernel[0] * s->kernel[1], runs = all / taps;
-    const size_t width = (size_t)s->out[1], pixels = (size_t)s->out[0] * width, image = (size_t)s->size[0] * (size_t)s->size[1] * (size_t)s->channels;
-    for (int r = 0, count; r < rows; r += count) {
-        const size_t row = first_row + (size_t)r, pixel = row % pixels, left = width - pixel % width;
-        const float *const from = x + row / pixels * image;
-        const int oy = (int)(pixel / width), ox = (int)(pixel % width);
-        count = left < (size_t)(rows - r) ? (int)left : rows - r;
-        if (taps > s->kernel[1] || (taps > 1 && (s->groups > 1 || s->dilation[1] > 1))) {
-            for (int i = 0; i < count; i++) {
-                float *const to = copies + (ptrdiff_t)(r + i) * all * channels;
-                window_f32(s, from, oy, ox + i, group, to);
-                at[r + i] = to;
+    const int together = in->run < cut.part ? cut.part / in->run : 1, shares = (in->runs + together - 1) / together;
+    for (int i = 0, add = 0; i < shares; i++) {
+        const int first = in->runs * i / shares, count = in->runs * (i + 1) / shares - first;
+        for (int c = 0; c < in->run; c += cut.part, add = 1) {
+            const int left = in->run - c, depth = left < cut.part ? left : cut.part;
+            b->ahead = fetch_lines_f32(b->ahead, b->lines);
+            for (int f = 0; f < in->phases && f < height; f++) {
+                const int rows = (height - f + in->phases - 1) / in->phases, kind = ((rows - cut.low) * 2 + b->rest) * 2 + (c > 0 && left < cut.part);
+                gemm_batch_f32(code ? code[kind] : NULL, b->w + (ptrdiff_t)c * b->width, x + c + (ptrdiff_t)f * in->step,
+                               (add ? more : sums) + f * b->width, b->width, rows, depth, b->width, in->phases * in->step, in->phases * b->width,
+                               (unsigned long long)count, weights + first, inputs + first);
             }
-            continue;
+            for (int v = 0; add && v < height * b->width; v += LANES) vf_store(sums + v, vf_load(sums + v) + vf_load(more + v));
         }
-        for (int q = 0; q < runs; q++)
-            windows_line_f32(s, from, zeros, oy, ox, q * taps / s->kernel[1], q * taps % s->kernel[1], taps, group, count,
-                             taps > 1 ? copies + ((ptrdiff_t)q * rows + r) * taps * channels : copies, at + (ptrdiff_t)q * rows + r);
     }
 }
 
-/* sums [rows][width] = the products of all runs with block w [k][width]. */
-TEMPLATE void windows_product_f32(const float *w, int width, const float *const *at, int rows, int runs, int run, int part, float *sums)
+/* All features of `count` pieces; row: y's first among those that the epilogue sees. */
+TEMPLATE void conv_pieces_f32(gemm_code *const *code, const windows_shape *s, conv_cut cut, const conv_inputs *in, const float *w, float *y, size_t row,
+                              int count, int n, int bn, epilogue_f32 *epilogue, const void *operands)
 {
-    const int pieces = (run + part - 1) / part, most = run < part ? part / run : 1, shares = (runs + most - 1) / most, each = (runs + shares - 1) / shares;
-    for (int q = 0, add = 0; q < runs; q += each)
-        for (int i = 0; i < pieces; i++, add = 1) {
-            const int first = run * i / pieces, count = run * (i + 1) / pieces - first, left = runs - q < each ? runs - q : each;
-            const indirect_runs x = { at + (ptrdiff_t)q * rows, rows, left, first, count };
-            indirect_f32(w, width, &x, rows, sums, add);
-            w += (ptrdiff_t)left * count * width;
+    float sums[cut.tile * bn + LANES] __attribute__((aligned(64))), more[cut.tile * bn + LANES] __attribute__((aligned(64)));
+    unsigned long long weights[in->runs], inputs[in->runs];
+    const int each = n / s->groups, tiles = (cut.piece + cut.tile - 1) / cut.tile, k = in->runs * in->run;
+    const int calls = count * tiles * (in->run < cut.part ? (k + cut.part - 1) / cut.part : in->runs * ((in->run + cut.part - 1) / cut.part));
+    for (int c = 0; c < n; c += bn) {
+        const int width = n - c < bn ? n - c : bn;
+        conv_block b = { w + (ptrdiff_t)c * k, c, width, width != bn, fetch_share((ptrdiff_t)k * width, calls), w + (ptrdiff_t)(c + width) * k };
+        conv_places(in, width, weights, inputs);
+        for (int i = 0, r = 0; i < count * tiles; i++) {
+            const int height = cut.piece / tiles + (i % tiles < cut.piece % tiles);
+            const float *const x = in->at + i / tiles * in->piece + (ptrdiff_t)(r % cut.piece) * in->step + (ptrdiff_t)(c / each) * in->run;
+            float *const to = y + (ptrdiff_t)r * n + c;
+            const tile_f32 done = { sums, width, 1, 0, 0 };
+            fetch_tile_f32(to, n, height, width);
+            conv_tile_f32(code, cut, in, x, &b, weights, inputs, height, sums, more);
+            epilogue(&done, to, n, height, width, row + (size_t)r, c, operands);
+            r += height;
         }
+    }
 }
 
-TEMPLATE void conv_last_f32(const windows_shape *s, const float *x, const float *w, float *scratch, float *y, size_t first_row, int rows, int column,
-                            int columns, int n, int taps, int part, int bn, int tile, epilogue_f32 *epilogue, const void *operands)
+TEMPLATE void conv_last_f32(gemm_code *const *code, const windows_shape *s, const float *x, const float *w, float *scratch, float *y, size_t first_row,
+                            int rows, int n, int bn, conv_cut cut, epilogue_f32 *epilogue, const void *operands)
 {
-    const int each = s->groups > 1 ? n / s->groups : column + columns < n ? columns : n - column, all = s->kernel[0] * s->kernel[1], runs = all / taps, run = taps * (s->channels / s->groups), k = runs * run;
-    float *const sums = scratch, *const zeros = sums + windows_line(tile * bn), *const copies = zeros + windows_line(run);
-    const float **const at = (const float **)(void *)(copies + (taps > 1 ? windows_line(tile * k) : 0));
-    const int tiles = (rows + tile - 1) / tile;
-    memset(zeros, 0, (size_t)run * sizeof *zeros);
-    for (int i = 0; i < tiles * s->groups; i++) {
-        const int group = i / tiles, r = (int)((int64_t)rows * (i % tiles) / tiles), height = (int)((int64_t)rows * (i % tiles + 1) / tiles) - r;
-        windows_f32(s, x, zeros, first_row + (size_t)r, height, group, taps, copies, at);
-        for (int c = column + group * each; c < column + (group + 1) * each; c += bn) {
-            const int width = n - c < bn ? n - c : bn;
-            const tile_f32 done = { sums, width, 1, 0, 0 };
-            windows_product_f32(w + (ptrdiff_t)c * k, width, at, height, runs, run, part, sums);
-            epilogue(&done, y + (ptrdiff_t)r * n + c, n, height, width, (size_t)r, c, operands);
-        }
+    const int pixels = s->out[0] * s->out[1];
+    const size_t image = (size_t)s->size[0] * (size_t)s->size[1] * (size_t)s->channels;
+    for (int r = 0, count; r < rows; r += count * cut.piece) {
+        const size_t row = first_row + (size_t)r;
+        const int pixel = (int)(row % (size_t)pixels), left = (pixels - pixel < rows - r ? pixels - pixel : rows - r) / cut.piece;
+        count = left / ((left + cut.pieces - 1) / cut.pieces);
+        const conv_inputs in = conv_inputs_of(s, cut, x + row / (size_t)pixels * image, pixel / s->out[1], pixel % s->out[1], count, scratch);
+        conv_pieces_f32(code, s, cut, &in, w, y + (ptrdiff_t)r * n, (size_t)r, count, n, bn, epilogue, operands);
     }
 }
 

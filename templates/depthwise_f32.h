@@ -6,7 +6,8 @@
 #ifndef VITCC_TEMPLATES_DEPTHWISE_F32_H
 #define VITCC_TEMPLATES_DEPTHWISE_F32_H
 
-#include "conv_last_f32.h"
+#include "vec_f32.h"
+#include "windows.h"
 
 enum { DEPTHWISE_PIXELS = LANES == 16 ? 6 : 4, DEPTHWISE_VECTORS = 2 };
 

@@ -101,4 +101,15 @@ TEMPLATE void gemm_f32(gemm_code *code, const float *a, const float *b, float *c
     else gemm_portable_f32(a, b, c, m, n, k, lda, ldb, ldc, add);
 }
 
+/* c = the sum of `count` products of that shape, of the i-th of which a and b start a_offset[i] and b_offset[i] bytes behind those given.
+ * Numerics: one float sum, product after product. */
+TEMPLATE void gemm_batch_f32(gemm_code *code, const float *a, const float *b, float *c, int m, int n, int k, int lda, int ldb, int ldc,
+                             unsigned long long count, const unsigned long long *a_offset, const unsigned long long *b_offset)
+{
+    if (code) code(a, b, c, &count, a_offset, b_offset);
+    else
+        for (unsigned long long i = 0; i < count; i++)
+            gemm_portable_f32(a + a_offset[i] / sizeof *a, b + b_offset[i] / sizeof *b, c, m, n, k, lda, ldb, ldc, i > 0);
+}
+
 #endif

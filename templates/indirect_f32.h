@@ -8,6 +8,7 @@
 #ifndef VITCC_TEMPLATES_INDIRECT_F32_H
 #define VITCC_TEMPLATES_INDIRECT_F32_H
 
+#include "fetch.h"
 #include "vec_f32.h"
 
 /* Before the innermost loop: unrolled, gcc keeps some of the sums in memory. */
@@ -20,7 +21,6 @@
 enum {
     INDIRECT_ROWS = LANES == 16 ? 8 : 6,    /* rows of sums held in registers */
     INDIRECT_VECTORS = 2,                   /* vectors of a row held in registers */
-    INDIRECT_LINE = 64,                     /* bytes of a cache line */
     INDIRECT_STRETCH = 8,                   /* elements between two fetches */
     INDIRECT_NEAR = 1024                    /* bytes ahead that are fetched where each weight is read once */
 };
@@ -66,7 +66,7 @@ TEMPLATE void indirect_block_f32(const float *w, int width, const indirect_runs 
         for (int r = 0; r < INDIRECT_ROWS; r++) p[r] = at[r < rows ? r : 0] + x->first;
         ptrdiff_t i = 0;
         for (; i + INDIRECT_STRETCH <= x->count; ahead += pace) {
-            for (size_t b = 0; b < pace; b += INDIRECT_LINE) __builtin_prefetch((const void *)(ahead + b), 0, 2);
+            for (size_t b = 0; b < pace; b += FETCH_LINE) __builtin_prefetch((const void *)(ahead + b), 0, 2);
             INDIRECT_LOOP
             for (const ptrdiff_t end = i + INDIRECT_STRETCH; i < end; i++, w += width) indirect_element_f32(w, p, i, sum, rows, vectors, lanes);
         }
@@ -105,7 +105,7 @@ static __attribute__((noinline, unused)) void indirect_f32(const float *w, int w
 {
     const int blocks = (rows + INDIRECT_ROWS - 1) / INDIRECT_ROWS, step = INDIRECT_VECTORS * LANES, fetches = x->runs * (x->count / INDIRECT_STRETCH);
     const size_t bytes = (size_t)x->runs * (size_t)x->count * (size_t)width * sizeof *w, turns = (size_t)(blocks * ((width + step - 1) / step) * fetches);
-    const size_t even = turns ? (bytes + turns - 1) / turns : 0, pace = blocks == 1 || even < 2 * INDIRECT_LINE ? even : 2 * INDIRECT_LINE;
+    const size_t even = turns ? (bytes + turns - 1) / turns : 0, pace = blocks == 1 || even < 2 * FETCH_LINE ? even : 2 * FETCH_LINE;
     uintptr_t ahead = (uintptr_t)w + (blocks == 1 ? INDIRECT_NEAR : bytes);
     for (int c = 0; c < width; c += step)
         for (int i = 0, r = 0; i < blocks; i++) {

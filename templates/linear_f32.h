@@ -10,6 +10,7 @@
 #define VITCC_TEMPLATES_LINEAR_F32_H
 
 #include "epilogue_f32.h"
+#include "fetch.h"
 #include "gemm_f32.h"
 #include "indirect_f32.h"
 
@@ -50,20 +51,6 @@ TEMPLATE void linear_few_f32(const float *x, int ldx, const float *block, float 
     epilogue(&done, y, ldy, rows, width, first_row, column, operands);
 }
 
-/* The lines from `ahead` on. Returns what lies behind them. */
-TEMPLATE const float *linear_fetch_f32(const float *ahead, int lines)
-{
-    for (int i = 0; i < lines; i++) __builtin_prefetch(ahead + (ptrdiff_t)i * (INDIRECT_LINE / 4), 0, 2);
-    return ahead + (ptrdiff_t)lines * (INDIRECT_LINE / 4);
-}
-
-/* The tile of the result, which will be written. */
-TEMPLATE void linear_expect_f32(const float *y, int ldy, int height, int width)
-{
-    for (int i = 0; i < height; i++)
-        for (int c = 0; c < width; c += INDIRECT_LINE / 4) __builtin_prefetch(y + (ptrdiff_t)i * ldy + c, 1, 3);
-}
-
 /* The outputs of one block, [k][width], the first of which is y's `column`. rest: 1: it is the last, narrower one. direct: kernels write y itself.
  * ahead: the weights that are multiplied next. */
 TEMPLATE void linear_block_f32(gemm_code *const *code, const float *x, int ldx, const float *block, float *y, int ldy, int rows, size_t first_row,
@@ -75,19 +62,19 @@ TEMPLATE void linear_block_f32(gemm_code *const *code, const float *x, int ldx, 
         return;
     }
     const int tiles = tile_count(rows, cut.tile), parts = (k + part - 1) / part, step = cut.step ? cut.step : part, ways = cut.step ? 2 : 1;
-    const int calls = tiles * ((k + step - 1) / step), lines = calls && cut.step ? (k * width * 4 / INDIRECT_LINE + calls - 1) / calls : 0;
+    const int calls = tiles * ((k + step - 1) / step), lines = cut.step ? fetch_share((ptrdiff_t)k * width, calls) : 0;
     float sums[direct ? 1 : parts * cut.tile * width];
     for (int i = 0, r = 0; i < tiles; i++) {
         const int height = tile_height(rows, tiles, i);
         float *const out = y + (ptrdiff_t)r * ldy;
         const tile_f32 done = { direct ? out : sums, direct ? ldy : width, parts, (ptrdiff_t)height * width, add };
-        if (cut.step) linear_expect_f32(out, ldy, height, width);
+        if (cut.step) fetch_tile_f32(out, ldy, height, width);
         for (int p = 0; p < parts; p++) {
             const int first = p * part, count = k - first < part ? k - first : part;
             for (int s = 0; s < count; s += step) {
                 const int depth = count - s < step ? count - s : step;
                 const int kind = (((height - cut.low) * 2 + rest) * ways + (s > 0)) * 2 + (depth < step);
-                ahead = linear_fetch_f32(ahead, lines);
+                ahead = fetch_lines_f32(ahead, lines);
                 gemm_f32(code ? code[kind] : NULL, block + (ptrdiff_t)(first + s) * width, x + (ptrdiff_t)r * ldx + first + s,
                          direct ? out : sums + p * done.stride, width, height, depth, width, ldx, done.ld, s > 0);
             }

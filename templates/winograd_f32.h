@@ -12,7 +12,9 @@
 #ifndef VITCC_TEMPLATES_WINOGRAD_F32_H
 #define VITCC_TEMPLATES_WINOGRAD_F32_H
 
-#include "conv_last_f32.h"
+#include "epilogue_f32.h"
+#include "indirect_f32.h"
+#include "windows.h"
 
 enum { WINOGRAD_PLACES = 16 };   /* of the 4 x 4 inputs of a tile */
 

@@ -27,7 +27,7 @@ static void print_users(strbuf *to, const plan *p, const int *first, int entry)
         if (first[i] != entry) continue;
         const plan_gemm *g = &gemms_of(p, i / p->gemms)[i % p->gemms];
         strbuf_printf(to, "%s%s: m %d, n %d, k %d, ", i > entry ? ";\n   " : "", aot_level_name[i / p->gemms], g->m, g->n, g->k);
-        strbuf_printf(to, "lda %d, ldb %d, ldc %d%s", g->lda, g->ldb, g->ldc, g->add ? ", added" : "");
+        strbuf_printf(to, "lda %d, ldb %d, ldc %d%s%s", g->lda, g->ldb, g->ldc, g->add ? ", added" : "", g->batch ? ", of a batch" : "");
     }
 }
 

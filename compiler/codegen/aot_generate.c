@@ -56,7 +56,7 @@ static bool bound_to_process(const made *kernel, int count)
 
 static made make_kernel(const plan_gemm *g)
 {
-    const gemm_shape shape = { g->m, g->n, g->k, g->lda, g->ldb, g->ldc, g->add };
+    const gemm_shape shape = { g->m, g->n, g->k, g->lda, g->ldb, g->ldc, g->add, g->batch };
     const uintptr_t address = (uintptr_t)jit_kernel(&shape);
     libxsmm_kernel_info info;
     if (!address || libxsmm_get_kernel_info((const void *)address, &info)) return (made){ 0 };

@@ -62,10 +62,11 @@ static void print_shapes(strbuf *to, const char *level, const plan_gemm *gemm, i
     for (int i = 0; i < count; i++) {
         const plan_gemm *s = &gemm[i];
         if (!s->m) continue;
-        strbuf_printf(to, "        [%d] = { %3d, %2d, %4d, %4d, %4d, %4d, %d },\n", i, s->m, s->n, s->k, s->lda, s->ldb, s->ldc, s->add);
+        strbuf_printf(to, "        [%d] = { %3d, %2d, %4d, %4d, %4d, %4d, %d, %d },\n", i, s->m, s->n, s->k, s->lda, s->ldb, s->ldc, s->add,
+                      s->batch);
         printed++;
     }
-    strbuf_add(to, printed ? "    },\n" : "        { 0, 0, 0, 0, 0, 0, 0 },\n    },\n");
+    strbuf_add(to, printed ? "    },\n" : "        { 0, 0, 0, 0, 0, 0, 0, 0 },\n    },\n");
 }
 
 static void print_gemms(codegen *g, strbuf *to)
@@ -74,7 +75,7 @@ static void print_gemms(codegen *g, strbuf *to)
     strbuf_printf(to, "/* The matrix kernels: c[n][ldc] = b[n][ldb] a[k][lda], m features of a, n rows of b. "
                       "Heights that do not occur are left out. */\n"
                       "static const gemm_shape gemm_shapes[2][%d] = {\n"
-                      "         /*   m,  n,    k,  lda,  ldb,  ldc, add */\n", p->gemms ? p->gemms : 1);
+                      "         /*   m,  n,    k,  lda,  ldb,  ldc, add, batch */\n", p->gemms ? p->gemms : 1);
     print_shapes(to, "SSE and AVX2", p->gemm, p->gemms);
     print_shapes(to, "AVX-512", p->wide_gemm, p->gemms);
     strbuf_add(to, "};\n\n");

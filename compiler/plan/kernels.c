@@ -7,11 +7,8 @@ enum {
     TALL_ROWS = 24,      /* such tiles are as fast as taller ones, within 1 % */
     KEY_BLOCK = 32,      /* keys a block of scores, for the same reason; keys are padded to a multiple */
     VALUE_KEYS = 192,    /* keys whose values are summed at a time: so many stay near the core; 4 per cent faster with 577 keys, 16 with 1,370 */
-    PART = 256,          /* products in one float sum; an output is the sum of such sums: half the error of one long sum, as fast */
     PARTS = 8,           /* at most, since their sums stand on the stack */
-    RUN = 32,            /* elements of an image side by side that are worth a loop of their own */
     LINE = 16,           /* elements of a cache line */
-    NEAR = 1 << 16,      /* elements that stay near the core: 256 KB */
     NEAR_ROWS = 64,      /* but rows enough for the next weights to come while they are multiplied */
     STREAM_ROWS = 16,    /* of a linear layer that fetches its next weights */
     WIDE_ROWS = 14,      /* tallest tile with AVX-512 and steps: as many rows as its kernels hold in registers at a time */
@@ -26,7 +23,7 @@ static void mark_heights(bool *occurs, int64_t rows, int tile)
     occurs[rows / tiles] = occurs[(rows + tiles - 1) / tiles] = true;
 }
 
-static plan_cut cut_of(const bool *occurs, int tile)
+plan_cut plan_cut_of(const bool *occurs, int tile)
 {
     plan_cut c = { .tile = tile, .low = 1 };
     int high = tile;
@@ -52,7 +49,7 @@ static plan_cut cut_tiles(plan *p, const plan_phase *f, int64_t scale, int tile,
         before = few;
     }
     for (int64_t images = 2; images <= together; images++) mark_heights(occurs, images * f->rows * scale, tile);
-    return cut_of(occurs, tile);
+    return plan_cut_of(occurs, tile);
 }
 
 /* The heights of all rows of up to `together` images, each of which has `rows`. */
@@ -60,23 +57,22 @@ static plan_cut cut_whole(plan *p, int64_t rows, int tile, int together)
 {
     bool *const occurs = arena_array(p->arena, (size_t)tile + 1, sizeof *occurs);
     for (int images = 1; images <= together; images++) mark_heights(occurs, images * rows, tile);
-    return cut_of(occurs, tile);
+    return plan_cut_of(occurs, tile);
 }
 
 static bool same_gemm(const plan_gemm *a, const plan_gemm *b)
 {
-    return a->m == b->m && a->n == b->n && a->k == b->k && a->lda == b->lda && a->ldb == b->ldb && a->ldc == b->ldc && a->add == b->add;
+    return a->m == b->m && a->n == b->n && a->k == b->k && a->lda == b->lda && a->ldb == b->ldb && a->ldc == b->ldc && a->add == b->add && a->batch == b->batch;
 }
 
 /* With AVX-512 libxsmm 1.17 computes at most 16 features of 2 to 11 rows in several sums each, how many depends on the rows. There is no kernel then:
- * bits would depend on how rows are cut. */
+ * bits would depend on how rows are cut. Those of convolutions are always cut alike. */
 static plan_gemm of_one_sum(plan_gemm g)
 {
-    return g.m <= 16 && g.n >= 2 && g.n <= 11 ? (plan_gemm){ 0 } : g;
+    return !g.batch && g.m <= 16 && g.n >= 2 && g.n <= 11 ? (plan_gemm){ 0 } : g;
 }
 
-/* Index of these kernels side by side, and of those in their place with AVX-512; added if they are new. */
-static int add_gemms(plan *p, const plan_gemm *g, const plan_gemm *for_wide, int count)
+int plan_add_gemms(plan *p, const plan_gemm *g, const plan_gemm *for_wide, int count)
 {
     plan_gemm *wide = arena_array(p->arena, (size_t)count, sizeof *wide);
     for (int i = 0; i < count; i++) wide[i] = of_one_sum(for_wide[i]);
@@ -95,10 +91,9 @@ static int add_gemms(plan *p, const plan_gemm *g, const plan_gemm *for_wide, int
     return first;
 }
 
-/* Inputs summed at a time: parts are nearly equal, and whole lines. */
-static int part_of(int depth)
+int plan_part_of(int depth)
 {
-    const int least = (depth + PART - 1) / PART, parts = least < PARTS ? least : PARTS;
+    const int least = (depth + PLAN_PART - 1) / PLAN_PART, parts = least < PARTS ? least : PARTS;
     return parts > 1 ? (int)plan_round_up((depth + parts - 1) / parts, LINE) : depth;
 }
 
@@ -120,14 +115,14 @@ static void fill_linear(plan_gemm *g, const plan_tiles *t, const plan_cut *c, in
         const bool rest = i % 2, add = i / 2 % ways;
         const int height = i / (4 * ways), m = widths[i / (2 * ways) % 2], k = rest ? last % once : once;
         const bool occurs = rest ? add == (last > once) : !add || t->part > once;
-        if (c->occurs[height] && m && k && occurs) g[i] = (plan_gemm){ m, c->low + height, k, m, t->ldx, direct && depth <= t->part ? t->ldy : m, add };
+        if (c->occurs[height] && m && k && occurs) g[i] = (plan_gemm){ m, c->low + height, k, m, t->ldx, direct && depth <= t->part ? t->ldy : m, add, 0 };
     }
 }
 
 /* Index of the kernels of both cuts; -1: of `most` rows there are never more than few. */
 static int linear_kernels(plan *p, plan_tiles *t, int64_t most, int depth, bool direct)
 {
-    t->part = part_of(depth);
+    t->part = plan_part_of(depth);
     if (t->wide.step) t->wide.step = step_of(t->part);
     if (t->wide.few == t->cut.few && !t->wide.step) t->wide = t->cut;
     const int narrow = most > t->cut.few ? t->cut.heights * 4 : 0, wide = most > t->wide.few ? t->wide.heights * (t->wide.step ? 8 : 4) : 0;
@@ -135,7 +130,7 @@ static int linear_kernels(plan *p, plan_tiles *t, int64_t most, int depth, bool 
     plan_gemm *g = arena_array(p->arena, (size_t)count + 1, sizeof *g), *w = arena_array(p->arena, (size_t)count + 1, sizeof *w);
     if (narrow) fill_linear(g, t, &t->cut, depth, direct);
     if (wide) fill_linear(w, t, &t->wide, depth, direct);
-    return count ? add_gemms(p, g, w, count) : -1;
+    return count ? plan_add_gemms(p, g, w, count) : -1;
 }
 
 static void set_shape(plan_tiles *t, int n, int k, int ldx, int ldy)
@@ -151,8 +146,8 @@ static void score_kernels(plan *p, plan_tiles *t, int ldk, int d, int ldq)
     t->width = KEY_BLOCK;
     t->n = ldk, t->k = d, t->ldx = ldq, t->ldy = ldk;
     for (int h = 0; h < t->cut.heights; h++)
-        if (t->cut.occurs[h]) g[h] = (plan_gemm){ KEY_BLOCK, t->cut.low + h, d, ldk, ldq, ldk, 0 };
-    t->gemm = add_gemms(p, g, g, t->cut.heights);
+        if (t->cut.occurs[h]) g[h] = (plan_gemm){ KEY_BLOCK, t->cut.low + h, d, ldk, ldq, ldk, 0, 0 };
+    t->gemm = plan_add_gemms(p, g, g, t->cut.heights);
 }
 
 /* Sums of values by share: of the first keys, then [height - low][rest] adding those of further ones. */
@@ -165,12 +160,12 @@ static void value_kernels(plan *p, plan_tiles *t, int e, int keys, int ldv, int 
     const int rest = keys % t->chunk;
     for (int h = 0; h < heights; h++) {
         if (!t->cut.occurs[h]) continue;
-        first[h] = (plan_gemm){ e, low + h, t->chunk, ldv, ldk, ldo, 0 };
-        if (keys >= 2 * t->chunk) add[2 * h] = (plan_gemm){ e, low + h, t->chunk, ldv, ldk, ldo, 1 };
-        if (rest) add[2 * h + 1] = (plan_gemm){ e, low + h, rest, ldv, ldk, ldo, 1 };
+        first[h] = (plan_gemm){ e, low + h, t->chunk, ldv, ldk, ldo, 0, 0 };
+        if (keys >= 2 * t->chunk) add[2 * h] = (plan_gemm){ e, low + h, t->chunk, ldv, ldk, ldo, 1, 0 };
+        if (rest) add[2 * h + 1] = (plan_gemm){ e, low + h, rest, ldv, ldk, ldo, 1, 0 };
     }
-    t->gemm = add_gemms(p, first, first, heights);
-    if (t->chunk < keys) t->gemm_add = add_gemms(p, add, add, heights * 2);
+    t->gemm = plan_add_gemms(p, first, first, heights);
+    if (t->chunk < keys) t->gemm_add = plan_add_gemms(p, add, add, heights * 2);
 }
 
 /* A part of the hidden features that is whole blocks, all parts alike, near HIDDEN; all of them if there is no such part. */
@@ -191,7 +186,7 @@ static int last_size(const plan_value *x)
     return (int)x->shape[x->value->type.rank - 1];
 }
 
-static void set_cuts(plan_step *t, plan_cut cut, plan_cut wide)
+void plan_set_cuts(plan_step *t, plan_cut cut, plan_cut wide)
 {
     for (int i = 0; i < 2; i++) t->tiles[i] = (plan_tiles){ .cut = cut, .wide = wide, .gemm = -1, .gemm_add = -1 };
 }
@@ -204,7 +199,7 @@ static void attention_kernels(plan *p, plan_step *t, const plan_phase *f, int ti
     const int heads = (int)q->shape[2], d = (int)q->shape[3], keys = (int)v->shape[1], groups = (int)v->shape[2], e = (int)v->shape[3];
     const int ldk = transposed ? (int)k->shape[3] : (int)plan_round_up(keys, KEY_BLOCK);
     const plan_cut cut = t->window ? cut_whole(p, t->window, tile, 1) : cut_tiles(p, f, 1, tile, 1);
-    set_cuts(t, cut, cut);
+    plan_set_cuts(t, cut, cut);
     score_kernels(p, &t->tiles[0], ldk, d, row_stride(q, heads * d));
     value_kernels(p, &t->tiles[1], e, keys, row_stride(v, groups * e), ldk, heads * e);
     const int rows = cut.low + cut.heights - 1;
@@ -212,62 +207,9 @@ static void attention_kernels(plan *p, plan_step *t, const plan_phase *f, int ti
     if (!transposed) t->scratch_bytes += plan_round_up((int64_t)groups * d * ldk * 4, PLAN_ALIGN);
 }
 
-static int largest_divisor(int n, int most)
-{
-    int d = n < most ? n : most;
-    while (n % d) d--;
-    return d;
-}
-
-bool plan_is_depthwise(const ir_node *n)
-{
-    int64_t channels;
-    return n->op == IR_CONV_LAST && dim_is_constant(n->input[0]->type.dim[n->input[0]->type.rank - 1], &channels) && channels > 1 &&
-           ir_int(n, KEY_GROUP, 1) == channels;
-}
-
 bool plan_is_product(const plan_step *t)
 {
-    return t->tiles[0].gemm >= 0 || t->tiles[0].cut.few || t->tiles[0].taps || t->winograd;
-}
-
-/* How many places of the window are one run of elements: one whose channels are many; else a line of them, where those lie side by side, or the whole
- * window, copied. */
-static int window_taps(const ir_node *n, int groups, int channels)
-{
-    const int64_t *kernel = ir_find(n, KEY_KERNEL)->list.item, *dilation = ir_find(n, KEY_DILATIONS)->list.item;
-    if (channels >= RUN || kernel[0] * kernel[1] == 1) return 1;
-    return groups == 1 && dilation[1] == 1 ? (int)kernel[1] : (int)(kernel[0] * kernel[1]);
-}
-
-/* Rows whose part of the image stays near the core; at most a panel's. */
-static int window_tile(const ir_node *n, int channels, int64_t rows)
-{
-    const int64_t *kernel = ir_find(n, KEY_KERNEL)->list.item, *stride = ir_find(n, KEY_STRIDES)->list.item;
-    int64_t each = channels;
-    for (int i = 0; i < 2; i++) each *= kernel[i] < stride[i] ? kernel[i] : stride[i];
-    const int64_t near = NEAR / each, tile = near < NEAR_ROWS ? NEAR_ROWS : near;
-    return (int)(tile < rows ? tile : rows);
-}
-
-static int64_t lines(int64_t floats)
-{
-    return plan_round_up(floats * 4, PLAN_ALIGN);
-}
-
-/* Windows are multiplied where they lie; blocks of weights within a group. The scratch is as templates/conv_last_f32.h wants it. */
-static void window_kernels(plan_step *t, int64_t rows)
-{
-    const plan_value *x = plan_value_of(t->scope, t->node->input[0]), *w = plan_value_of(t->scope, t->node->input[1]);
-    const int groups = (int)ir_int(t->node, KEY_GROUP, 1), k = (int)w->shape[0], n = (int)w->shape[1], channels = last_size(x) / groups;
-    plan_tiles *const to = &t->tiles[0];
-    set_shape(to, n, k, last_size(x), n);
-    if (groups > 1) to->width = largest_divisor(n / groups, PLAN_BLOCK);
-    to->cut.tile = window_tile(t->node, channels * groups, rows);
-    to->part = PART;
-    to->taps = window_taps(t->node, groups, channels);
-    const int64_t run = (int64_t)to->taps * channels, copies = to->taps > 1 ? (int64_t)to->cut.tile * k : 0;
-    t->scratch_bytes = lines((int64_t)to->cut.tile * to->width) + lines(run) + lines(copies) + plan_round_up(to->cut.tile * (k / run) * 8, PLAN_ALIGN);
+    return t->tiles[0].gemm >= 0 || t->tiles[0].cut.few || t->winograd;
 }
 
 /* Tiles of a linear layer or MLP of `natural` rows an image. Those of several images together are as those of one. So few rows that reading the
@@ -286,7 +228,7 @@ static void cut_linear(plan *p, plan_step *t, const plan_phase *f, const plan_op
     const bool few = natural <= NEAR_ROWS && weights >= PLAN_MANY_WEIGHTS;
     if (few && natural >= STREAM_ROWS) cut.few = NEAR_ROWS;
     if (few && (natural >= STREAM_ROWS || t->columns)) wide.few = NEAR_ROWS;
-    set_cuts(t, cut, wide);
+    plan_set_cuts(t, cut, wide);
 }
 
 static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_options *o)
@@ -318,7 +260,7 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
     } else if (t->winograd) {
         plan_winograd_kernels(t, f);
     } else if (n->op == IR_CONV_LAST && !plan_is_depthwise(n)) {
-        window_kernels(t, t->columns ? natural : f->panel_rows * scale);
+        plan_conv_kernels(p, t, t->columns ? natural : f->panel_rows * scale, o->tile_rows ? o->tile_rows : TILE_ROWS, o->tile_rows ? o->tile_rows : WIDE_ROWS);
     } else if (n->op == IR_ATTENTION) {
         attention_kernels(p, t, f, o->tile_rows ? o->tile_rows : QUERY_ROWS);
     }

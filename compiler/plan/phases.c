@@ -116,7 +116,7 @@ static void cut_panels(plan_phase *f, int height, int tile)
     for (int i = 0; i < f->steps; i++) {
         const plan_step *t = f->step[i];
         unit |= t->unit;
-        const int64_t each = t->once ? 1 : t->rows / f->rows * (t->window ? t->window : 1);
+        const int64_t each = t->once ? 1 : t->rows / f->rows * (t->window ? t->window : t->piece ? t->piece : 1);
         if (each > scale) scale = each;
     }
     const int64_t most = unit || height < scale ? 1 : height / scale, least = tile < scale ? 1 : tile / scale;

@@ -52,15 +52,15 @@ typedef struct plan_value {
     bool local;                      /* every reader is in the defining phase and reads by panel */
 } plan_value;
 
-/* A product of fixed shape: c[n][ldc] (+)= b[n][ldb] a[k][lda], as in runtime/gemm.h. */
-typedef struct plan_gemm { int m, n, k, lda, ldb, ldc, add; } plan_gemm;
+/* A product of fixed shape: c[n][ldc] (+)= b[n][ldb] a[k][lda], as in runtime/gemm.h; batch: a sum of several. */
+typedef struct plan_gemm { int m, n, k, lda, ldb, ldc, add, batch; } plan_gemm;
 
 /* How a panel's rows are cut into tiles for products, ceil(rows / tile) of nearly equal height, and the inputs of a linear layer or MLP into steps. */
 typedef struct plan_cut {
     int tile, low, heights;
     const bool *occurs;              /* [heights] */
     int step;                        /* inputs of a kernel's call; between two calls, weights of the next block are fetched. 0: a part's, none are */
-    int few;                         /* linear, mlp: so many rows or fewer are on the kernel of templates/indirect_f32.h; 0: never */
+    int few;                         /* linear, mlp, conv_last: so many rows or fewer are on the kernel of templates/indirect_f32.h; 0: never */
 } plan_cut;
 
 /* gemm: index of the first of the kernels [height - low][remainder block][remainder part] of linear layers (with steps: [height - low][remainder
@@ -71,8 +71,8 @@ typedef struct plan_tiles {
     int width;                       /* features a block */
     int n, k, ldx, ldy;              /* features, products summed, row strides of source and result */
     int part;                        /* linear, mlp, conv_last: products summed at a time */
-    int taps;                        /* conv_last, which is always on that kernel: places of the window in one run of elements; else 0 */
-    int chunk;                       /* mlp: hidden features at a time; attention: keys whose values are summed at a time */
+    int chunk;                       /* mlp: hidden features at a time; attention: keys whose values are summed at a time; conv_last: pieces at a time */
+    int taps, phases;                /* conv_last: places of the window in a run of elements; a kernel takes every so many'th pixel */
 } plan_tiles;
 
 struct plan_step {
@@ -82,7 +82,8 @@ struct plan_step {
     bool unit;                       /* a panel is exactly one row of the phase */
     int64_t window;                  /* attention of several windows or images, and their keys: rows in each row of the step; else 0 */
     bool once;                       /* the first panel does it for all */
-    bool columns;                    /* linear, winograd: its rows are blocks of output features, and a panel makes its blocks of all rows */
+    bool columns;                    /* linear, conv_last: its rows are blocks of output features, and a panel makes its blocks of all rows */
+    int64_t piece;                   /* conv_last on matrix kernels: pixels in a row of the step, a line of the result or a part of one; else 0 */
     bool winograd;                   /* conv_last by templates/winograd_f32.h; its rows are tiles of 2 x 2 pixels, or (columns) blocks of features */
     bool scattered;                  /* reads by panel, but what it writes is complete only after the phase */
     bool *aligned;                   /* [inputs] whether input i is read by panel */

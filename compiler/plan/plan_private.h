@@ -7,6 +7,9 @@
 /* No panel has more: each reads all weights once. On Zen 3 an MLP runs at 87 % of peak with 197 rows, 83 with 99, 77 with 50. */
 enum { PLAN_PANEL_ROWS = 200 };
 
+/* Products in one float sum; an output is the sum of such sums: half the error of one long sum, as fast. */
+enum { PLAN_PART = 256 };
+
 /* batch.c: shows that no operator of the graph mixes images, or reports E311. Sets batch_symbol. */
 bool plan_check_batch(plan *p, diag *d);
 
@@ -30,6 +33,10 @@ bool plan_is_panel_of_base(const plan_value *x);
 void plan_describe_winograd(plan_step *s);
 void plan_winograd_kernels(plan_step *t, const plan_phase *f);
 
+/* conv.c: rows of a conv_last that other kernels run; its kernels and scratch, of panels of `rows` pixels, or of all pixels where it runs by columns. */
+void plan_describe_conv(plan_step *s);
+void plan_conv_kernels(plan *p, plan_step *t, int64_t rows, int tile, int wide_tile);
+
 /* phases.c: steps into phases, phases into panels. */
 void plan_make_phases(plan *p, plan_scope *s, const plan_options *o);
 
@@ -38,6 +45,14 @@ void plan_join_images(plan *p, const plan_options *o);
 
 /* kernels.c: tiles and matrix kernels of every step, and its own scratch. */
 void plan_choose_kernels(plan *p, plan_scope *s, const plan_options *o);
+
+/* The same for conv.c. A cut into the heights that occur, of at most `tile`; a step's two cuts, without AVX-512 and with it. */
+plan_cut plan_cut_of(const bool *occurs, int tile);
+void plan_set_cuts(plan_step *t, plan_cut cut, plan_cut wide);
+/* Inputs summed at a time: parts are nearly equal, and whole lines. */
+int plan_part_of(int depth);
+/* Index of these kernels side by side, and of those in their place with AVX-512; added if they are new. */
+int plan_add_gemms(plan *p, const plan_gemm *g, const plan_gemm *for_wide, int count);
 
 /* allocate.c: when buffers live, in moments, and where. A moment is a tick (a phase of the main scope, those of calls counted) times PLAN_MOMENTS
  * and, in it, 2 step for reading, 2 step + 1 for writing; PLAN_MOMENTS - 1 is the end of the phase. */

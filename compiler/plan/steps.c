@@ -134,7 +134,9 @@ void plan_describe_step(plan_step *s, const plan_options *o)
     case IR_CONV_LAST:
         describe_operands(s, 3, out);
         plan_describe_winograd(s);
-        if (!s->winograd && rank == 4 && ir_int(n, KEY_GROUP, 1) == 1) share_columns(s, out, o);
+        if (s->winograd || rank != 4 || plan_is_depthwise(n)) break;
+        if (ir_int(n, KEY_GROUP, 1) == 1) share_columns(s, out, o);
+        if (!s->columns) plan_describe_conv(s);
         break;
     case IR_MLP:
         describe_operands(s, 5, out);

@@ -12,8 +12,9 @@ from conftest import ROOT, VITCC, build, random_inputs, run, save_inputs, sessio
 
 HERE = ROOT / "tests/generated"
 DIGITS = ROOT / "models/digits/digits.onnx"
-SMALL = [ROOT / f"models/small/{name}/model.onnx" for name in ("vit_odd-dynamo_batch", "deit_teacher-script_batch", "vit_hidden_states-dynamo_batch", "vit_grey-dynamo")]
-MODELS = [DIGITS, *SMALL[:2], *(pytest.param(model, marks=pytest.mark.full_only) for model in SMALL[2:])]
+SMALL = [ROOT / f"models/{name}/model.onnx" for name in ("small/vit_odd-dynamo_batch", "small/deit_teacher-script_batch", "families/resnet-dynamo",
+                                                         "small/vit_hidden_states-dynamo_batch", "small/vit_grey-dynamo")]
+MODELS = [DIGITS, *SMALL[:3], *(pytest.param(model, marks=pytest.mark.full_only) for model in SMALL[3:])]
 LEVELS = {"0": "SSE", "2": "AVX2", "5": "AVX-512"}      # VITCC_LEVEL and how *_gemm.S calls it
 FLAGS = [flag for level, flag in (("2", "avx2"), ("5", "avx512bw")) if re.search(rf"\b{flag}\b", open("/proc/cpuinfo").read())]
 RUNNABLE = ["0", "2", "5"][:1 + len(FLAGS)]

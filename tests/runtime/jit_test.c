@@ -39,25 +39,35 @@ static void in_child(void (*body)(void))
 }
 
 static const gemm_shape shapes[] = {
-    {64, 25, 768, 64, 768, 768, 0}, {64, 24, 768, 64, 800, 64, 1}, {32, 1, 7, 40, 9, 33, 0}, {8, 3, 5, 8, 5, 8, 1}, {10, 2, 3, 10, 3, 10, 0},
+    {64, 25, 768, 64, 768, 768, 0, 0}, {64, 24, 768, 64, 800, 64, 1, 0}, {32, 1, 7, 40, 9, 33, 0, 0}, {8, 3, 5, 8, 5, 8, 1, 0},
+    {10, 2, 3, 10, 3, 10, 0, 0},       {32, 14, 64, 32, 128, 32, 0, 1},  {10, 7, 3, 10, 6, 12, 0, 1}, {32, 5, 16, 32, 16, 32, 1, 1},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
-/* Small whole numbers: every sum is exact, so kernel and loop agree to the bit. */
+enum { BATCH = 3 };
+
+/* Small whole numbers: every sum is exact, so kernel and loop agree to the bit. Of a batch, products lie one behind the other, the last first. */
 static bool kernel_is_right(gemm_code *code, const gemm_shape *s)
 {
-    float *a = calloc((size_t)(s->k * s->lda), sizeof *a), *b = calloc((size_t)(s->n * s->ldb), sizeof *b);
+    const int count = s->batch ? BATCH : 1, whole_a = s->k * s->lda, whole_b = s->n * s->ldb;
+    const unsigned long long products = BATCH, a_offset[BATCH] = {2 * (unsigned)whole_a * sizeof(float), 0, (unsigned)whole_a * sizeof(float)};
+    const unsigned long long b_offset[BATCH] = {0, 2 * (unsigned)whole_b * sizeof(float), (unsigned)whole_b * sizeof(float)};
+    float *a = calloc((size_t)(count * whole_a), sizeof *a), *b = calloc((size_t)(count * whole_b), sizeof *b);
     float *c = calloc((size_t)(s->n * s->ldc), sizeof *c), *expected = calloc((size_t)(s->n * s->ldc), sizeof *c);
-    for (int i = 0; i < s->k * s->lda; i++) a[i] = (float)(i * 7 % 11 - 5);
-    for (int i = 0; i < s->n * s->ldb; i++) b[i] = (float)(i * 5 % 13 - 6);
+    for (int i = 0; i < count * whole_a; i++) a[i] = (float)(i * 7 % 11 - 5);
+    for (int i = 0; i < count * whole_b; i++) b[i] = (float)(i * 5 % 13 - 6);
     for (int i = 0; i < s->n * s->ldc; i++) c[i] = expected[i] = (float)(i % 3);
     for (int n = 0; n < s->n; n++)
         for (int m = 0; m < s->m; m++) {
             float sum = s->add ? c[n * s->ldc + m] : 0;
-            for (int k = 0; k < s->k; k++) sum += b[n * s->ldb + k] * a[k * s->lda + m];
+            for (int i = 0; i < count; i++) {
+                const float *ai = a + (s->batch ? a_offset[i] / sizeof *a : 0), *bi = b + (s->batch ? b_offset[i] / sizeof *b : 0);
+                for (int k = 0; k < s->k; k++) sum += bi[n * s->ldb + k] * ai[k * s->lda + m];
+            }
             expected[n * s->ldc + m] = sum;
         }
-    code(a, b, c);
+    if (s->batch) code(a, b, c, &products, a_offset, b_offset);
+    else code(a, b, c);
     const bool right = memcmp(c, expected, (size_t)(s->n * s->ldc) * sizeof *c) == 0;
     free(a);
     free(b);
@@ -93,7 +103,7 @@ static void rows_do_not_change_bits(void)
         const int m = features[i];
         gemm_shape shape[TALLEST];
         gemm_code *code[TALLEST];
-        for (int n = 1; n <= TALLEST; n++) shape[n - 1] = (gemm_shape){m, n, DEPTH, m, DEPTH, m, 0};
+        for (int n = 1; n <= TALLEST; n++) shape[n - 1] = (gemm_shape){m, n, DEPTH, m, DEPTH, m, 0, 0};
         if (jit_dispatch(shape, TALLEST, code) < TALLEST) _exit(SKIPPED);
         code[TALLEST - 1](a, b, all);
         for (int n = 1; n < TALLEST; n++) {
@@ -118,7 +128,7 @@ static void rows_do_not_change_bits_with_sse(void)
 
 static void impossible_shapes(void)
 {
-    const gemm_shape bad[] = {{0, 4, 4, 4, 4, 4, 0}, {8, 4, 4, 4, 4, 8, 0}, {8, 4, 8, 8, 4, 8, 0}, {8, 4, 4, 8, 4, 4, 0}, {8, 1, -1, 8, 4, 8, 0}};
+    const gemm_shape bad[] = {{0, 4, 4, 4, 4, 4, 0, 0}, {8, 4, 4, 4, 4, 8, 0, 0}, {8, 4, 8, 8, 4, 8, 0, 1}, {8, 4, 4, 8, 4, 4, 0, 0}, {8, 1, -1, 8, 4, 8, 0, 1}};
     gemm_code *code[5];
     CHECK(jit_dispatch(bad, 5, code) == 0);
     for (int i = 0; i < 5; i++) CHECK(code[i] == NULL);

@@ -1,7 +1,8 @@
-/* Convolution with channels last: strides, padding wider than the kernel, dilation, groups, runs of one place, of a line and of the whole window, any
- * rows; channel by channel; by Winograd's tiles. */
+/* Convolution with channels last, with strides, padding wider than the kernel, dilation: by pieces of lines, in groups, runs of one place and of a line; of few rows;
+ * channel by channel; by Winograd's tiles. */
 #include "level_test.h"
 
+#include "conv_few_f32.h"
 #include "conv_last_f32_reference.h"
 #include "depthwise_f32.h"
 #include "winograd_f32.h"
@@ -54,33 +55,76 @@ static size_t lines(int count)
     return ((size_t)count + 15) / 16 * 16;
 }
 
-static void check_product(const windows_shape *s, int each, int taps, int part, int bn)
+static vf plus_operand(vf y, const operand_f32 *operands, size_t row, int column, int count)
 {
-    const int all = s->kernel[0] * s->kernel[1], k = all * s->channels / s->groups, n = each * s->groups, run = taps * s->channels / s->groups;
-    int first, rows;
-    some_rows(s, &first, &rows);
-    const int tile = between(1, rows + 3);
+    return y + operand_load(operands, row, column, count);
+}
+
+static void plus_tile(const tile_f32 *tile, float *y, int ldy, int rows, int columns, size_t row, int column, const void *operands)
+{
+    tile_map_f32(tile, y, ldy, rows, columns, row, column, operands, plus_operand);
+}
+
+/* Some pieces of two images' results, to which something is added. */
+static void check_pieces(const windows_shape *s, int each, int taps, int part, int bn)
+{
+    const int all = s->kernel[0] * s->kernel[1], k = all * s->channels / s->groups, n = each * s->groups, lines_of_images = 2 * s->out[0];
+    conv_cut cut = { .piece = between(1, s->out[1]), .tile = between(1, 9), .low = 1, .part = part, .taps = taps };
+    while (s->out[1] % cut.piece) cut.piece--;
+    const int across = s->out[1] / cut.piece, first = between(0, lines_of_images * across - 1), count = between(1, lines_of_images * across - first);
+    cut.pieces = across == 1 ? between(1, 4) : 1;
+    const int rows = count * cut.piece, row = first * cut.piece;
+    const int copies = conv_is_inside(s) ? 1 : conv_reach(s, 0, cut.pieces) * conv_reach(s, 1, cut.piece) * s->channels;
     floats x = image_of(s), w = floats_random((size_t)(k * n), -1, 1), packed = floats_new((size_t)(k * n)), y = floats_new((size_t)(rows * n));
-    floats scratch = floats_new(lines(tile * bn) + lines(run) + (taps > 1 ? lines(tile * k) : 0) + lines(2 * tile * all / taps));
+    floats scratch = floats_new((size_t)copies), more = floats_random((size_t)(rows * n), -1, 1);
+    const operand_f32 operand = { more.data, (size_t)n, 1 };
     pack(w.data, packed.data, k, n, bn);
-    conv_last_f32(s, x.data, packed.data, scratch.data, y.data, (size_t)first, rows, 0, n, n, taps, part, bn, tile, tile_as_is_f32, NULL);
+    conv_last_f32(NULL, s, x.data, packed.data, scratch.data, y.data, (size_t)row, rows, n, bn, cut, plus_tile, &operand);
     for (int r = 0; r < rows; r++)
         for (int j = 0; j < n; j++)
-            assert_near((double)y.data[r * n + j], conv_last_f32_reference(s, x.data, w.data, n, first + r, j), 3e-7 * (k + 1));
+            assert_near((double)y.data[r * n + j], conv_last_f32_reference(s, x.data, w.data, n, row + r, j) + (double)more.data[r * n + j], 3e-7 * (k + 1));
+    floats_free(x), floats_free(w), floats_free(packed), floats_free(scratch), floats_free(more), floats_free(y);
+}
+
+static void test_pieces(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 800; i++) {
+        windows_shape s = { .groups = i % 3 ? 1 : between(2, 3) };
+        const int each = between(1, i % 5 ? 6 : 40), bn = s.groups > 1 ? each : between(1, i % 5 ? 7 : 40);
+        s.channels = between(1, 9) * s.groups;
+        if (!make_shape(&s, 9)) continue;
+        if (i % 4 == 0) s.pad[0] = s.pad[1] = 0;   /* mostly inside */
+        for (int a = 0; a < 2 && i % 4 == 0; a++) s.out[a] = s.size[a] > (s.kernel[a] - 1) * s.dilation[a] ? (s.size[a] - (s.kernel[a] - 1) * s.dilation[a] - 1) / s.stride[a] + 1 : 1;
+        check_pieces(&s, each, s.groups == 1 && s.dilation[1] == 1 && i % 2 ? s.kernel[1] : 1, between(1, 40), bn);
+    }
+}
+
+/* Some blocks of outputs of all rows. */
+static void check_few(const windows_shape *s, int n, int part, int bn)
+{
+    const int all = s->kernel[0] * s->kernel[1], k = all * s->channels, rows = 2 * s->out[0] * s->out[1], blocks = (n + bn - 1) / bn;
+    const int column = between(0, blocks - 1) * bn, columns = between(1, blocks - column / bn) * bn;
+    floats x = image_of(s), w = floats_random((size_t)(k * n), -1, 1), packed = floats_new((size_t)(k * n)), y = floats_new((size_t)(rows * n));
+    floats scratch = floats_new(lines(rows * bn) + lines(s->channels) + lines(2 * rows * all));
+    pack(w.data, packed.data, k, n, bn);
+    for (int i = 0; i < rows * n; i++) y.data[i] = 99;
+    conv_few_f32(s, x.data, packed.data, scratch.data, y.data, rows, column, columns, n, part, bn, tile_as_is_f32, NULL);
+    for (int r = 0; r < rows; r++)
+        for (int j = 0; j < n; j++) {
+            const bool made = j >= column && j < column + columns;
+            if (made) assert_near((double)y.data[r * n + j], conv_last_f32_reference(s, x.data, w.data, n, r, j), 3e-7 * (k + 1));
+            else assert_true(y.data[r * n + j] == 99);
+        }
     floats_free(x), floats_free(w), floats_free(packed), floats_free(scratch), floats_free(y);
 }
 
-static void test_products(void **state)
+static void test_few(void **state)
 {
     (void)state;
-    for (int i = 0; i < 600; i++) {
-        windows_shape s = { .groups = i % 3 ? 1 : between(2, 3) };
-        const int each = between(1, i % 5 ? 6 : 40), channels = between(1, 9), bn = s.groups > 1 ? each : between(1, i % 5 ? 7 : 40);
-        s.channels = channels * s.groups;
-        if (!make_shape(&s, 9)) continue;
-        const bool lines_are_runs = s.groups == 1 && s.dilation[1] == 1 && i % 2;
-        const int taps = i % 4 > 1 ? 1 : lines_are_runs ? s.kernel[1] : s.kernel[0] * s.kernel[1];
-        check_product(&s, each, taps, between(1, 40), bn);
+    for (int i = 0; i < 400; i++) {
+        windows_shape s = { .channels = between(1, 20), .groups = 1 };
+        if (make_shape(&s, 6)) check_few(&s, between(1, 70), between(1, 40), between(1, 40));
     }
 }
 
@@ -164,6 +208,6 @@ static void test_winograd(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_products), cmocka_unit_test(test_depthwise), cmocka_unit_test(test_winograd) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_pieces), cmocka_unit_test(test_few), cmocka_unit_test(test_depthwise), cmocka_unit_test(test_winograd) };
     return RUN_AT_LEVEL(tests);
 }
