@@ -66,8 +66,8 @@ void codegen_functions(codegen *g, strbuf *to);
 int codegen_calls(const codegen *g, int scope);
 /* Is there anything that a run does once for all its images: a step of the prelude, or an output without a batch? */
 bool codegen_has_prelude(const codegen *g);
-/* Is the batch an inner axis of an output, so that its images lie in between one another? Then run_images is told the batch, too. */
-bool codegen_has_scattered(const codegen *g);
+/* Do the images of an input or output lie in between one another? Then run_images is told the batch, too. */
+bool codegen_is_interleaved(const codegen *g);
 /* How a value is spelled in C inside the function of a phase: a pointer to what the step reads or writes. by_panel: at the panel's first row. */
 const char *codegen_pointer(codegen *g, const plan_scope *s, int scope, const plan_phase *f, const ir_value *v, bool by_panel);
 /* "(float *)(scratch + 64)": a step's own scratch. */

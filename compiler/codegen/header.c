@@ -135,14 +135,14 @@ static void print_ports(codegen *g, strbuf *to, const ir_port *port, int count, 
         strbuf_printf(to, "    int64_t %s;   /* 0 to %lld */\n", codegen_length_name(g), (long long)g->plan->symbol[g->plan->length_symbol]);
 }
 
-/* Has an output more than one place of its batch's axis for each image? */
+/* Has an input or output more than one place of its batch's axis for each image? */
 static bool has_multiples(const codegen *g)
 {
     const ir_graph *graph = g->plan->graph;
-    for (int i = 0; i < graph->results && g->plan->batch_symbol >= 0; i++) {
-        const ir_type *t = &graph->result[i].value->type;
-        for (int j = 0; j < t->rank; j++)
-            if (dim_mentions(t->dim[j], g->plan->batch_symbol) && plan_dim(g->plan, t->dim[j]) != 1) return true;
+    for (int i = 0; i < graph->parameters + graph->results; i++) {
+        const plan_value *x = plan_value_of(&g->plan->main, i < graph->parameters ? graph->parameter[i].value : graph->result[i - graph->parameters].value);
+        const int axis = plan_batch_axis(g->plan, x->value);
+        if (axis >= 0 && x->shape[axis] != 1) return true;
     }
     return false;
 }

@@ -244,9 +244,9 @@ void codegen_model(codegen *g, strbuf *to)
                           "extern const int32_t %s_gemm_table[AOT_LEVELS * GEMMS] __attribute__((visibility(\"hidden\")));\n"
                           "#define AOT_TABLE %s_gemm_table\n"
                           "#endif\n", n, n, n);
-    const bool scattered = codegen_has_scattered(g);
+    const bool interleaved = codegen_is_interleaved(g);
     if (codegen_has_prelude(g)) strbuf_printf(to, "#define SHARED_BYTES %lld   /* of what is computed once a run */\n", (long long)plan_round_up(p->shared_bytes, 4096));
-    if (p->prelude || scattered)
-        strbuf_printf(to, "#define RUN_MORE %s%s\n", p->prelude ? ", s->shared" : "", scattered ? ", s->batch" : "");
+    if (p->prelude || interleaved)
+        strbuf_printf(to, "#define RUN_MORE %s%s\n", p->prelude ? ", s->shared" : "", interleaved ? ", s->batch" : "");
     strbuf_add(to, "#include \"runtime/interface.h\"\n");
 }

@@ -301,7 +301,8 @@ bool plan_is_prelude(const plan *p, const plan_scope *s, const ir_node *n)
     return p->batch_symbol >= 0 && !s->is_function && plan_batch_axis(p, n->output[0]) < 0;   /* all that depends on images has an axis of them */
 }
 
-bool plan_check_batch(plan *p, diag *d)
+/* The one run-time size that is no length; false: there are several, which is reported. */
+static bool find_batch(plan *p, diag *d)
 {
     const ir_graph *g = p->graph;
     p->batch_symbol = -1;
@@ -310,22 +311,45 @@ bool plan_check_batch(plan *p, diag *d)
             for (int s = 0; s < g->symbols->count; s++) {
                 if (!dim_mentions(g->parameter[i].value->type.dim[j], s) || g->symbols->symbol[s].length) continue;
                 if (p->batch_symbol < 0) p->batch_symbol = s;
-                if (p->batch_symbol != s) {
-                    diag_error(d, STATUS_MIXED_BATCH, NULL, "input '%s': the batch is %s, and %s, a second one, needs a number or a capacity, as in --shape '%s=%s<=16,…'",
-                               g->parameter[i].name, g->symbols->symbol[p->batch_symbol].name, g->symbols->symbol[s].name, g->parameter[i].name,
-                               g->symbols->symbol[s].name);
-                    return false;
-                }
-                if (j != 0 || plan_dim(p, g->parameter[i].value->type.dim[j]) != 1) {
-                    diag_error(d, STATUS_MIXED_BATCH, NULL, "input '%s': the batch is not its first dimension", g->parameter[i].name);
-                    return false;
-                }
+                if (p->batch_symbol == s) continue;
+                diag_error(d, STATUS_MIXED_BATCH, NULL, "input '%s': the batch is %s, and %s, a second one, needs a number or a capacity, as in --shape '%s=%s<=16,…'",
+                           g->parameter[i].name, g->symbols->symbol[p->batch_symbol].name, g->symbols->symbol[s].name, g->parameter[i].name,
+                           g->symbols->symbol[s].name);
+                return false;
             }
+    return true;
+}
+
+/* Of an input, one axis may be the batch, or so many places for each image. */
+static bool start_input(batch_state *b, const ir_port *port)
+{
+    const plan *p = b->plan;
+    const ir_type *t = &port->value->type;
+    const int axis = plan_batch_axis(p, port->value);
+    dim whole;
+    if (axis < 0) return true;
+    for (int i = axis + 1; i < t->rank; i++)
+        if (mentions(p, t->dim[i])) {
+            diag_error(b->diag, STATUS_MIXED_BATCH, NULL, "input '%s' has the batch in two axes", port->name);
+            return false;
+        }
+    const int64_t each = plan_dim(p, t->dim[axis]);
+    if (!dim_mul(dim_symbol_of(p->batch_symbol), dim_of(each), &whole) || !dim_equal(whole, t->dim[axis])) {
+        diag_error(b->diag, STATUS_MIXED_BATCH, NULL, "input '%s' has more than the batch in axis %d", port->name, axis);
+        return false;
+    }
+    b->inner[port->value->id] = below(p, t, axis) * each;
+    return true;
+}
+
+bool plan_check_batch(plan *p, diag *d)
+{
+    const ir_graph *g = p->graph;
+    if (!find_batch(p, d)) return false;
     if (p->batch_symbol < 0) return true;
     batch_state b = { p, arena_array(p->arena, (size_t)g->next_id + 1, sizeof *b.inner), d };
     for (int i = 0; i < g->parameters; i++)
-        if (g->parameter[i].value->type.rank && mentions(p, g->parameter[i].value->type.dim[0]))
-            b.inner[g->parameter[i].value->id] = below(p, &g->parameter[i].value->type, 0);
+        if (!start_input(&b, &g->parameter[i])) return false;
     for (const ir_node *n = g->first; n; n = n->next)
         if (!check_node(&b, n)) return false;
     for (int i = 0; i < g->results; i++) {

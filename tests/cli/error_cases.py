@@ -224,7 +224,7 @@ CASES = {
     "an axis": (lambda: one("Softmax", axis=7), line(305, "node 0 'n' (Softmax)", "axis 7 of 2")),
     "no rank": (lambda: one("Neg", shapes=(("x", FLOAT, None),)), line(306, "", "input 'x': the file does not tell its number of axes")),
     "open axes": (lambda: one("Neg", shapes=(("x", FLOAT, ("N", "length", None)),)),
-        line(306, "", "input 'x': no fixed size for axis 1 (length), 2 (no name); give them all as numbers in --shape 'x=N,length,?'")),
+        line(306, "", "input 'x': no fixed size for axis 1 (length), 2 (no name); give them all but the batch as numbers in --shape 'x=N,length,?'")),
     "a shape of the run": (lambda: one("Reshape", "xs", shapes=(X, ("s", TensorProto.INT64, (2,)))),
         line(306, "node 0 'n' (Reshape) input 1 i64[2]", "the new shape's sizes are computed from what only a run knows")),
     "a value twice": (lambda: model([NODE("Neg", ["x"], ["y"], "one"), NODE("Abs", ["x"], ["y"], "two")]), line(307, "node 1 'two' (Abs)", "'y'")),
@@ -252,5 +252,5 @@ CASES = {
     "zero-size tensor": (lambda: one("Add", "xw", [ones("w", 1, 0)]),
         line(305, "node 0 'n' input 1 f32[1,0]", "map: sizes do not broadcast: 0 and 4")),
     "negative dimension of an input": (lambda: one("Neg", shapes=(("x", FLOAT, (1, -4)),)),
-        line(306, "", "input 'x': no fixed size for axis 1 (no name); give them all as numbers in --shape 'x=1,?'")),
+        line(306, "", "input 'x': no fixed size for axis 1 (no name); give them all but the batch as numbers in --shape 'x=1,?'")),
 }

@@ -217,6 +217,13 @@ static void binds_shapes(void **state)
         { "batch,3", "-1,3", STATUS_BIND, NULL },
         { "batch,3", "2 ,3", STATUS_BIND, NULL },
         { "batch,3", "", STATUS_BIND, NULL },
+        { "6,batch,8", NULL, STATUS_OK, "f32[6,batch,8]" },        /* tokens, images, features */
+        { "6,8,batch", NULL, STATUS_OK, "f32[6,8,batch]" },
+        { "6,?,8", NULL, STATUS_SHAPE_UNKNOWN, NULL },
+        { "6,batch,w", NULL, STATUS_SHAPE_UNKNOWN, NULL },
+        { "1,length,8", NULL, STATUS_SHAPE_UNKNOWN, NULL },        /* of one image? */
+        { "1,batch,8", "1,batch,8", STATUS_OK, "f32[1,batch,8]" },
+        { "6,batch,8", "6,3,8", STATUS_OK, "f32[6,3,8]" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_int_equal(load_image(f, rows[i].sizes, rows[i].shape), rows[i].code);
@@ -224,6 +231,35 @@ static void binds_shapes(void **state)
     }
     assert_int_equal(load_image(f, "batch,3,h,8", NULL), STATUS_SHAPE_UNKNOWN);
     assert_said(f, "image", "--shape");
+}
+
+/* Whichever input has it first; multiples and sums of it are told by their names. */
+static void finds_the_batch_of_several_inputs(void **state)
+{
+    fixture *f = *state;
+    static const struct { const char *a, *b; status code; const char *types[2]; } rows[] = {
+        { "6,n,8", "n,6", STATUS_OK, { "f32[6,n,8]", "f32[n,6]" } },
+        { "6,n,8", "4,n,8", STATUS_OK, { "f32[6,n,8]", "f32[4,n,8]" } },
+        { "1,n,8", "4,n,8", STATUS_OK, { "f32[1,n,8]", "f32[4,n,8]" } },
+        { "6,m,8", "n,6", STATUS_SHAPE_UNKNOWN, { NULL, NULL } },
+        { "2*n,8", "n,6", STATUS_OK, { "f32[2*n,8]", "f32[n,6]" } },
+        { "6,3 * n", "n,6", STATUS_OK, { "f32[6,3*n]", "f32[n,6]" } },
+        { "6,n + 1", "n,6", STATUS_OK, { "f32[6,n+1]", "f32[n,6]" } },
+        { "2*m,8", "n,6", STATUS_OK, { "f32[_2_m,8]", "f32[n,6]" } },
+        { "2*n+1,8", "n,6", STATUS_OK, { "f32[_2_n_1,8]", "f32[n,6]" } },
+        { "*n,8", "n,6", STATUS_OK, { "f32[_n,8]", "f32[n,6]" } },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        restart(f);
+        onnx_input(f->file, "a", ONNX_F32, rows[i].a);
+        onnx_input(f->file, "b", ONNX_F32, rows[i].b);
+        onnx_node(f->file, "", "Relu", "a", "c", NULL);
+        onnx_node(f->file, "", "Relu", "b", "d", NULL);
+        onnx_output(f->file, "c");
+        onnx_output(f->file, "d");
+        assert_int_equal(load(f), rows[i].code);
+        for (int r = 0; r < 2 && rows[i].types[r]; r++) assert_string_equal(result_type(f, r), rows[i].types[r]);
+    }
 }
 
 static void tells_symbols_apart(void **state)
@@ -403,7 +439,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(sorts_nodes), TEST(finds_cycles_and_loose_ends), TEST(finds_duplicates), TEST(tells_inputs_from_constants),
         TEST(names_all_unknown_operators), TEST(checks_operator_set), TEST(locates_errors_of_nodes),
-        TEST(refuses_inputs_that_are_no_tensors), TEST(refuses_outputs_that_are_not_made), TEST(binds_shapes), TEST(tells_symbols_apart),
+        TEST(refuses_inputs_that_are_no_tensors), TEST(refuses_outputs_that_are_not_made), TEST(binds_shapes), TEST(finds_the_batch_of_several_inputs), TEST(tells_symbols_apart),
         TEST(folds_shapes_over_the_batch), TEST(expands_the_class_token), TEST(folds_float_chains), TEST(imports_products),
         TEST(imports_gemm), TEST(imports_parts_as_moves),
     };
