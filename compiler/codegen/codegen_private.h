@@ -93,6 +93,9 @@ bool codegen_of_length(const codegen *g, dim d, long long *more);
 const char *codegen_length_name(const codegen *g);
 /* Elements of the axes from `from` up to `end`, for one image: "32", or of a length "(in->P + 1) * 32", `inputs` being what points to the inputs. */
 const char *codegen_elements(codegen *g, const plan_value *x, const char *inputs, int from, int end);
+/* The same of one image's part that lies in one piece, of an input or output with a batch; how many such pieces an image has. */
+const char *codegen_piece(codegen *g, const plan_value *x, const char *inputs);
+const char *codegen_pieces(codegen *g, const plan_value *x, const char *inputs);
 long long codegen_fixed_batch(const codegen *g);
 const char **codegen_port_names(arena *a, const ir_port *port, int count);
 

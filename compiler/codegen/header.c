@@ -95,10 +95,11 @@ const char *codegen_length_name(const codegen *g)
     return name;
 }
 
-const char *codegen_elements(codegen *g, const plan_value *x, const char *inputs, int from, int end)
+/* `rest` times the elements of these axes. */
+static const char *elements_times(codegen *g, const plan_value *x, const char *inputs, int from, int end, long long rest)
 {
     const char *length = NULL;
-    long long more, rest = 1;
+    long long more;
     for (int i = from; i < end; i++) {
         if (!codegen_of_length(g, x->value->type.dim[i], &more)) {
             rest *= (long long)x->shape[i];
@@ -109,6 +110,23 @@ const char *codegen_elements(codegen *g, const plan_value *x, const char *inputs
     }
     if (!length) return arena_printf(g->arena, "%lld", rest);
     return rest == 1 ? length : arena_printf(g->arena, "%s * %lld", length, rest);
+}
+
+const char *codegen_elements(codegen *g, const plan_value *x, const char *inputs, int from, int end)
+{
+    return elements_times(g, x, inputs, from, end, 1);
+}
+
+const char *codegen_piece(codegen *g, const plan_value *x, const char *inputs)
+{
+    return elements_times(g, x, inputs, plan_batch_axis(g->plan, x->value) + 1, x->value->type.rank, plan_image_places(g->plan, x));
+}
+
+const char *codegen_pieces(codegen *g, const plan_value *x, const char *inputs)
+{
+    const int axis = plan_batch_axis(g->plan, x->value);
+    const int64_t places = plan_image_places(g->plan, x);
+    return elements_times(g, x, inputs, 0, axis, places ? x->shape[axis] / places : 0);
 }
 
 static void print_ports(codegen *g, strbuf *to, const ir_port *port, int count, bool constant)

@@ -147,7 +147,7 @@ static void print_image_of(codegen *g, strbuf *to)
             if (plan_batch_axis(g->plan, x->value) < 0) strbuf_printf(to, "        .%s = all->%s,\n", name[i], name[i]);
             else
                 strbuf_printf(to, "        .%s = all->%s ? all->%s + image * %s : NULL,\n", name[i], name[i], name[i],
-                              codegen_elements(g, x, o ? "in" : "all", plan_batch_axis(g->plan, x->value), x->value->type.rank));
+                              codegen_piece(g, x, o ? "in" : "all"));
         }
         if (!o && g->plan->length_symbol >= 0) strbuf_printf(to, "        .%s = all->%s,\n", codegen_length_name(g), codegen_length_name(g));
         strbuf_add(to, "    };\n}\n\n");

@@ -349,8 +349,9 @@ bool codegen_is_interleaved(const codegen *g)
  * axes before the batch's. */
 static void print_copy(codegen *g, strbuf *to, int i, const char *port, const char *place, const plan_value *x, bool input)
 {
-    const int axis = plan_batch_axis(g->plan, x->value), rank = x->value->type.rank;
-    const char *type = codegen_c_type(x->value->type.elem), *size = codegen_elements(g, x, "in", axis < 0 ? 0 : axis, rank);
+    const int axis = plan_batch_axis(g->plan, x->value);
+    const char *type = codegen_c_type(x->value->type.elem);
+    const char *size = axis < 0 ? codegen_elements(g, x, "in", 0, x->value->type.rank) : codegen_piece(g, x, "in");
     const char *bytes = arena_printf(g->arena, codegen_length_axis(g, &x->value->type) ? "(size_t)(%s) * sizeof(%s)" : "%s * sizeof(%s)", size, type);
     const bool apart = plan_is_interleaved(g->plan, x), many = g->plan->together > 1 && axis >= 0;
     if (!apart && !many) {
@@ -365,9 +366,10 @@ static void print_copy(codegen *g, strbuf *to, int i, const char *port, const ch
         return;
     }
     const char *times = strcmp(size, "1") ? arena_printf(g->arena, " * %s", size) : "";
-    const char *outside = arena_printf(g->arena, "%s + (r * batch%s)%s", port, many ? " + j" : "", times), *own_part = arena_printf(g->arena, "%s + r%s", image, times);
+    const char *outside = arena_printf(g->arena, "%s + (r * batch%s)%s", port, many ? " + j" : "", times);
+    const char *own_part = arena_printf(g->arena, "%s + r%s", image, times);
     strbuf_printf(to, "        for (int64_t r = 0; %sr < %s; r++) memcpy(%s, %s, %s);\n", many ? "" : arena_printf(g->arena, "i == %d && %s && ", i, port),
-                  codegen_elements(g, x, "in", 0, axis), input ? own_part : outside, input ? outside : own_part, bytes);
+                  codegen_pieces(g, x, "in"), input ? own_part : outside, input ? outside : own_part, bytes);
 }
 
 bool codegen_has_prelude(const codegen *g)

@@ -352,13 +352,6 @@ bool plan_check_batch(plan *p, diag *d)
         if (!start_input(&b, &g->parameter[i])) return false;
     for (const ir_node *n = g->first; n; n = n->next)
         if (!check_node(&b, n)) return false;
-    for (int i = 0; i < g->results; i++) {
-        const ir_value *v = g->result[i].value;
-        const int axis = plan_batch_axis(p, v);
-        if (b.inner[v->id] && (axis < 0 || b.inner[v->id] != below(p, &v->type, axis) * plan_dim(p, v->type.dim[axis]))) {
-            diag_error(d, STATUS_MIXED_BATCH, NULL, "output '%s' has the batch within an axis", g->result[i].name);
-            return false;
-        }
-    }
+    p->inner = b.inner;
     return true;
 }

@@ -44,7 +44,9 @@ static void place(const plan *p, plan_scope *s, const ir_value *v)
     x->base = x;
     x->row_elements = x->row_stride = x->elements;
     const bool gathered = !v->def && !s->is_function && plan_is_interleaved(p, x);
-    x->space = ir_is_constant(v) ? SPACE_CONSTANT : !v->def && !gathered ? SPACE_ARGUMENT : v->def && plan_is_prelude(p, s, v->def) ? SPACE_SHARED : SPACE_FRAME;
+    if (ir_is_constant(v)) x->space = SPACE_CONSTANT;
+    else if (!v->def) x->space = gathered ? SPACE_FRAME : SPACE_ARGUMENT;
+    else x->space = plan_is_prelude(p, s, v->def) ? SPACE_SHARED : SPACE_FRAME;
     x->bytes = x->elements * (int64_t)elem_size(v->type.elem);
 }
 

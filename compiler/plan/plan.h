@@ -142,6 +142,7 @@ typedef struct plan {
     const ir_graph *graph;
     int64_t *symbol;                 /* every run-time symbol's value while planning: 1, of a length its capacity */
     int batch_symbol;                /* -1: a static model */
+    const int64_t *inner;            /* by id of the main graph's values: elements below the batch in the row-major index; 0: it has no part in them */
     int length_symbol;               /* -1: none */
     bool streams;                    /* the weights of linear layers and MLPs do not stay near the core from one run to the next */
     int together;                    /* images that a worker runs at a time, at most */
@@ -184,8 +185,10 @@ int64_t plan_dim(const plan *p, dim d);                                    /* wi
 int64_t plan_panel_row(const plan_phase *f, int i);
 /* The axis of this input or output that is the batch; -1: it has none. */
 int plan_batch_axis(const plan *p, const ir_value *v);
-/* Do the images' parts of this input or output lie in between one another, the batch being an inner axis? Such an input is gathered into the frame
- * before the images' first item. */
+/* Places of that axis that an image has side by side. */
+int64_t plan_image_places(const plan *p, const plan_value *x);
+/* Do the images' parts of this input or output lie in between one another, rows being outside of them? Such an input is gathered into the frame before
+ * the images' first item. */
 bool plan_is_interleaved(const plan *p, const plan_value *x);
 /* Has each image its own part of this storage? All have but constants, inputs without a batch, and what the prelude makes. */
 bool plan_is_of_images(const plan *p, const plan_scope *s, const plan_value *base);

@@ -26,6 +26,9 @@ CASES = {   # inputs, nodes; the last node gives y
     "the largest": ({"x": (F, [6, "N"])}, [("TopK", ["x", "three"], dict(axis=0))]),
     "windows of tokens": ({"x": (F, [8, "N", 4])}, [("Reshape", ["x", "windows"], {}), ("Softmax", [0], dict(axis=1)), ("Reshape", [1, "apart"], {})]),
     "picked": ({**TOKENS, "i": (I, [2, "N", 8])}, [("GatherElements", ["x", "i"], dict(axis=0))]),
+    "tokens outside images in one axis": (TOKENS, [("Flatten", ["x"], dict(axis=2)), ("Neg", [0], {})]),
+    "all in one axis": (TOKENS, [("Neg", ["x"], {}), ("Reshape", [0, "flat"], {})]),
+    "two stacks in one axis": ({"x": (F, ["N", 8])}, [("Unsqueeze", ["x", "first"], {}), ("Neg", [0], {}), ("Concat", [0, 1], dict(axis=0)), ("Reshape", [2, "narrow"], {})]),
     "handed on": (TOKENS, [("Identity", ["x"], {})]),
     "one of two": ({**TOKENS, "z": (F, [6, "N", 8])}, [("Relu", ["z"], {})]),
     "two places for each image": ({"z": (F, ["2*N", 8]), "x": (F, ["N", 6, 8])}, [("Reshape", ["z", "pairs"], {}), ("ReduceMean", [0, "second"], {}), ("Add", ["x", 1], {})]),
@@ -35,7 +38,7 @@ CASES = {   # inputs, nodes; the last node gives y
 RNG = np.random.default_rng(1)
 NORMAL = {"w": (8, 5), "five": (5,), "square": (5, 8), "each": (6, 8, 5), "kernel": (4, 3, 3, 3)}
 CONSTANTS = {k: RNG.standard_normal(s).astype(np.float32) for k, s in NORMAL.items()} | {"zero": np.float32(0)} | {
-    k: np.array(v, np.int64) for k, v in dict(rows=[6, -1, 5], first=[0], one=[1], two=[2], three=[3], four=[4], pads=[1, 0, 0, 0, 0, 2], windows=[2, 4, -1, 4], apart=[8, -1, 4], pairs=[-1, 2, 8], second=[1], inside=[6, -1, 2, 8]).items()}
+    k: np.array(v, np.int64) for k, v in dict(rows=[6, -1, 5], first=[0], one=[1], two=[2], three=[3], four=[4], pads=[1, 0, 0, 0, 0, 2], windows=[2, 4, -1, 4], apart=[8, -1, 4], pairs=[-1, 2, 8], second=[1], inside=[6, -1, 2, 8], flat=[-1], narrow=[-1, 4]).items()}
 
 
 def save(path, inputs, nodes):

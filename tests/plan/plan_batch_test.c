@@ -186,11 +186,33 @@ static void gathered_inputs_live_as_long_as_they_are_read(void **state)
     plan_test_free(&t);
 }
 
-static void a_batch_that_is_no_axis_is_refused(void **state)
+static void returned(const char *type, const char *move, int places, bool interleaved)
+{
+    char text[512];
+    snprintf(text, sizeof text, "symbols N 1..64\ngraph g(%%x: f32[N,6,8]) {\n  %%y: f32[%s] = move(%%x) {move = [%s]}\n  return \"y\" %%y\n}\n", type, move);
+    plan_test t = plan_test_fine(text, "");
+    const plan_value *y = plan_value_of(&t.plan->main, t.graph->result[0].value);
+    assert_int_equal(plan_image_places(t.plan, y), places);
+    assert_true(plan_is_interleaved(t.plan, y) == interleaved);
+    plan_test_free(&t);
+}
+
+/* In an axis with rows outside the images, too. */
+static void an_output_s_batch_may_be_anywhere(void **state)
 {
     (void)state;
-    accepted("  %y: f32[6,N,8] = move(%x) {move = [6@1, N@0, 8@2]}\n", "y", 48);
-    refused("  %y: f32[6*N,8] = move(%x) {move = [6@1, N@0, 8@2]}\n", "y", "within an axis");
+    returned("N,6,8", "N@0, 6@1, 8@2", 1, false);
+    returned("6*N,8", "N@0, 6@1, 8@2", 6, false);
+    returned("1,N,48", "N@0, 6@1, 8@2", 1, false);
+    returned("6,N,8", "6@1, N@0, 8@2", 1, true);
+    returned("6*N,8", "6@1, N@0, 8@2", 1, true);
+    returned("48*N", "6@1, N@0, 8@2", 8, true);
+    returned("3,2*N,8", "3@1*2, N@0, 2@1, 8@2", 2, true);
+}
+
+static void a_batch_twice_or_with_more_is_refused(void **state)
+{
+    (void)state;
     plan_test_refused("symbols N 1..64\n"
                       "graph g(%x: f32[N,N]) {\n"
                       "  %y: f32[N,N] = map(%x) {expr = neg(in0)}\n"
@@ -237,7 +259,7 @@ int main(void)
         cmocka_unit_test(what_cuts_through_images_is_refused), cmocka_unit_test(what_works_along_the_batch_is_refused),
         cmocka_unit_test(what_picks_images_is_refused), cmocka_unit_test(images_against_images_are_refused),
         cmocka_unit_test(an_input_s_batch_may_be_any_axis), cmocka_unit_test(gathered_inputs_live_as_long_as_they_are_read),
-        cmocka_unit_test(a_batch_that_is_no_axis_is_refused), cmocka_unit_test(calls_are_looked_into), cmocka_unit_test(a_fixed_batch_may_mix),
+        cmocka_unit_test(an_output_s_batch_may_be_anywhere), cmocka_unit_test(a_batch_twice_or_with_more_is_refused), cmocka_unit_test(calls_are_looked_into), cmocka_unit_test(a_fixed_batch_may_mix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
