@@ -23,6 +23,8 @@ CASES = {   # inputs, nodes; the last node gives y
     "attention over tokens": ({"q": (F, [5, "N", 8]), "k": (F, [7, "N", 8])}, [("Einsum", ["q", "k"], dict(equation="ind,jnd->ijn")), ("Softmax", [0], dict(axis=1)),
                                                                              ("Einsum", [1, "k"], dict(equation="ijn,jnd->ind"))]),
     "along the tokens": (TOKENS, [("ReduceMean", ["x", "first"], {}), ("Sub", ["x", 0], {}), ("Slice", [1, "one", "four", "first"], {}), ("Pad", [2, "pads"], {})]),
+    "neighbouring tokens": ({"x": (F, [9, "N", 4])}, [("Transpose", ["x"], dict(perm=[1, 2, 0])), ("MaxPool", [0], dict(kernel_shape=[3], strides=[2])),
+                                                      ("Transpose", [1], dict(perm=[2, 0, 1]))]),
     "the largest": ({"x": (F, [6, "N"])}, [("TopK", ["x", "three"], dict(axis=0))]),
     "windows of tokens": ({"x": (F, [8, "N", 4])}, [("Reshape", ["x", "windows"], {}), ("Softmax", [0], dict(axis=1)), ("Reshape", [1, "apart"], {})]),
     "picked": ({**TOKENS, "i": (I, [2, "N", 8])}, [("GatherElements", ["x", "i"], dict(axis=0))]),
