@@ -167,6 +167,18 @@ static bool along_sum(const ir_node *n, int input, int axis)
     return axis == (input ? rank - 2 : rank - 1);
 }
 
+/* Along the batch if it stands in all parts in the same way, one place beside the other: parts are then a digit above it. */
+static bool check_concat(batch_state *b, const ir_node *n)
+{
+    const int along = (int)ir_int(n, KEY_AXIS, 0);
+    int64_t step;
+    if (input_axis(b, n, 0, &step) != along) return check_aligned(b, n, n->inputs, along_axis);
+    for (int i = 0; i < n->inputs; i++)
+        if (input_axis(b, n, i, &step) != along || step != 1) return refuse(b, n, "works along the batch");
+    b->inner[n->output[0]->id] = below(b->plan, &n->output[0]->type, along);
+    return true;
+}
+
 /* linear, mlp: x without its last axis, weights apart from the batch, then operands of the epilogue. */
 static bool check_linear(batch_state *b, const ir_node *n, int extras)
 {
@@ -275,7 +287,7 @@ static bool check_node(batch_state *b, const ir_node *n)
     case IR_MLP: return check_linear(b, n, 5);
     case IR_NORM: return check_aligned(b, n, 1, along_from_axis);
     case IR_SOFTMAX: return check_aligned(b, n, 1, along_axis);
-    case IR_CONCAT: return check_aligned(b, n, n->inputs, along_axis);
+    case IR_CONCAT: return check_concat(b, n);
     case IR_PAD: return check_aligned(b, n, 1, along_pads);
     case IR_MATMUL: return check_aligned(b, n, 2, along_sum);
     case IR_CONV_LAST: {

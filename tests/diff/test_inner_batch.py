@@ -10,6 +10,7 @@ from library import Library, call, link
 F, I, B = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 TRANSFORMERS = sorted((ROOT / "models/families").glob("transformer-*_batch/model.onnx"))
 TOKENS = {"x": (F, [6, "N", 8])}
+VIEWS = {"x": (F, ["N", 6, 8]), "z": (F, ["N", 6, 8])}
 CASES = {   # inputs, nodes; the last node gives y
     "element by element": ({"x": (F, [6, "N"])}, [("Neg", ["x"], {})]),
     "features outside": ({"x": (F, [8, "N"])}, [("Gemm", ["x", "w", "five"], dict(transA=1))]),
@@ -31,6 +32,14 @@ CASES = {   # inputs, nodes; the last node gives y
     "tokens outside images in one axis": (TOKENS, [("Flatten", ["x"], dict(axis=2)), ("Neg", [0], {})]),
     "all in one axis": (TOKENS, [("Neg", ["x"], {}), ("Reshape", [0, "flat"], {})]),
     "two stacks in one axis": ({"x": (F, ["N", 8])}, [("Unsqueeze", ["x", "first"], {}), ("Neg", [0], {}), ("Concat", [0, 1], dict(axis=0)), ("Reshape", [2, "narrow"], {})]),
+    "two views of each image": (VIEWS, [("Concat", ["x", "z"], dict(axis=0)), ("MatMul", [0, "w"], {}), ("Split", [1], dict(axis=0, num_outputs=2)), ("Mul", [2, "n2b"], {})]),
+    "the first and the second views": (VIEWS, [("Concat", ["x", "z"], dict(axis=0)), ("MatMul", [0, "w"], {}), ("Shape", ["x"], dict(start=0, end=1)),
+                                               ("Slice", [1, "first", 2, "first"], {}), ("Slice", [1, 2, "huge", "first"], {}), ("Sub", [3, 4], {})]),
+    "both halves": (VIEWS, [("Concat", ["x", "z"], dict(axis=0)), ("Softmax", [0], {}), ("Shape", [1], dict(start=0, end=1)), ("Add", [2, "one"], {}), ("Div", [3, "two"], {}),
+                            ("Slice", [1, "first", 4, "first"], {}), ("Slice", [1, 4, "huge", "first"], {}), ("Sub", [5, 6], {})]),
+    "views of other numbers": (VIEWS, [("Concat", ["x", "z", "x"], dict(axis=0)), ("Shape", ["x"], dict(start=0, end=1)), ("Add", [1, 1], {}), ("Concat", [1, 2], dict(axis=0)),
+                                       ("Split", [0, 3], dict(axis=0)), ("Neg", ["n4b"], {})]),
+    "views between tokens": (TOKENS, [("Neg", ["x"], {}), ("Concat", ["x", 0], dict(axis=1)), ("Softmax", [1], dict(axis=0)), ("Split", [2], dict(axis=1, num_outputs=2)), ("Mul", [3, "n3b"], {})]),
     "handed on": (TOKENS, [("Identity", ["x"], {})]),
     "one of two": ({**TOKENS, "z": (F, [6, "N", 8])}, [("Relu", ["z"], {})]),
     "two places for each image": ({"z": (F, ["2*N", 8]), "x": (F, ["N", 6, 8])}, [("Reshape", ["z", "pairs"], {}), ("ReduceMean", [0, "second"], {}), ("Add", ["x", 1], {})]),
@@ -40,13 +49,13 @@ CASES = {   # inputs, nodes; the last node gives y
 RNG = np.random.default_rng(1)
 NORMAL = {"w": (8, 5), "five": (5,), "square": (5, 8), "each": (6, 8, 5), "kernel": (4, 3, 3, 3)}
 CONSTANTS = {k: RNG.standard_normal(s).astype(np.float32) for k, s in NORMAL.items()} | {"zero": np.float32(0)} | {
-    k: np.array(v, np.int64) for k, v in dict(rows=[6, -1, 5], first=[0], one=[1], two=[2], three=[3], four=[4], pads=[1, 0, 0, 0, 0, 2], windows=[2, 4, -1, 4], apart=[8, -1, 4], pairs=[-1, 2, 8], second=[1], inside=[6, -1, 2, 8], flat=[-1], narrow=[-1, 4]).items()}
+    k: np.array(v, np.int64) for k, v in dict(rows=[6, -1, 5], first=[0], one=[1], two=[2], three=[3], four=[4], pads=[1, 0, 0, 0, 0, 2], windows=[2, 4, -1, 4], apart=[8, -1, 4], pairs=[-1, 2, 8], second=[1], inside=[6, -1, 2, 8], flat=[-1], narrow=[-1, 4], huge=[2**62]).items()}
 
 
 def save(path, inputs, nodes):
-    """The model of these nodes: an input that is a number is the result of that node."""
-    made = [helper.make_node(op, [i if isinstance(i, str) else f"n{i}" for i in given], ["y" if n == len(nodes) - 1 else f"n{n}"] + ["places"] * (op == "TopK"), **more)
-            for n, (op, given, more) in enumerate(nodes)]
+    """The model of these nodes: an input that is a number is the first result of that node; a second one is called n1b."""
+    made = [helper.make_node(op, [i if isinstance(i, str) else f"n{i}" for i in given],
+                             ["y" if n == len(nodes) - 1 else f"n{n}"] + [f"n{n}b"] * (op in ("TopK", "Split")), **more) for n, (op, given, more) in enumerate(nodes)]
     used = {i for n in made for i in n.input}
     graph = helper.make_graph(made, "g", [helper.make_tensor_value_info(k, *v) for k, v in inputs.items()], [helper.make_tensor_value_info("y", F, None)],
                               [numpy_helper.from_array(v, k) for k, v in CONSTANTS.items() if k in used])

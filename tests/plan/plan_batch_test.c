@@ -77,6 +77,18 @@ static void rows_outside_images_are_accepted(void **state)
              "  %b: f32[6,N,8] = move(%e) {move = [12*N@0, 4@1]}\n  %y: f32[N,6,8] = move(%b) {move = [N@1, 6@0, 8@2]}\n", "y", 48);
 }
 
+/* Two views in one batch, one behind the other: each of them is a part above the images. */
+static void batches_behind_one_another_are_accepted(void **state)
+{
+    (void)state;
+    accepted("  %n: f32[N,6,8] = map(%x) {expr = neg(in0)}\n  %c: f32[2*N,6,8] = concat(%x, %n) {axis = 0}\n  %s: f32[2*N,6,8] = softmax(%c) {axis = 2}\n"
+             "  %p: f32[2,N,6,8] = move(%s) {move = [2*N@0, 6@1, 8@2]}\n  %y: f32[N,6,8] = move(%p) {move = [N@1, 6@2, 8@3] +[1, 0, 0, 0]}\n", "y", 48);
+    accepted("  %t: f32[6,N,8] = move(%x) {move = [6@1, N@0, 8@2]}\n  %f: f32[6*N,8] = move(%t) {move = [6@0, N@1, 8@2]}\n"
+             "  %l: f32[N,8] = move(%x) {move = [N@0, 8@2]}\n  %c: f32[7*N,8] = concat(%f, %l) {axis = 0}\n  %s: f32[7*N,8] = softmax(%c) {axis = 1}\n"
+             "  %y: f32[7,N,8] = move(%s) {move = [7*N@0, 8@1]}\n", "y", 56);
+    refused("  %c: f32[2*N,6,8] = concat(%x, %x) {axis = 0}\n  %y: f32[N,2,6,8] = move(%c) {move = [2*N@0, 6@1, 8@2]}\n", "y", "cuts through images");
+}
+
 static void a_head_of_merged_images_and_heads_is_accepted(void **state)
 {
     (void)state;
@@ -99,7 +111,10 @@ static void what_works_along_the_batch_is_refused(void **state)
     refused("  %y: f32[1,6,8] = reduce(%x) {kind = mean, axes = [0], keep = 1}\n", "y", "along the batch");
     refused("  %y: f32[N,6,8] = softmax(%x) {axis = 0}\n", "y", "along the batch");
     refused("  %y: f32[N,6,8] = norm(%x) {kind = layer, axis = 0, epsilon = 1e-06}\n", "y", "");
-    refused("  %y: f32[2*N,6,8] = concat(%x, %x) {axis = 0}\n", "y", "along the batch");
+    refused("  %o: f32[1,6,8] = const {bytes = noise 1 1}\n  %y: f32[N+1,6,8] = concat(%x, %o) {axis = 0}\n", "y", "along the batch");
+    refused("  %f: f32[6*N,8] = move(%x) {move = [N@0, 6@1, 8@2]}\n  %l: f32[N,8] = move(%x) {move = [N@0, 8@2]}\n"
+            "  %y: f32[7*N,8] = concat(%f, %l) {axis = 0}\n", "y", "along the batch");
+    refused("  %f: f32[6*N,8] = move(%x) {move = [N@0, 6@1, 8@2]}\n  %y: f32[12*N,8] = concat(%f, %f) {axis = 0}\n", "y", "along the batch");
     refused("  %y: f32[N+1,6,8] = pad(%x) {pads = [1, 0, 0, 0, 0, 0]}\n", "y", "along the batch");
 }
 
@@ -254,7 +269,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operators_of_one_image_are_accepted), cmocka_unit_test(the_class_token_is_expanded),
-        cmocka_unit_test(merged_images_and_heads_are_accepted), cmocka_unit_test(a_head_of_merged_images_and_heads_is_accepted),
+        cmocka_unit_test(merged_images_and_heads_are_accepted), cmocka_unit_test(batches_behind_one_another_are_accepted),
+        cmocka_unit_test(a_head_of_merged_images_and_heads_is_accepted),
         cmocka_unit_test(heads_outside_images_are_accepted), cmocka_unit_test(rows_outside_images_are_accepted),
         cmocka_unit_test(what_cuts_through_images_is_refused), cmocka_unit_test(what_works_along_the_batch_is_refused),
         cmocka_unit_test(what_picks_images_is_refused), cmocka_unit_test(images_against_images_are_refused),

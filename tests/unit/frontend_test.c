@@ -307,6 +307,61 @@ static void folds_shapes_over_the_batch(void **state)
     assert_memory_equal(ir_bytes_of(result(f, 1))->data, ((const int64_t[]){ 5, 4, 6 }), 24);
 }
 
+/* times * N + more, divided: only where every N has the same rest, and the sum is never negative. */
+static void divides_sizes_of_the_run(void **state)
+{
+    fixture *f = *state;
+    static const struct { int64_t times, more; const char *operator; int64_t by; const char *type; } rows[] = {
+        { 2, 0, "Div", 2, "f32[N]" },  { 2, 1, "Div", 2, "f32[N]" },   { 2, -1, "Div", 2, "f32[N-1]" }, { 4, 3, "Div", 2, "f32[2*N+1]" },
+        { 1, 1, "Div", 2, NULL },      { -2, 1, "Div", 2, NULL },      { 2, 1, "Div", -2, NULL },       { 2, 1, "Div", 0, NULL },
+        { 2, 1, "Mod", 2, "f32[1]" },  { 2, -1, "Mod", 2, "f32[1]" },  { 3, 5, "Mod", 3, "f32[2]" },    { 2, 2, "Mod", 2, "f32[0]" },
+        { 1, 1, "Mod", 2, NULL },      { -2, 1, "Mod", 2, NULL },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        restart(f);
+        onnx_input(f->file, "x", ONNX_F32, "N");
+        onnx_ints(f->file, "times", 1, &rows[i].times);
+        onnx_ints(f->file, "more", 1, &rows[i].more);
+        onnx_ints(f->file, "by", 1, &rows[i].by);
+        onnx_node(f->file, "", "Shape", "x", "s", NULL);
+        onnx_node(f->file, "", "Mul", "s,times", "p", NULL);
+        onnx_node(f->file, "", "Add", "p,more", "a", NULL);
+        onnx_node(f->file, "", rows[i].operator, "a,by", "d", NULL);
+        onnx_node(f->file, "", "ConstantOfShape", "d", "y", NULL);
+        onnx_output(f->file, "y");
+        assert_int_equal(load(f), rows[i].type ? STATUS_OK : STATUS_SHAPE_UNKNOWN);
+        if (rows[i].type) assert_string_equal(result_type(f, 0), rows[i].type);
+    }
+}
+
+/* Whole parts of a size of the run, wherever they stand; what cuts one is refused. */
+static void takes_parts_of_sizes_of_the_run(void **state)
+{
+    fixture *f = *state;
+    static const struct { int64_t start, end; status code; const char *type; } rows[] = {   /* in N, of [3 N, 4] */
+        { 0, 1, STATUS_OK, "f32[N,4]" },   { 1, 2, STATUS_OK, "f32[N,4]" },   { 1, 3, STATUS_OK, "f32[2*N,4]" }, { 2, 9, STATUS_OK, "f32[N,4]" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        restart(f);
+        onnx_input(f->file, "x", ONNX_F32, "N,4");
+        onnx_ints(f->file, "zero", 1, (const int64_t[]){ 0 });
+        onnx_ints(f->file, "one", 1, (const int64_t[]){ 1 });
+        onnx_ints(f->file, "a", 1, &rows[i].start);
+        onnx_ints(f->file, "b", 1, &rows[i].end);
+        strbuf axis = strbuf_in(f->arena);
+        attribute_int(&axis, "axis", 0);
+        onnx_node(f->file, "", "Concat", "x,x,x", "c", &axis);
+        onnx_node(f->file, "", "Shape", "x", "s", NULL);
+        onnx_node(f->file, "", "Slice", "s,zero,one,zero", "n", NULL);
+        onnx_node(f->file, "", "Mul", "n,a", "from", NULL);
+        onnx_node(f->file, "", "Mul", "n,b", "to", NULL);
+        onnx_node(f->file, "", "Slice", "c,from,to,zero", "y", NULL);
+        onnx_output(f->file, "y");
+        assert_int_equal(load(f), rows[i].code);
+        if (rows[i].type) assert_string_equal(result_type(f, 0), rows[i].type);
+    }
+}
+
 /* The class token as PyTorch's tracer writes it: [N,-1,-1], where -1 keeps what is there. */
 static void expands_the_class_token(void **state)
 {
@@ -440,7 +495,8 @@ int main(void)
         TEST(sorts_nodes), TEST(finds_cycles_and_loose_ends), TEST(finds_duplicates), TEST(tells_inputs_from_constants),
         TEST(names_all_unknown_operators), TEST(checks_operator_set), TEST(locates_errors_of_nodes),
         TEST(refuses_inputs_that_are_no_tensors), TEST(refuses_outputs_that_are_not_made), TEST(binds_shapes), TEST(finds_the_batch_of_several_inputs), TEST(tells_symbols_apart),
-        TEST(folds_shapes_over_the_batch), TEST(expands_the_class_token), TEST(folds_float_chains), TEST(imports_products),
+        TEST(folds_shapes_over_the_batch), TEST(divides_sizes_of_the_run),
+        TEST(takes_parts_of_sizes_of_the_run), TEST(expands_the_class_token), TEST(folds_float_chains), TEST(imports_products),
         TEST(imports_gemm), TEST(imports_parts_as_moves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
