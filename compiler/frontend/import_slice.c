@@ -35,8 +35,8 @@ static bool settle(const dim_symbols *s, dim size, dim lowest, dim highest, dim 
         if (value < -huge) value = -huge;
         if (value > huge) value = huge;
         *bound = dim_of(value);
-        if (value < 0 && !dim_add(*bound, size, bound)) return false;
     }
+    if (dim_compare(s, *bound, dim_of(0)) == -1 && !dim_add(*bound, size, bound)) return false;
     return clamp(s, lowest, highest, bound);
 }
 

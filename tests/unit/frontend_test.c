@@ -340,6 +340,7 @@ static void takes_parts_of_sizes_of_the_run(void **state)
     fixture *f = *state;
     static const struct { int64_t start, end; status code; const char *type; } rows[] = {   /* in N, of [3 N, 4] */
         { 0, 1, STATUS_OK, "f32[N,4]" },   { 1, 2, STATUS_OK, "f32[N,4]" },   { 1, 3, STATUS_OK, "f32[2*N,4]" }, { 2, 9, STATUS_OK, "f32[N,4]" },
+        { -1, 3, STATUS_OK, "f32[N,4]" },  { -3, -1, STATUS_OK, "f32[2*N,4]" },   /* counted from the end */
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         restart(f);
