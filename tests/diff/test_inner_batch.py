@@ -23,6 +23,8 @@ CASES = {   # inputs, nodes; the last node gives y
     "images last": ({"x": (F, [3, 8, 8, "N"])}, [("Transpose", ["x"], dict(perm=[3, 0, 1, 2])), ("Conv", [0, "kernel"], {}), ("Transpose", [1], dict(perm=[1, 2, 3, 0]))]),
     "attention over tokens": ({"q": (F, [5, "N", 8]), "k": (F, [7, "N", 8])}, [("Einsum", ["q", "k"], dict(equation="ind,jnd->ijn")), ("Softmax", [0], dict(axis=1)),
                                                                              ("Einsum", [1, "k"], dict(equation="ijn,jnd->ind"))]),
+    "heads outside images": ({"x": (F, ["N", 6, 8])}, [("Reshape", ["x", "heads"], {}), ("Transpose", [0], dict(perm=[2, 0, 1, 3])), ("Transpose", [0], dict(perm=[2, 0, 3, 1])), ("MatMul", [1, 2], {}), ("Softmax", [3], dict(axis=-1)),
+                                               ("MatMul", [4, 1], {}), ("Transpose", [5], dict(perm=[1, 2, 0, 3]))]),
     "along the tokens": (TOKENS, [("ReduceMean", ["x", "first"], {}), ("Sub", ["x", 0], {}), ("Slice", [1, "one", "four", "first"], {}), ("Pad", [2, "pads"], {})]),
     "neighbouring tokens": ({"x": (F, [9, "N", 4])}, [("Transpose", ["x"], dict(perm=[1, 2, 0])), ("MaxPool", [0], dict(kernel_shape=[3], strides=[2])),
                                                       ("Transpose", [1], dict(perm=[2, 0, 1]))]),
@@ -49,7 +51,7 @@ CASES = {   # inputs, nodes; the last node gives y
 RNG = np.random.default_rng(1)
 NORMAL = {"w": (8, 5), "five": (5,), "square": (5, 8), "each": (6, 8, 5), "kernel": (4, 3, 3, 3)}
 CONSTANTS = {k: RNG.standard_normal(s).astype(np.float32) for k, s in NORMAL.items()} | {"zero": np.float32(0)} | {
-    k: np.array(v, np.int64) for k, v in dict(rows=[6, -1, 5], first=[0], one=[1], two=[2], three=[3], four=[4], pads=[1, 0, 0, 0, 0, 2], windows=[2, 4, -1, 4], apart=[8, -1, 4], pairs=[-1, 2, 8], second=[1], inside=[6, -1, 2, 8], flat=[-1], narrow=[-1, 4], huge=[2**62]).items()}
+    k: np.array(v, np.int64) for k, v in dict(rows=[6, -1, 5], first=[0], one=[1], two=[2], three=[3], four=[4], pads=[1, 0, 0, 0, 0, 2], windows=[2, 4, -1, 4], apart=[8, -1, 4], pairs=[-1, 2, 8], second=[1], inside=[6, -1, 2, 8], flat=[-1], narrow=[-1, 4], huge=[2**62], heads=[-1, 6, 2, 4]).items()}
 
 
 def save(path, inputs, nodes):
