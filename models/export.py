@@ -70,14 +70,14 @@ def torch_export(row, model, variant, path):
     if exporter == "dynamo":
         options.update(dynamo=True, external_data=bool(data), verbose=False)
         if batch:
-            shapes = tuple({0: i.first} for i in row.tensors)
+            shapes = tuple({i.axis: i.first} for i in row.tensors)
             options["dynamic_shapes"] = shapes if one_image else (shapes,)
         if past:
             options["dynamic_shapes"] = (tuple(past_axes(name) for name in example),)
     else:
         options["dynamo"] = False
         if batch:
-            options["dynamic_axes"] = {i.name: {0: i.first} for i in row.tensors} | {name: {0: "batch"} for name in names}
+            options["dynamic_axes"] = {i.name: {i.axis: i.first} for i in row.tensors} | {name: {row.tensors[0].axis: "batch"} for name in names}
         if past:
             options["dynamic_axes"] = {name: past_axes(name, str) for name in [*example, *names]}
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):

@@ -37,6 +37,9 @@ def configuration(row, model_class):
 
 def build(row):
     """The row's model."""
+    if row.model.startswith("torch.nn."):
+        seed(row.name)
+        return drawn(getattr(torch.nn, row.model.removeprefix("torch.nn."))(**row.config).eval())
     model_class = getattr(transformers, row.model)
     config = configuration(row, model_class)
     if row.attention:
@@ -84,7 +87,7 @@ def tensor(kind, shape, vocabulary):
 def inputs(row, batch):
     """The row's seeded inputs by name, for so many images."""
     seed(row.name + " input")
-    return {i.name: tensor(i.kind, (batch * i.shape[0], *i.shape[1:]), VOCABULARY) for i in row.tensors}
+    return {i.name: tensor(i.kind, [batch * d if a == i.axis else d for a, d in enumerate(i.shape)], VOCABULARY) for i in row.tensors}
 
 
 def cache(tensors):
@@ -111,6 +114,8 @@ def call(row, model, tensors):
     past = cache(tensors)
     arguments = {name: t for name, t in tensors.items() if not name.startswith(("past_", "cross_"))} | dict(row.call)
     answer = model(**arguments, **(dict(past_key_values=past, use_cache=True) if past else {}))
+    if isinstance(answer, torch.Tensor):
+        return {row.outputs: answer}
     outputs = {}
     for name in row.outputs.split():
         if name == "cache":

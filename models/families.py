@@ -167,6 +167,9 @@ FAMILIES = [
     Row("vitpose", "VitPoseForPoseEstimation", dict(num_labels=4, scale_factor=4, use_simple_decoder=True, backbone_config=dict(
         model_type="vitpose_backbone", hidden_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=[64, 48], patch_size=[16, 16], mlp_ratio=2,
         out_indices=[2])), "dynamo", "heatmaps", inputs=pixels(64, 48)),
+    # tokens first, then the batch, as PyTorch's own layers have it
+    Row("transformer", "torch.nn.Transformer", dict(d_model=16, nhead=2, num_encoder_layers=1, num_decoder_layers=1, dim_feedforward=32),
+        "dynamo_batch script_batch", "decoded", inputs=(Input("src", (10, 1, 16), axis=1), Input("tgt", (6, 1, 16), axis=1))),
     # texts and decoders
     Row("bert", "BertModel", TEXT, "dynamo script dynamo_batch script_batch", BOTH_OUTPUTS, inputs=text()),
     Row("minilm", "BertModel", dict(TEXT, num_attention_heads=4), "dynamo script dynamo_batch", "last_hidden_state",

@@ -8,12 +8,13 @@ class Input:
     shape: tuple            # for a batch of one
     kind: str = "normal"    # normal or uniform numbers, "bool", a "text" that ends as texts do, its "mask", "ones", "bit"s; a "grid" becomes a constant
     first: str = "batch"    # the name of its first dimension, of a dynamic batch
+    axis: int = 0           # the batch's
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
     name: str
-    model: str              # a class of transformers
+    model: str              # a class of transformers, or "torch.nn." and one of PyTorch's own
     config: dict            # entries of its configuration
     variants: str           # see export.py; "optimum" and "optimum_static" are export_optimum.py's
     outputs: str = "logits"  # the fields of the model's answer that the file gives; "cache": its keys and values

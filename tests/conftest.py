@@ -85,21 +85,18 @@ def session(model):
 
 
 def shapes(model, batch):
-    """Input shapes by name with symbolic first dimensions as `batch`; whether there are any; and the --shape options that fix what else is symbolic, as the committed input has it.
-    Of first dimensions of several names the last one is the batch."""
-    inputs, options, dynamic = {}, [], False
-    names = [i.shape[0] for i in session(model).get_inputs() if i.shape and not isinstance(i.shape[0], int)]
+    """Input shapes by name with the symbolic batch as `batch`; whether there is one; and the --shape options that fix what else is symbolic, as the committed input has it.
+    Of first dimensions of several names the last one is the batch; where none is symbolic, the batch is what stands behind the tokens."""
+    inputs, options, dynamic, all_shapes = {}, [], False, [i.shape for i in session(model).get_inputs() if i.shape]
+    names = [s[0] for s in all_shapes if not isinstance(s[0], int)] or [s[1] for s in all_shapes if s[0] > 1 and len(s) > 1 and isinstance(s[1], str)]
     for i in session(model).get_inputs():
         shape, stored = list(i.shape), pathlib.Path(model).parent / f"input_{safe(i.name)}.npy"
-        if any(not isinstance(d, int) for d in shape[1:]):
-            shape[1:] = np.load(stored).shape[1:]
+        other = [not isinstance(d, int) and d != names[-1] if names else not isinstance(d, int) for d in shape]
+        if any(other):
+            shape = [size if is_other else d for d, is_other, size in zip(shape, other, np.load(stored).shape)]
             options += ["--shape", f"{i.name}={','.join(map(str, shape))}"]
-        elif not isinstance(shape[0], int) and shape[0] != names[-1]:
-            shape[0] = np.load(stored).shape[0]
-            options += ["--shape", f"{i.name}={','.join(map(str, shape))}"]
-        if not isinstance(shape[0], int):
-            dynamic, shape[0] = True, batch
-        inputs[i.name] = shape
+        dynamic |= any(not isinstance(d, int) for d in shape)
+        inputs[i.name] = [d if isinstance(d, int) else batch for d in shape]
     return inputs, dynamic, options
 
 

@@ -66,8 +66,8 @@ void codegen_functions(codegen *g, strbuf *to);
 int codegen_calls(const codegen *g, int scope);
 /* Is there anything that a run does once for all its images: a step of the prelude, or an output without a batch? */
 bool codegen_has_prelude(const codegen *g);
-/* Is the batch an inner axis of an output, so that its images lie in between one another? Then run_images is told the batch, too. */
-bool codegen_has_scattered(const codegen *g);
+/* Do the images of an input or output lie in between one another? Then run_images is told the batch, too. */
+bool codegen_is_interleaved(const codegen *g);
 /* How a value is spelled in C inside the function of a phase: a pointer to what the step reads or writes. by_panel: at the panel's first row. */
 const char *codegen_pointer(codegen *g, const plan_scope *s, int scope, const plan_phase *f, const ir_value *v, bool by_panel);
 /* "(float *)(scratch + 64)": a step's own scratch. */
@@ -93,6 +93,9 @@ bool codegen_of_length(const codegen *g, dim d, long long *more);
 const char *codegen_length_name(const codegen *g);
 /* Elements of the axes from `from` up to `end`, for one image: "32", or of a length "(in->P + 1) * 32", `inputs` being what points to the inputs. */
 const char *codegen_elements(codegen *g, const plan_value *x, const char *inputs, int from, int end);
+/* The same of one image's part that lies in one piece, of an input or output with a batch; how many such pieces an image has. */
+const char *codegen_piece(codegen *g, const plan_value *x, const char *inputs);
+const char *codegen_pieces(codegen *g, const plan_value *x, const char *inputs);
 long long codegen_fixed_batch(const codegen *g);
 const char **codegen_port_names(arena *a, const ir_port *port, int count);
 

@@ -95,10 +95,11 @@ const char *codegen_length_name(const codegen *g)
     return name;
 }
 
-const char *codegen_elements(codegen *g, const plan_value *x, const char *inputs, int from, int end)
+/* `rest` times the elements of these axes. */
+static const char *elements_times(codegen *g, const plan_value *x, const char *inputs, int from, int end, long long rest)
 {
     const char *length = NULL;
-    long long more, rest = 1;
+    long long more;
     for (int i = from; i < end; i++) {
         if (!codegen_of_length(g, x->value->type.dim[i], &more)) {
             rest *= (long long)x->shape[i];
@@ -109,6 +110,23 @@ const char *codegen_elements(codegen *g, const plan_value *x, const char *inputs
     }
     if (!length) return arena_printf(g->arena, "%lld", rest);
     return rest == 1 ? length : arena_printf(g->arena, "%s * %lld", length, rest);
+}
+
+const char *codegen_elements(codegen *g, const plan_value *x, const char *inputs, int from, int end)
+{
+    return elements_times(g, x, inputs, from, end, 1);
+}
+
+const char *codegen_piece(codegen *g, const plan_value *x, const char *inputs)
+{
+    return elements_times(g, x, inputs, plan_batch_axis(g->plan, x->value) + 1, x->value->type.rank, plan_image_places(g->plan, x));
+}
+
+const char *codegen_pieces(codegen *g, const plan_value *x, const char *inputs)
+{
+    const int axis = plan_batch_axis(g->plan, x->value);
+    const int64_t places = plan_image_places(g->plan, x);
+    return elements_times(g, x, inputs, 0, axis, places ? x->shape[axis] / places : 0);
 }
 
 static void print_ports(codegen *g, strbuf *to, const ir_port *port, int count, bool constant)
@@ -135,14 +153,14 @@ static void print_ports(codegen *g, strbuf *to, const ir_port *port, int count, 
         strbuf_printf(to, "    int64_t %s;   /* 0 to %lld */\n", codegen_length_name(g), (long long)g->plan->symbol[g->plan->length_symbol]);
 }
 
-/* Has an output more than one place of its batch's axis for each image? */
+/* Has an input or output more than one place of its batch's axis for each image? */
 static bool has_multiples(const codegen *g)
 {
     const ir_graph *graph = g->plan->graph;
-    for (int i = 0; i < graph->results && g->plan->batch_symbol >= 0; i++) {
-        const ir_type *t = &graph->result[i].value->type;
-        for (int j = 0; j < t->rank; j++)
-            if (dim_mentions(t->dim[j], g->plan->batch_symbol) && plan_dim(g->plan, t->dim[j]) != 1) return true;
+    for (int i = 0; i < graph->parameters + graph->results; i++) {
+        const plan_value *x = plan_value_of(&g->plan->main, i < graph->parameters ? graph->parameter[i].value : graph->result[i - graph->parameters].value);
+        const int axis = plan_batch_axis(g->plan, x->value);
+        if (axis >= 0 && x->shape[axis] != 1) return true;
     }
     return false;
 }

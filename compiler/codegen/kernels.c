@@ -40,9 +40,14 @@ void codegen_kernels_source(codegen *g, strbuf *to)
     static const char *const templates[] = { "attention_f32", "concat", "conv_f32", "epilogue_f32", "gather", "gemm_f32", "linear_f32", "map_f32",
                                              "math_f32", "matmul_f32", "mlp_f32", "move", "norm_f32", "reduce_f32", "softmax_f32",
                                              "transpose_keys_f32" };
-    /* Only where an instance names them. */
-    static const char *const others[] = { "conv_f64", "conv_few_f32", "conv_last_f32", "depthwise_f32", "length", "map_any", "matmul_any", "norm_f64", "reduce_any",
-                                          "resample_f32", "scatter", "softmax_f64", "suppress", "top_k", "winograd_f32" };
+    /* Only where an instance has this word. */
+    static const struct { const char *file, *word; } others[] = {
+        { "conv_f64", "conv_f64" }, { "conv_few_f32", "conv_few_f32" }, { "conv_last_f32", "conv_last_f32" },
+        { "depthwise_f32", "depthwise_f32" }, { "length", "length" },
+        { "map_any", "map_any" }, { "matmul_any", "matmul_any" }, { "norm_f64", "norm_f64" }, { "reduce_any", "reduce_any" },
+        { "resample_f32", "resample_" }, { "scatter", "scatter" }, { "softmax_f64", "softmax_f64" }, { "suppress", "suppress" },
+        { "top_k", "top_k" }, { "winograd_f32", "winograd_f32" },
+    };
     const char *n = g->options->name;
     strbuf_printf(to, "/* %s: every kernel of the model, each a template with its sizes fixed. "
                       "Compiled once for each instruction-set level: %s_kernels_avx2.c and %s_kernels_avx512.c include this file. */\n", n, n, n);
@@ -56,7 +61,7 @@ void codegen_kernels_source(codegen *g, strbuf *to)
                       "#include \"templates/level.h\"\n", n);
     for (size_t i = 0; i < sizeof templates / sizeof *templates; i++) strbuf_printf(to, "#include \"templates/%s.h\"\n", templates[i]);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (is_named(g, others[i])) strbuf_printf(to, "#include \"templates/%s.h\"\n", others[i]);
+        if (is_named(g, others[i].word)) strbuf_printf(to, "#include \"templates/%s.h\"\n", others[i].file);
     strbuf_printf(to, "\n#if !defined(KERNEL_TABLE)\n#define KERNEL_TABLE %s_kernels_base\n#endif\n\n", n);
     for (int i = 0; i < g->instances; i++) print_instance(to, &g->instance[i]);
     strbuf_printf(to, "const struct %s_kernels KERNEL_TABLE = {\n", n);

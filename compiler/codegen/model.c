@@ -148,7 +148,7 @@ static void print_image_of(codegen *g, strbuf *to)
             if (plan_batch_axis(g->plan, x->value) < 0) strbuf_printf(to, "        .%s = all->%s,\n", name[i], name[i]);
             else
                 strbuf_printf(to, "        .%s = all->%s ? all->%s + image * %s : NULL,\n", name[i], name[i], name[i],
-                              codegen_elements(g, x, o ? "in" : "all", plan_batch_axis(g->plan, x->value), x->value->type.rank));
+                              codegen_piece(g, x, o ? "in" : "all"));
         }
         if (!o && g->plan->length_symbol >= 0) strbuf_printf(to, "        .%s = all->%s,\n", codegen_length_name(g), codegen_length_name(g));
         strbuf_add(to, "    };\n}\n\n");
@@ -245,9 +245,9 @@ void codegen_model(codegen *g, strbuf *to)
                           "extern const int32_t %s_gemm_table[AOT_LEVELS * GEMMS] __attribute__((visibility(\"hidden\")));\n"
                           "#define AOT_TABLE %s_gemm_table\n"
                           "#endif\n", n, n, n);
-    const bool scattered = codegen_has_scattered(g);
+    const bool interleaved = codegen_is_interleaved(g);
     if (codegen_has_prelude(g)) strbuf_printf(to, "#define SHARED_BYTES %lld   /* of what is computed once a run */\n", (long long)plan_round_up(p->shared_bytes, 4096));
-    if (p->prelude || scattered)
-        strbuf_printf(to, "#define RUN_MORE %s%s\n", p->prelude ? ", s->shared" : "", scattered ? ", s->batch" : "");
+    if (p->prelude || interleaved)
+        strbuf_printf(to, "#define RUN_MORE %s%s\n", p->prelude ? ", s->shared" : "", interleaved ? ", s->batch" : "");
     strbuf_add(to, "#include \"runtime/interface.h\"\n");
 }

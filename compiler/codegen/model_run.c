@@ -330,42 +330,46 @@ static void print_loop(codegen *g, strbuf *to, const plan_item *t, int count, in
     strbuf_add(to, ");\n    }\n");
 }
 
-/* Is an image's part of the output not in one piece? */
-static bool is_scattered(const codegen *g, const plan_value *x)
+static bool is_gathered(const codegen *g, int input)
 {
-    const int axis = plan_batch_axis(g->plan, x->value);
-    return axis > 0 && codegen_product(x, 0, axis) != 1;
+    return plan_is_interleaved(g->plan, plan_value_of(&g->plan->main, g->plan->graph->parameter[input].value));
 }
 
-bool codegen_has_scattered(const codegen *g)
+bool codegen_is_interleaved(const codegen *g)
 {
-    for (int i = 0; i < g->plan->graph->results; i++)
-        if (is_scattered(g, plan_value_of(&g->plan->main, g->plan->graph->result[i].value))) return true;
+    const plan *p = g->plan;
+    for (int i = 0; i < p->graph->parameters; i++)
+        if (is_gathered(g, i)) return true;
+    for (int i = 0; i < p->graph->results; i++)
+        if (plan_is_interleaved(p, plan_value_of(&p->main, p->graph->result[i].value))) return true;
     return false;
 }
 
-/* Output i to where the caller wants it: whole, or image by image, which have parts of each place of the axes before the batch's. */
-static void print_copy(codegen *g, strbuf *to, int i, const char *name, const char *from, const plan_value *x)
+/* Input or output i of the caller, `port`, from or to where its images lie, `place`: whole, or image by image, which have parts of each place of the
+ * axes before the batch's. */
+static void print_copy(codegen *g, strbuf *to, int i, const char *port, const char *place, const plan_value *x, bool input)
 {
-    const int axis = plan_batch_axis(g->plan, x->value), rank = x->value->type.rank;
-    const char *type = codegen_c_type(x->value->type.elem), *size = codegen_elements(g, x, "in", axis < 0 ? 0 : axis, rank);
+    const int axis = plan_batch_axis(g->plan, x->value);
+    const char *type = codegen_c_type(x->value->type.elem);
+    const char *size = axis < 0 ? codegen_elements(g, x, "in", 0, x->value->type.rank) : codegen_piece(g, x, "in");
     const char *bytes = arena_printf(g->arena, codegen_length_axis(g, &x->value->type) ? "(size_t)(%s) * sizeof(%s)" : "%s * sizeof(%s)", size, type);
-    const bool apart = is_scattered(g, x), many = g->plan->together > 1 && axis >= 0;
+    const bool apart = plan_is_interleaved(g->plan, x), many = g->plan->together > 1 && axis >= 0;
     if (!apart && !many) {
-        strbuf_printf(to, "        if (i == %d && out->%s) memcpy(out->%s, %s, %s);\n", i, name, name, from, bytes);
+        strbuf_printf(to, "        if (i == %d && %s) memcpy(%s, %s, %s);\n", i, port, port, place, bytes);
         return;
     }
     const bool own = plan_is_of_images(g->plan, &g->plan->main, x->base);
-    const char *image = many ? arena_printf(g->arena, "%s + j * %lld", from, own ? (long long)x->base->elements : 0LL) : from;
-    if (many) strbuf_printf(to, "        for (int64_t j = 0; i == %d && out->%s && j < images; j++)%s", i, name, apart ? "\n    " : "");
+    const char *image = many ? arena_printf(g->arena, "%s + j * %lld", place, own ? (long long)x->base->elements : 0LL) : place;
+    if (many) strbuf_printf(to, "        for (int64_t j = 0; i == %d && %s && j < images; j++)%s", i, port, apart ? "\n    " : "");
     if (!apart) {
-        strbuf_printf(to, " memcpy(out->%s + j * %s, %s, %s);\n", name, size, image, bytes);
+        strbuf_printf(to, " memcpy(%s + j * %s, %s, %s);\n", port, size, image, bytes);
         return;
     }
-    const bool single = !strcmp(size, "1");
-    strbuf_printf(to, "        for (int64_t r = 0; %sr < %s; r++) memcpy(out->%s + (r * batch%s)%s, %s + r%s, %s);\n",
-                  many ? "" : arena_printf(g->arena, "i == %d && out->%s && ", i, name), codegen_elements(g, x, "in", 0, axis), name, many ? " + j" : "",
-                  single ? "" : arena_printf(g->arena, " * %s", size), image, single ? "" : arena_printf(g->arena, " * %s", size), bytes);
+    const char *times = strcmp(size, "1") ? arena_printf(g->arena, " * %s", size) : "";
+    const char *outside = arena_printf(g->arena, "%s + (r * batch%s)%s", port, many ? " + j" : "", times);
+    const char *own_part = arena_printf(g->arena, "%s + r%s", image, times);
+    strbuf_printf(to, "        for (int64_t r = 0; %sr < %s; r++) memcpy(%s, %s, %s);\n", many ? "" : arena_printf(g->arena, "i == %d && %s && ", i, port),
+                  codegen_pieces(g, x, "in"), input ? own_part : outside, input ? outside : own_part, bytes);
 }
 
 bool codegen_has_prelude(const codegen *g)
@@ -412,9 +416,23 @@ static void print_copies(codegen *g, strbuf *to, bool images, bool none)
         const char *from = x->space == SPACE_CONSTANT ? NULL : argument(g, v);
         if (!from)
             from = arena_printf(g->arena, "m->constants.%s", strchr(codegen_weight(g, &p->main, 0, v, LAYOUT_PLAIN, 0, "result"), '>') + 1);
-        print_copy(g, to, i, name[output[i]], from, x);
+        print_copy(g, to, i, arena_printf(g->arena, "out->%s", name[output[i]]), from, x, false);
     }
     strbuf_add(to, "    }\n    team_barrier(w);\n");
+}
+
+/* Gathers the inputs whose images lie in between one another. */
+static void print_gathers(codegen *g, strbuf *to)
+{
+    const ir_graph *graph = g->plan->graph;
+    const char **name = codegen_port_names(g->arena, graph->parameter, graph->parameters);
+    strbuf copies = strbuf_in(g->arena);
+    int inputs = 0;
+    for (int i = 0; i < graph->parameters; i++) {
+        const ir_value *v = graph->parameter[i].value;
+        if (is_gathered(g, i)) print_copy(g, &copies, inputs++, arena_printf(g->arena, "in->%s", name[i]), argument(g, v), plan_value_of(&g->plan->main, v), true);
+    }
+    if (inputs) strbuf_printf(to, "    for (int64_t i; team_claim(w, %d, &i);) {\n%s    }\n    team_barrier(w);\n\n", inputs, copies.text);
 }
 
 /* What is computed once a run, for all its images. */
@@ -448,8 +466,9 @@ static void print_sequence(codegen *g, strbuf *to)
                   p->together > 1 ? arena_printf(g->arena, "One to %d images", p->together) : "One image", (long long)p->frame_bytes,
                   p->together > 1 ? "each image's" : "the image's", p->prelude ? "shared: what run_prelude made; " : "", (long long)p->scratch_bytes,
                   p->together > 1 ? ", times the images" : "", n, n, n, p->prelude ? ", unsigned char *shared" : "",
-                  codegen_has_scattered(g) ? ", int64_t batch" : "");
+                  codegen_is_interleaved(g) ? ", int64_t batch" : "");
     strbuf body = strbuf_in(g->arena);
+    print_gathers(g, &body);
     print_items(g, &body, p->prelude, p->main.items, number);
     print_copies(g, &body, true, !prelude);
     strbuf_add(&body, "}\n\n");

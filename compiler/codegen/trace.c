@@ -34,6 +34,7 @@ static void print_lines(codegen *g, strbuf *to, const plan_scope *s, int scope, 
                         bool late)
 {
     int n = results_before(s, f);
+    g->each = false;   /* while tracing images run one by one */
     for (int j = 0; j < f->steps; j++) {
         const plan_step *t = f->step[j];
         for (int k = 0; k < t->node->outputs; k++) {

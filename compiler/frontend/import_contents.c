@@ -12,20 +12,35 @@ static bool compare(const dim_symbols *s, expr_op op, dim x, dim y, dim *out)
     return true;
 }
 
-static bool divide(dim x, dim y, dim *out)
+/* x = quotient * by + rest, 0 <= rest < by, for every value of the symbols, of which each has a multiple of `by`; false: there is no such form, or x
+ * may be negative. */
+static bool divide_with_rest(const dim_symbols *s, dim x, int64_t by, dim *quotient, int64_t *rest)
 {
-    int64_t a, b;
-    if (!dim_is_constant(x, &a) || !dim_is_constant(y, &b)) return dim_div_exact(x, y, out);
+    dim whole;
+    if (by <= 0 || dim_compare(s, x, dim_of(-1)) != 1) return false;
+    *rest = (x.constant % by + by) % by;
+    return dim_sub(x, dim_of(*rest), &whole) && dim_div_exact(whole, dim_of(by), quotient);
+}
+
+static bool divide(const dim_symbols *s, dim x, dim y, dim *out)
+{
+    int64_t a, b, rest;
+    if (!dim_is_constant(y, &b)) return dim_div_exact(x, y, out);
+    if (!dim_is_constant(x, &a)) return dim_div_exact(x, y, out) || divide_with_rest(s, x, b, out, &rest);
     if (b == 0 || (b == -1 && a == INT64_MIN)) return false;
     *out = dim_of(a / b);
     return true;
 }
 
-static bool modulo(expr_op op, dim x, dim y, dim *out)
+static bool modulo(const dim_symbols *s, expr_op op, dim x, dim y, dim *out)
 {
-    int64_t a, b;
+    int64_t a, b, rest;
+    dim quotient;
+    if (!dim_is_constant(x, &a) && dim_is_constant(y, &b) && divide_with_rest(s, x, b, &quotient, &rest)) {
+        *out = dim_of(rest);
+        return true;
+    }
     if (!dim_is_constant(x, &a) || !dim_is_constant(y, &b)) {
-        dim quotient;
         *out = dim_of(0);
         return dim_div_exact(x, y, &quotient);
     }
@@ -69,8 +84,8 @@ static bool apply(const dim_symbols *s, expr_op op, const dim *x, dim *out)
     case EXPR_ADD: return dim_add(x[0], x[1], out);
     case EXPR_SUB: return dim_sub(x[0], x[1], out);
     case EXPR_MUL: return dim_mul(x[0], x[1], out);
-    case EXPR_DIV: return divide(x[0], x[1], out);
-    case EXPR_MOD: case EXPR_FMOD: return modulo(op, x[0], x[1], out);
+    case EXPR_DIV: return divide(s, x[0], x[1], out);
+    case EXPR_MOD: case EXPR_FMOD: return modulo(s, op, x[0], x[1], out);
     case EXPR_MIN: case EXPR_MAX: return choose(s, op == EXPR_MAX, x[0], x[1], out);
     case EXPR_EQUAL: case EXPR_LESS: case EXPR_LESS_EQUAL: return compare(s, op, x[0], x[1], out);
     case EXPR_AND: case EXPR_OR: case EXPR_XOR: return logic(op, x[0], x[1], out);

@@ -75,16 +75,19 @@ static bool fixed(const Onnx__TensorShapeProto__Dimension *d)
     return d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && d->dim_value >= 0;
 }
 
-/* "past_length + 1" in the file, where past_length is bound. */
-static bool sum_of_file(const inputs *in, const char *param, dim *out)
+/* "past_length + 1" or "2*batch" in the file, where the name is bound. */
+static bool form_of_file(const inputs *in, const char *param, dim *out)
 {
-    const char *plus = strchr(param, '+');
-    size_t length = plus ? (size_t)(plus - param) : 0;
+    const char *plus = strchr(param, '+'), *times = strchr(param, '*'), *name = times ? times + 1 : param, *number = times ? param : plus + 1;
+    size_t length = times ? strlen(name) : plus ? (size_t)(plus - param) : 0;
     char *end;
-    while (length && param[length - 1] == ' ') length--;
-    const dim *known = length ? find_binding(in, arena_strndup(in->im->arena, param, length)) : NULL;
-    const long long more = known ? strtoll(plus + 1, &end, 10) : 0;
-    return known && !*end && more > 0 && more <= INT32_MAX && dim_add(*known, dim_of(more), out);
+    while (length && name[length - 1] == ' ') length--;
+    while (length && *name == ' ') name++, length--;
+    const dim *known = length && !(plus && times) ? find_binding(in, arena_strndup(in->im->arena, name, length)) : NULL;
+    const long long by = known ? strtoll(number, &end, 10) : 0;
+    if (!known || by <= 0 || by > INT32_MAX) return false;
+    while (*end == ' ') end++;
+    return times ? end == times && dim_mul(*known, dim_of(by), out) : !*end && dim_add(*known, dim_of(by), out);
 }
 
 /* The file's own word on a dimension that --shape leaves alone. False: it has none; nothing is reported. */
@@ -94,7 +97,7 @@ static bool file_dim(inputs *in, int axis, const Onnx__TensorShapeProto__Dimensi
     const dim *known = param ? find_binding(in, param) : NULL;
     if (fixed(d)) *out = dim_of(d->dim_value);
     else if (known) *out = *known;
-    else if (param && sum_of_file(in, param, out)) return true;
+    else if (param && form_of_file(in, param, out)) return true;
     else if (axis == 0) {
         *out = new_symbol(in->im, param ? param : "N");
         if (param) bind(in, param, *out);
@@ -117,7 +120,7 @@ static bool fail_open(inputs *in, const Onnx__ValueInfoProto *v)
         else strbuf_printf(&example, "%s%.60s", a ? "," : "", a ? param ? param : "?" : "N");
     }
     return fail(in, STATUS_SHAPE_UNKNOWN, v,
-        arena_printf(in->im->arena, "no fixed size for axis %s; give them all as numbers in --shape '%.200s=%s'", open.text, v->name, example.text));
+        arena_printf(in->im->arena, "no fixed size for axis %s; give them all but the batch as numbers in --shape '%.200s=%s'", open.text, v->name, example.text));
 }
 
 /* What follows the name in "name=1,2,P<=48": behind the last = that belongs to no <=; NULL: there is no name. */
@@ -321,12 +324,46 @@ static void declare(importer *im, const Onnx__ValueInfoProto *v, const ir_type *
     }
 }
 
+/* The batch is what a first axis is called, in other places too. False: that is fixed. */
+static bool bind_first(inputs *in, const Onnx__ValueInfoProto *v)
+{
+    const Onnx__TensorShapeProto *shape = v->type->tensor_type->shape;
+    if (!shape->n_dim || fixed(shape->dim[0])) return false;
+    const char *param = param_of(shape->dim[0]);
+    dim found;
+    if (param && !strpbrk(param, "+*")) file_dim(in, 0, shape->dim[0], &found);
+    return true;
+}
+
+/* Where no first axis is open, it is the one that is, behind several places ([tokens, N, features]); behind one it may as well be a length. */
+static void bind_inner(inputs *in, const Onnx__ValueInfoProto *v)
+{
+    const Onnx__TensorShapeProto *shape = v->type->tensor_type->shape;
+    int open = 0, axis = 0;
+    for (int a = 0; a < (int)shape->n_dim; a++)
+        if (!fixed(shape->dim[a])) axis = a, open++;
+    const char *param = open == 1 ? param_of(shape->dim[axis]) : NULL;
+    if (param && shape->dim[0]->dim_value > 1 && !find_binding(in, param)) bind(in, param, new_symbol(in->im, param));
+}
+
+/* Names that the file gives the batch are bound before the inputs' types are read. */
+static void bind_batch(inputs *in, const bool *open)
+{
+    const Onnx__GraphProto *g = in->im->source;
+    bool found = false;
+    for (size_t i = 0; i < g->n_input; i++)
+        if (open[i]) found |= bind_first(in, g->input[i]);
+    for (int s = 0; s < in->im->symbols->count; s++) found |= !in->im->symbols->symbol[s].length;
+    for (size_t i = 0; i < g->n_input && !found; i++)
+        if (open[i]) bind_inner(in, g->input[i]);
+}
+
 void import_inputs(importer *im)
 {
     inputs in = { .im = im };
     const Onnx__GraphProto *g = im->source;
     ir_type *type = arena_array(im->arena, g->n_input + 1, sizeof *type);
-    bool *fine = arena_array(im->arena, g->n_input + 1, sizeof *fine), *given = arena_array(im->arena, g->n_input + 1, sizeof *given);
+    bool *fine = arena_array(im->arena, g->n_input + 1, sizeof *fine), *open = arena_array(im->arena, g->n_input + 1, sizeof *open);
     bool *used = arena_array(im->arena, (size_t)im->options->shapes + 1, sizeof *used);
     int count = 0;
     for (size_t i = 0; i < g->n_input; i++) count += is_input(im, g->input[i]);
@@ -337,14 +374,15 @@ void import_inputs(importer *im)
         fine[i] = start_type(&in, v, &type[i]);
         const char *list = given_for(&in, v, count, used);
         const frontend_binding *b = bound_to(im, v);
-        given[i] = list || b;
         if (fine[i] && list && b) fine[i] = fail(&in, STATUS_BIND, v, "--bind gives its shape, and --shape too");
-        else if (fine[i] && given[i]) fine[i] = list ? apply_given(&in, v, list, &type[i]) : apply_binding(&in, v, b, &type[i]);
+        else if (fine[i] && (list || b)) fine[i] = list ? apply_given(&in, v, list, &type[i]) : apply_binding(&in, v, b, &type[i]);
+        open[i] = fine[i] && !list && !b;
     }
+    bind_batch(&in, open);
     for (size_t i = 0; i < g->n_input; i++) {
         const Onnx__ValueInfoProto *v = g->input[i];
         if (!is_input(im, v)) continue;
-        if (fine[i] && !given[i]) fine[i] = file_type(&in, v, &type[i]);
+        if (open[i]) fine[i] = file_type(&in, v, &type[i]);
         if (fine[i]) declare(im, v, &type[i]);
         else import_value_named(im, v->name, true)->failed = true;
     }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "import_affine.h"
+#include "import_compose.h"
 
 /* ---- Slice ---- */
 
@@ -34,8 +35,8 @@ static bool settle(const dim_symbols *s, dim size, dim lowest, dim highest, dim 
         if (value < -huge) value = -huge;
         if (value > huge) value = huge;
         *bound = dim_of(value);
-        if (value < 0 && !dim_add(*bound, size, bound)) return false;
     }
+    if (dim_compare(s, *bound, dim_of(0)) == -1 && !dim_add(*bound, size, bound)) return false;
     return clamp(s, lowest, highest, bound);
 }
 
@@ -58,6 +59,53 @@ static bool measure(const dim_symbols *s, dim size, cut c, int64_t *first, dim *
     if (n <= 0) *first = 0;
     return true;
 }
+
+/* ---- parts of a size of the run ---- */
+
+static bool is_multiple(dim x, dim unit, int64_t *times)
+{
+    dim quotient;
+    *times = 0;
+    return dim_equal(x, dim_of(0)) || (dim_div_exact(x, unit, &quotient) && dim_is_constant(quotient, times));
+}
+
+/* `count` elements from `start` on, where an axis is several times a size of the run and these are whole ones of them, as the images [N, 2 N) of 2 N.
+ * NULL: they are not. */
+static ir_value *take_parts(importer *im, import_node *n, int axis, dim start, dim count)
+{
+    const ir_type *x = import_type(n, 0);
+    const dim units[] = { count, start };
+    int64_t all, first, parts;
+    for (int u = 0; u < 2 && x->rank < IR_RANK_MAX; u++) {
+        const dim unit = units[u];
+        if (dim_is_constant(unit, NULL) || dim_is_length(im->symbols, unit, NULL)) continue;
+        if (!is_multiple(x->dim[axis], unit, &all) || !is_multiple(start, unit, &first) || !is_multiple(count, unit, &parts)) continue;
+        if (first < 0 || parts < 1 || first + parts > all) return NULL;
+        ir_type apart = *x, to = *x;
+        apart.rank++;
+        for (int a = axis + 1; a < apart.rank; a++) apart.dim[a] = a == axis + 1 ? unit : x->dim[a - 1];
+        apart.dim[axis] = dim_of(all);
+        to.dim[axis] = count;
+        ir_value *pieces = import_reshape(im, n, import_tensor(im, n, 0), apart.dim, apart.rank);
+        return import_reshape(im, n, compose_slice(im, n, pieces, axis, first, 1, dim_of(parts)), to.dim, to.rank);
+    }
+    return NULL;
+}
+
+/* A slice of one axis alone; NULL: it is none of whole parts. */
+static ir_value *slice_parts(importer *im, import_node *n, const cut *cuts, int axis)
+{
+    const ir_type *x = import_type(n, 0);
+    cut c = cuts[axis];
+    dim count;
+    for (int a = 0; a < x->rank; a++)
+        if (a != axis && cuts[a].step) return NULL;
+    if (c.step != 1 || !settle(im->symbols, x->dim[axis], dim_of(0), x->dim[axis], &c.start)) return NULL;
+    if (!settle(im->symbols, x->dim[axis], dim_of(0), x->dim[axis], &c.end) || !dim_sub(c.end, c.start, &count)) return NULL;
+    return take_parts(im, n, axis, c.start, count);
+}
+
+/* ---- what is taken ---- */
 
 /* Starts or ends: an input, or an attribute in older sets. */
 static bool read_bounds(importer *im, import_node *n, int i, const char *name, const dim **list, int *count)
@@ -110,7 +158,8 @@ bool import_slice(importer *im, import_node *n)
         const bool measured = measure(im->symbols, x->dim[a], cuts[a], &first, &count);
         const bool follows = dim_is_length(im->symbols, count, NULL) || dim_is_length(im->symbols, x->dim[a], NULL);   /* its bounds are the move's check */
         if (!measured || (!follows && !move_slice(x, a, first, cuts[a].step, count, &one, &part))) {
-            return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "the part taken of axis %d", a);
+            ir_value *taken = slice_parts(im, n, cuts, a);
+            return taken ? import_put(im, n, 0, taken) : import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "the part taken of axis %d", a);
         }
         m.digit[a] = (move_digit){ count, a, cuts[a].step };
         m.offset[a] = first;
@@ -141,6 +190,23 @@ static bool split_sizes(importer *im, import_node *n, int64_t size, const int64_
     return true;
 }
 
+/* An axis that is several times a size of the run: each part is whole ones of them. */
+static bool split_run(importer *im, import_node *n, int axis)
+{
+    const dim whole = import_type(n, 0)->dim[axis], *sizes = NULL;
+    dim start = dim_of(0), each;
+    int count = n->outputs;
+    if (import_has(n, 1) && !import_dims(im, n, 1, "the sizes of the parts", &sizes, &count)) return false;
+    bool fits = count == n->outputs && (sizes || (!import_attribute(n, "split") && dim_div_exact(whole, dim_of(count), &each)));
+    for (int i = 0; i < n->outputs && fits; i++) {
+        const dim size = sizes ? sizes[i] : each;
+        ir_value *part = take_parts(im, n, axis, start, size);
+        fits = part && dim_add(start, size, &start);
+        if (fits && import_is_wanted(n, i) && !import_put(im, n, i, part)) return false;
+    }
+    return (fits && dim_equal(start, whole)) || import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "axis %d is split", axis);
+}
+
 bool import_split(importer *im, import_node *n)
 {
     const ir_type *x = import_type(n, 0);
@@ -148,7 +214,7 @@ bool import_split(importer *im, import_node *n)
     int64_t size, start = 0;
     const int64_t *sizes;
     if (!import_axis(im, n, import_int(im, n, "axis", 0), x->rank, &axis)) return false;
-    if (!dim_is_constant(x->dim[axis], &size)) return import_fail(im, n, STATUS_SHAPE_UNKNOWN, 0, "axis %d is split", axis);
+    if (!dim_is_constant(x->dim[axis], &size)) return split_run(im, n, axis);
     if (!split_sizes(im, n, size, &sizes)) return false;
     for (int i = 0; i < n->outputs; i++) {
         move m;

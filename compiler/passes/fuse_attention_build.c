@@ -55,6 +55,7 @@ static bool find_layout(layout *l)
     else if (m->has_view) l->heads = m->view_heads;
     else if (out->rank >= 4) l->heads = out->dim[out->rank - 3];
     else if (!heads_of_move(m->scores->input[0], &l->heads)) heads_of_move(m->scores->input[1], &l->heads);
+    if (!dim_is_constant(l->heads, NULL)) l->heads = dim_of(1);   /* the run's images, heads outside them: each is an attention of its own */
     return dim_div_exact(all, l->heads, &l->batch);
 }
 

@@ -167,6 +167,18 @@ static bool along_sum(const ir_node *n, int input, int axis)
     return axis == (input ? rank - 2 : rank - 1);
 }
 
+/* Along the batch if it stands in all parts in the same way, one place beside the other: parts are then a digit above it. */
+static bool check_concat(batch_state *b, const ir_node *n)
+{
+    const int along = (int)ir_int(n, KEY_AXIS, 0);
+    int64_t step;
+    if (input_axis(b, n, 0, &step) != along) return check_aligned(b, n, n->inputs, along_axis);
+    for (int i = 0; i < n->inputs; i++)
+        if (input_axis(b, n, i, &step) != along || step != 1) return refuse(b, n, "works along the batch");
+    b->inner[n->output[0]->id] = below(b->plan, &n->output[0]->type, along);
+    return true;
+}
+
 /* linear, mlp: x without its last axis, weights apart from the batch, then operands of the epilogue. */
 static bool check_linear(batch_state *b, const ir_node *n, int extras)
 {
@@ -275,7 +287,7 @@ static bool check_node(batch_state *b, const ir_node *n)
     case IR_MLP: return check_linear(b, n, 5);
     case IR_NORM: return check_aligned(b, n, 1, along_from_axis);
     case IR_SOFTMAX: return check_aligned(b, n, 1, along_axis);
-    case IR_CONCAT: return check_aligned(b, n, n->inputs, along_axis);
+    case IR_CONCAT: return check_concat(b, n);
     case IR_PAD: return check_aligned(b, n, 1, along_pads);
     case IR_MATMUL: return check_aligned(b, n, 2, along_sum);
     case IR_CONV_LAST: {
@@ -301,7 +313,8 @@ bool plan_is_prelude(const plan *p, const plan_scope *s, const ir_node *n)
     return p->batch_symbol >= 0 && !s->is_function && plan_batch_axis(p, n->output[0]) < 0;   /* all that depends on images has an axis of them */
 }
 
-bool plan_check_batch(plan *p, diag *d)
+/* The one run-time size that is no length; false: there are several, which is reported. */
+static bool find_batch(plan *p, diag *d)
 {
     const ir_graph *g = p->graph;
     p->batch_symbol = -1;
@@ -310,31 +323,47 @@ bool plan_check_batch(plan *p, diag *d)
             for (int s = 0; s < g->symbols->count; s++) {
                 if (!dim_mentions(g->parameter[i].value->type.dim[j], s) || g->symbols->symbol[s].length) continue;
                 if (p->batch_symbol < 0) p->batch_symbol = s;
-                if (p->batch_symbol != s) {
-                    diag_error(d, STATUS_MIXED_BATCH, NULL, "input '%s': the batch is %s, and %s, a second one, needs a number or a capacity, as in --shape '%s=%s<=16,…'",
-                               g->parameter[i].name, g->symbols->symbol[p->batch_symbol].name, g->symbols->symbol[s].name, g->parameter[i].name,
-                               g->symbols->symbol[s].name);
-                    return false;
-                }
-                if (j != 0 || plan_dim(p, g->parameter[i].value->type.dim[j]) != 1) {
-                    diag_error(d, STATUS_MIXED_BATCH, NULL, "input '%s': the batch is not its first dimension", g->parameter[i].name);
-                    return false;
-                }
+                if (p->batch_symbol == s) continue;
+                diag_error(d, STATUS_MIXED_BATCH, NULL, "input '%s': the batch is %s, and %s, a second one, needs a number or a capacity, as in --shape '%s=%s<=16,…'",
+                           g->parameter[i].name, g->symbols->symbol[p->batch_symbol].name, g->symbols->symbol[s].name, g->parameter[i].name,
+                           g->symbols->symbol[s].name);
+                return false;
             }
+    return true;
+}
+
+/* Of an input, one axis may be the batch, or so many places for each image. */
+static bool start_input(batch_state *b, const ir_port *port)
+{
+    const plan *p = b->plan;
+    const ir_type *t = &port->value->type;
+    const int axis = plan_batch_axis(p, port->value);
+    dim whole;
+    if (axis < 0) return true;
+    for (int i = axis + 1; i < t->rank; i++)
+        if (mentions(p, t->dim[i])) {
+            diag_error(b->diag, STATUS_MIXED_BATCH, NULL, "input '%s' has the batch in two axes", port->name);
+            return false;
+        }
+    const int64_t each = plan_dim(p, t->dim[axis]);
+    if (!dim_mul(dim_symbol_of(p->batch_symbol), dim_of(each), &whole) || !dim_equal(whole, t->dim[axis])) {
+        diag_error(b->diag, STATUS_MIXED_BATCH, NULL, "input '%s' has more than the batch in axis %d", port->name, axis);
+        return false;
+    }
+    b->inner[port->value->id] = below(p, t, axis) * each;
+    return true;
+}
+
+bool plan_check_batch(plan *p, diag *d)
+{
+    const ir_graph *g = p->graph;
+    if (!find_batch(p, d)) return false;
     if (p->batch_symbol < 0) return true;
     batch_state b = { p, arena_array(p->arena, (size_t)g->next_id + 1, sizeof *b.inner), d };
     for (int i = 0; i < g->parameters; i++)
-        if (g->parameter[i].value->type.rank && mentions(p, g->parameter[i].value->type.dim[0]))
-            b.inner[g->parameter[i].value->id] = below(p, &g->parameter[i].value->type, 0);
+        if (!start_input(&b, &g->parameter[i])) return false;
     for (const ir_node *n = g->first; n; n = n->next)
         if (!check_node(&b, n)) return false;
-    for (int i = 0; i < g->results; i++) {
-        const ir_value *v = g->result[i].value;
-        const int axis = plan_batch_axis(p, v);
-        if (b.inner[v->id] && (axis < 0 || b.inner[v->id] != below(p, &v->type, axis) * plan_dim(p, v->type.dim[axis]))) {
-            diag_error(d, STATUS_MIXED_BATCH, NULL, "output '%s' has the batch within an axis", g->result[i].name);
-            return false;
-        }
-    }
+    p->inner = b.inner;
     return true;
 }

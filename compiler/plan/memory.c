@@ -21,7 +21,7 @@ static void add_interval(arena *a, plan_memory_buffer *b, plan_interval i)
 
 static void read_at(plan_value *base, plan_time at, bool by_panel, bool in_place)
 {
-    if (base->last.item < at.item) {
+    if (base->last.item < at.item || base->last.step < 0) {
         base->last_by_panel = by_panel;
         base->last_in_place = in_place;
         base->last = at;
@@ -146,7 +146,7 @@ static plan_interval main_interval(plan *p, const int64_t *tick, plan_value *x)
     plan_scope *s = &p->main;
     const int first = x->def.item, last = x->last.item;
     plan_interval i = interval_of(x, tick[first], tick[last]);
-    if (s->item[first].call) {
+    if (x->value->def && s->item[first].call) {
         const ir_node *call = s->item[first].call;
         plan_interval made = i;
         for (int j = 0; j < call->outputs; j++)

@@ -180,6 +180,16 @@ static void add_steps(plan *p, plan_scope *s, const plan_options *o, bool prelud
     }
 }
 
+/* The prelude ends here, and inputs whose images lie in between one another are gathered. */
+static void start_images(plan *p, plan_scope *s)
+{
+    p->prelude = s->items;
+    for (int i = 0; i < s->graph->parameters; i++) {
+        plan_value *x = plan_value_at(s, s->graph->parameter[i].value);
+        if (x->space == SPACE_FRAME) x->def = x->last = (plan_time){ p->prelude, -1 };
+    }
+}
+
 void plan_make_phases(plan *p, plan_scope *s, const plan_options *o)
 {
     for (int i = 0; i < s->values; i++) {
@@ -187,7 +197,7 @@ void plan_make_phases(plan *p, plan_scope *s, const plan_options *o)
         s->value[i].written = -1;
     }
     add_steps(p, s, o, true);
-    if (!s->is_function) p->prelude = s->items;
+    if (!s->is_function) start_images(p, s);
     for (int i = 0; i < s->items; i++)
         if (s->item[i].call) p->function[s->item[i].function].shared = true;
     add_steps(p, s, o, false);

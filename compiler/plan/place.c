@@ -43,7 +43,10 @@ static void place(const plan *p, plan_scope *s, const ir_value *v)
     x->elements = product(x->shape, 0, v->type.rank);
     x->base = x;
     x->row_elements = x->row_stride = x->elements;
-    x->space = ir_is_constant(v) ? SPACE_CONSTANT : !v->def ? SPACE_ARGUMENT : plan_is_prelude(p, s, v->def) ? SPACE_SHARED : SPACE_FRAME;
+    const bool gathered = !v->def && !s->is_function && plan_is_interleaved(p, x);
+    if (ir_is_constant(v)) x->space = SPACE_CONSTANT;
+    else if (!v->def) x->space = gathered ? SPACE_FRAME : SPACE_ARGUMENT;
+    else x->space = plan_is_prelude(p, s, v->def) ? SPACE_SHARED : SPACE_FRAME;
     x->bytes = x->elements * (int64_t)elem_size(v->type.elem);
 }
 
@@ -163,7 +166,7 @@ static void place_concat(plan_scope *s, const ir_node *n)
         plan_value *in = plan_value_at(s, n->input[i]), *base = in->base;
         const bool whole = in->offset == 0 && in->elements == base->elements && in->row_elements == in->row_stride;
         const bool kept = s->is_function && (ir_is_result(base->value) || base->result_views || ir_is_result(n->input[i]));
-        const bool made_here = base->space == out->space && base->base == base && base->value->def->op != IR_CONCAT &&
+        const bool made_here = base->space == out->space && base->base == base && base->value->def && base->value->def->op != IR_CONCAT &&
                                base->value->def->op != IR_CALL;
         if (whole && made_here && !kept && inputs_in(s, n, base) == 1) {
             base->base = out;

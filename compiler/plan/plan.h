@@ -5,7 +5,7 @@
  * tiles; a few neighbouring tiles are a panel, which a thread claims (the more threads, the fewer tiles a panel); its *steps* run one after another
  * on a panel, reading only rows of that panel of what the phase itself makes. Between phases stands a barrier.
  * A value lives in one place: a graph's parameter or result (the caller's pointer), the frame (one an image in flight), or the scratch (one a thread:
- * values that live within one phase, a panel of rows at a time).
+ * values that live within one phase, a panel of rows at a time). An input whose images lie in between one another is copied to the frame first.
  * What no image has a part in (CLIP's texts, where the batch is images) is computed once a run, before the images: the *prelude*, the first items of
  * the main scope, whose values are in memory that all threads share.
  * Where an image has few rows, a worker may run several images of the batch together, each step for all of them before the next, so that weights are
@@ -44,7 +44,7 @@ typedef struct plan_value {
     int64_t address;                 /* of bases in frame, scratch or shared memory: byte offset */
     bool argument_result;            /* of bases in a function: the caller passes where it goes */
     bool result_views;               /* of bases in a function: a view of it is a result */
-    plan_time def, last;             /* of bases: the first writer, the last reader; item -1: before the first */
+    plan_time def, last;             /* of bases: the first writer, the last reader; item -1: before the first; step -1: before the item's first */
     int written;                     /* of bases: the item of the last writer */
     bool def_by_panel;               /* written by panel, in one step */
     bool last_by_panel;              /* every reader of the last item reads by panel */
@@ -143,6 +143,7 @@ typedef struct plan {
     const ir_graph *graph;
     int64_t *symbol;                 /* every run-time symbol's value while planning: 1, of a length its capacity */
     int batch_symbol;                /* -1: a static model */
+    const int64_t *inner;            /* by id of the main graph's values: elements below the batch in the row-major index; 0: it has no part in them */
     int length_symbol;               /* -1: none */
     bool streams;                    /* the weights of linear layers and MLPs do not stay near the core from one run to the next */
     int together;                    /* images that a worker runs at a time, at most */
@@ -183,8 +184,13 @@ int64_t plan_round_up(int64_t n, int64_t to);
 int64_t plan_dim(const plan *p, dim d);                                    /* with N = 1 */
 /* First row of panel i, if the phase is cut into f->panels of them; i = panels: the row after the last. */
 int64_t plan_panel_row(const plan_phase *f, int i);
-/* The axis of this input or output that is the batch; -1: it has none. Inputs have it outermost. */
+/* The axis of this input or output that is the batch; -1: it has none. */
 int plan_batch_axis(const plan *p, const ir_value *v);
+/* Places of that axis that an image has side by side. */
+int64_t plan_image_places(const plan *p, const plan_value *x);
+/* Do the images' parts of this input or output lie in between one another, rows being outside of them? Such an input is gathered into the frame before
+ * the images' first item. */
+bool plan_is_interleaved(const plan *p, const plan_value *x);
 /* Has each image its own part of this storage? All have but constants, inputs without a batch, and what the prelude makes. */
 bool plan_is_of_images(const plan *p, const plan_scope *s, const plan_value *base);
 /* Is v the whole of its storage, without gaps, so that those of several images are one array of rows? */

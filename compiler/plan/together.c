@@ -13,6 +13,22 @@ int plan_batch_axis(const plan *p, const ir_value *v)
     return -1;
 }
 
+int64_t plan_image_places(const plan *p, const plan_value *x)
+{
+    const int axis = plan_batch_axis(p, x->value);
+    int64_t below = 1;
+    for (int i = axis + 1; i < x->value->type.rank; i++) below *= x->shape[i];
+    return p->inner[x->value->id] && below ? p->inner[x->value->id] / below : x->shape[axis];
+}
+
+bool plan_is_interleaved(const plan *p, const plan_value *x)
+{
+    const int axis = plan_batch_axis(p, x->value);
+    int64_t outside = 1;
+    for (int i = 0; i < axis; i++) outside *= x->shape[i];
+    return outside > 1 || (axis >= 0 && plan_image_places(p, x) < x->shape[axis]);
+}
+
 bool plan_is_of_images(const plan *p, const plan_scope *s, const plan_value *base)
 {
     if (base->space == SPACE_CONSTANT || base->space == SPACE_SHARED) return false;

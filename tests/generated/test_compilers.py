@@ -21,7 +21,7 @@ def compile_strictly(folder):
 
 
 @pytest.mark.parametrize("name, options", [("vit_hidden_states-dynamo_batch", PANELS), ("deit_teacher-script", ("--kernels", "portable")), ("vit_odd-script_batch", ("--no-pass", "all")),
-                                           ("vit_grey-dynamo", ("--embed-weights",))])
+                                           ("vit_grey-dynamo", ("--embed-weights",)), ("../families/transformer-dynamo_batch", ("--panel-images", 3))])
 def test_no_compiler_warns(name, options, tmp_path):
     compile_strictly(project(SMALL / name / "model.onnx", tmp_path, *options))
 
@@ -40,7 +40,8 @@ def test_names_of_the_model_s_author_do_not_matter(tmp_path):
     compile_strictly(project(tmp_path / "words.onnx", tmp_path))
 
 
-@pytest.mark.parametrize("name, options", [("vit_hidden_states-dynamo_batch", PANELS), ("vit_odd-script_batch", (*PANELS, "--no-pass", "all")), ("deit_teacher-dynamo", ("--kernels", "portable"))])
+@pytest.mark.parametrize("name, options", [("vit_hidden_states-dynamo_batch", PANELS), ("vit_odd-script_batch", (*PANELS, "--no-pass", "all")), ("deit_teacher-dynamo", ("--kernels", "portable")),
+                                           ("../families/transformer-dynamo_batch", ("--panel-images", 3))])
 def test_sanitizers_find_nothing(name, options, tmp_path):
     """Its stored test, then a batch on several threads, traced."""
     model = SMALL / name / "model.onnx"

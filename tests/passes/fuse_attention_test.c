@@ -255,6 +255,21 @@ static void test_constant_query(void **state)
     pass_test_free(t);
 }
 
+/* Heads outside the images: no attention has a number of heads that a run decides. */
+static void test_heads_outside_images(void **state)
+{
+    (void)state;
+    pass_test *t = fused("symbols N 1..8\n"
+                         "graph t(%q \"q\": f32[2,N,3,4], %k \"k\": f32[2,N,4,5], %v \"v\": f32[2,N,5,4]) {\n"
+                         "  %s: f32[2,N,3,5] = matmul(%q, %k)\n"
+                         "  %p: f32[2,N,3,5] = softmax(%s) {axis = 3}\n"
+                         "  %o: f32[2,N,3,4] = matmul(%p, %v)\n"
+                         "  return \"y\" %o\n}\n");
+    const ir_type *q = &pass_test_find(t, IR_ATTENTION)->input[0]->type;
+    assert_true(dim_mentions(q->dim[0], 0) && dim_is_one(q->dim[2]));
+    pass_test_free(t);
+}
+
 /* No batch, no heads: plain matrices. */
 static void test_matrices(void **state)
 {
@@ -441,7 +456,7 @@ int main(void)
         cmocka_unit_test(test_guard), cmocka_unit_test(test_attention_of_the_file), cmocka_unit_test(test_merged_heads),
         cmocka_unit_test(test_grouped_heads), cmocka_unit_test(test_merged_heads_of_one_query), cmocka_unit_test(test_keys_first),
         cmocka_unit_test(test_values_first),
-        cmocka_unit_test(test_constant_query), cmocka_unit_test(test_matrices), cmocka_unit_test(test_packed), cmocka_unit_test(test_probabilities),
+        cmocka_unit_test(test_constant_query), cmocka_unit_test(test_heads_outside_images), cmocka_unit_test(test_matrices), cmocka_unit_test(test_packed), cmocka_unit_test(test_probabilities),
         cmocka_unit_test(test_origins), cmocka_unit_test(test_near_misses), cmocka_unit_test(test_classifier),
         cmocka_unit_test(test_weighed_features),
     };

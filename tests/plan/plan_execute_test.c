@@ -192,6 +192,12 @@ static int64_t check(arena *a, diag *d, const plan *p, int seed)
     for (int i = 0; i < p->graph->parameters; i++)
         input[i] = tensor_of(plan_value_of(&p->main, p->graph->parameter[i].value), m.memory + in[i].place);
     assert_int_equal(eval_run(p->graph, EVAL_TYPED, input, expected, NULL, NULL, d), STATUS_OK);
+    const walk_site start = { .plan = p, .scope = &p->main, .in = in, .frame = inputs, .scratch = m.scratch };
+    uint64_t key;
+    for (int i = 0; i < p->graph->parameters; i++) {
+        const plan_value *x = plan_value_of(&p->main, p->graph->parameter[i].value);
+        for (int64_t e = 0; x->space == SPACE_FRAME && e < x->elements; e++) m.memory[walk_place(&start, x, e, 0, &key)] = m.memory[in[i].place + e];
+    }
     walk_phases(p, in, inputs, m.scratch, run_phase, &m);
     compare(&m, p, in, inputs, expected, seed);
     for (int i = 0; i < p->graph->results; i++) eval_free(&expected[i]);

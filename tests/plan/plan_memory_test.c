@@ -141,8 +141,15 @@ static model check(arena *a, const plan *p)
     m.written = arena_array(a, (size_t)m.places + 1, sizeof *m.written);
     m.serial = arena_array(a, (size_t)m.places + 1, sizeof *m.serial);
     m.element = arena_array(a, (size_t)m.places + 1, sizeof *m.element);
-    for (int i = 0; i < p->graph->parameters; i++)
-        for (int64_t e = 0; e < plan_value_of(&p->main, p->graph->parameter[i].value)->elements; e++) m.owner[in[i].place + e] = in[i].key;
+    const walk_site start = { .plan = p, .scope = &p->main, .in = in, .frame = m.frame, .scratch = m.scratch };
+    for (int i = 0; i < p->graph->parameters; i++) {
+        const plan_value *x = plan_value_of(&p->main, p->graph->parameter[i].value);
+        uint64_t key;
+        for (int64_t e = 0; e < x->elements; e++) {
+            const int64_t place = walk_place(&start, x, e, 0, &key);   /* where the phases read it: its own, or the frame */
+            m.owner[place] = key;
+        }
+    }
     walk_phases(p, in, m.frame, m.scratch, run_phase, &m);
     check_results(&m, p, in);
     return m;

@@ -1,5 +1,5 @@
 /* Random graphs for the planner, the same for the same seed: chains and DAGs of all operators but convolutions, with a run-time batch, one image or a
- * fixed batch, and calls of a function of random nodes; beside a run-time batch, at times, a value of no image. */
+ * fixed batch, outermost in an input or inside, and calls of a function of random nodes; beside a run-time batch, at times, a value of no image. */
 #ifndef VITCC_TESTS_PLAN_RANDOM_H
 #define VITCC_TESTS_PLAN_RANDOM_H
 
@@ -68,6 +68,14 @@ static inline ir_graph *random_make(arena *a, diag *d, uint64_t seed, int nodes,
     const dim shape[3] = { r.lead, dim_of(r.tokens), dim_of(r.features) };
     random_keep(&r, ir_add_parameter(r.g, "x", random_type(shape, 3)));
     if (random_below(&r, 2)) random_keep(&r, ir_add_parameter(r.g, "y", random_type(shape, 3)));
+    if (random_below(&r, 3) == 0) {   /* images in between one another: gathered, if there may be several */
+        const dim inside[3] = { shape[1], shape[0], shape[2] };
+        ir_value *q = ir_add_parameter(r.g, "q", random_type(inside, 3));
+        move m;
+        ir_type to;
+        if (move_transpose(&q->type, (int[]){ 1, 0, 2 }, &m, &to)) random_keep(&r, ir_move_of(r.g, q, &m, &to, NULL, r.diag));
+        if (random_below(&r, 4) == 0) ir_add_result(r.g, "q", q);
+    }
     const bool apart = !lead && random_below(&r, 2);   /* z is of no image: what is made of it is the prelude */
     const dim once[3] = { dim_of(1), dim_of(r.tokens), dim_of(r.features) };
     ir_value *z = apart ? random_keep(&r, ir_add_parameter(r.g, "z", random_type(once, 3))) : NULL;

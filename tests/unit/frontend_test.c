@@ -217,6 +217,13 @@ static void binds_shapes(void **state)
         { "batch,3", "-1,3", STATUS_BIND, NULL },
         { "batch,3", "2 ,3", STATUS_BIND, NULL },
         { "batch,3", "", STATUS_BIND, NULL },
+        { "6,batch,8", NULL, STATUS_OK, "f32[6,batch,8]" },        /* tokens, images, features */
+        { "6,8,batch", NULL, STATUS_OK, "f32[6,8,batch]" },
+        { "6,?,8", NULL, STATUS_SHAPE_UNKNOWN, NULL },
+        { "6,batch,w", NULL, STATUS_SHAPE_UNKNOWN, NULL },
+        { "1,length,8", NULL, STATUS_SHAPE_UNKNOWN, NULL },        /* of one image? */
+        { "1,batch,8", "1,batch,8", STATUS_OK, "f32[1,batch,8]" },
+        { "6,batch,8", "6,3,8", STATUS_OK, "f32[6,3,8]" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_int_equal(load_image(f, rows[i].sizes, rows[i].shape), rows[i].code);
@@ -224,6 +231,35 @@ static void binds_shapes(void **state)
     }
     assert_int_equal(load_image(f, "batch,3,h,8", NULL), STATUS_SHAPE_UNKNOWN);
     assert_said(f, "image", "--shape");
+}
+
+/* Whichever input has it first; multiples and sums of it are told by their names. */
+static void finds_the_batch_of_several_inputs(void **state)
+{
+    fixture *f = *state;
+    static const struct { const char *a, *b; status code; const char *types[2]; } rows[] = {
+        { "6,n,8", "n,6", STATUS_OK, { "f32[6,n,8]", "f32[n,6]" } },
+        { "6,n,8", "4,n,8", STATUS_OK, { "f32[6,n,8]", "f32[4,n,8]" } },
+        { "1,n,8", "4,n,8", STATUS_OK, { "f32[1,n,8]", "f32[4,n,8]" } },
+        { "6,m,8", "n,6", STATUS_SHAPE_UNKNOWN, { NULL, NULL } },
+        { "2*n,8", "n,6", STATUS_OK, { "f32[2*n,8]", "f32[n,6]" } },
+        { "6,3 * n", "n,6", STATUS_OK, { "f32[6,3*n]", "f32[n,6]" } },
+        { "6,n + 1", "n,6", STATUS_OK, { "f32[6,n+1]", "f32[n,6]" } },
+        { "2*m,8", "n,6", STATUS_OK, { "f32[_2_m,8]", "f32[n,6]" } },
+        { "2*n+1,8", "n,6", STATUS_OK, { "f32[_2_n_1,8]", "f32[n,6]" } },
+        { "*n,8", "n,6", STATUS_OK, { "f32[_n,8]", "f32[n,6]" } },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        restart(f);
+        onnx_input(f->file, "a", ONNX_F32, rows[i].a);
+        onnx_input(f->file, "b", ONNX_F32, rows[i].b);
+        onnx_node(f->file, "", "Relu", "a", "c", NULL);
+        onnx_node(f->file, "", "Relu", "b", "d", NULL);
+        onnx_output(f->file, "c");
+        onnx_output(f->file, "d");
+        assert_int_equal(load(f), rows[i].code);
+        for (int r = 0; r < 2 && rows[i].types[r]; r++) assert_string_equal(result_type(f, r), rows[i].types[r]);
+    }
 }
 
 static void tells_symbols_apart(void **state)
@@ -269,6 +305,62 @@ static void folds_shapes_over_the_batch(void **state)
     assert_said(f, "output 's'", "axis 0 of input 'x'");
     assert_int_equal(load_with(f, "5,4,6"), STATUS_OK);
     assert_memory_equal(ir_bytes_of(result(f, 1))->data, ((const int64_t[]){ 5, 4, 6 }), 24);
+}
+
+/* times * N + more, divided: only where every N has the same rest, and the sum is never negative. */
+static void divides_sizes_of_the_run(void **state)
+{
+    fixture *f = *state;
+    static const struct { int64_t times, more; const char *operator; int64_t by; const char *type; } rows[] = {
+        { 2, 0, "Div", 2, "f32[N]" },  { 2, 1, "Div", 2, "f32[N]" },   { 2, -1, "Div", 2, "f32[N-1]" }, { 4, 3, "Div", 2, "f32[2*N+1]" },
+        { 1, 1, "Div", 2, NULL },      { -2, 1, "Div", 2, NULL },      { 2, 1, "Div", -2, NULL },       { 2, 1, "Div", 0, NULL },
+        { 2, 1, "Mod", 2, "f32[1]" },  { 2, -1, "Mod", 2, "f32[1]" },  { 3, 5, "Mod", 3, "f32[2]" },    { 2, 2, "Mod", 2, "f32[0]" },
+        { 1, 1, "Mod", 2, NULL },      { -2, 1, "Mod", 2, NULL },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        restart(f);
+        onnx_input(f->file, "x", ONNX_F32, "N");
+        onnx_ints(f->file, "times", 1, &rows[i].times);
+        onnx_ints(f->file, "more", 1, &rows[i].more);
+        onnx_ints(f->file, "by", 1, &rows[i].by);
+        onnx_node(f->file, "", "Shape", "x", "s", NULL);
+        onnx_node(f->file, "", "Mul", "s,times", "p", NULL);
+        onnx_node(f->file, "", "Add", "p,more", "a", NULL);
+        onnx_node(f->file, "", rows[i].operator, "a,by", "d", NULL);
+        onnx_node(f->file, "", "ConstantOfShape", "d", "y", NULL);
+        onnx_output(f->file, "y");
+        assert_int_equal(load(f), rows[i].type ? STATUS_OK : STATUS_SHAPE_UNKNOWN);
+        if (rows[i].type) assert_string_equal(result_type(f, 0), rows[i].type);
+    }
+}
+
+/* Whole parts of a size of the run, wherever they stand; what cuts one is refused. */
+static void takes_parts_of_sizes_of_the_run(void **state)
+{
+    fixture *f = *state;
+    static const struct { int64_t start, end; status code; const char *type; } rows[] = {   /* in N, of [3 N, 4] */
+        { 0, 1, STATUS_OK, "f32[N,4]" },   { 1, 2, STATUS_OK, "f32[N,4]" },   { 1, 3, STATUS_OK, "f32[2*N,4]" }, { 2, 9, STATUS_OK, "f32[N,4]" },
+        { -1, 3, STATUS_OK, "f32[N,4]" },  { -3, -1, STATUS_OK, "f32[2*N,4]" },   /* counted from the end */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        restart(f);
+        onnx_input(f->file, "x", ONNX_F32, "N,4");
+        onnx_ints(f->file, "zero", 1, (const int64_t[]){ 0 });
+        onnx_ints(f->file, "one", 1, (const int64_t[]){ 1 });
+        onnx_ints(f->file, "a", 1, &rows[i].start);
+        onnx_ints(f->file, "b", 1, &rows[i].end);
+        strbuf axis = strbuf_in(f->arena);
+        attribute_int(&axis, "axis", 0);
+        onnx_node(f->file, "", "Concat", "x,x,x", "c", &axis);
+        onnx_node(f->file, "", "Shape", "x", "s", NULL);
+        onnx_node(f->file, "", "Slice", "s,zero,one,zero", "n", NULL);
+        onnx_node(f->file, "", "Mul", "n,a", "from", NULL);
+        onnx_node(f->file, "", "Mul", "n,b", "to", NULL);
+        onnx_node(f->file, "", "Slice", "c,from,to,zero", "y", NULL);
+        onnx_output(f->file, "y");
+        assert_int_equal(load(f), rows[i].code);
+        if (rows[i].type) assert_string_equal(result_type(f, 0), rows[i].type);
+    }
 }
 
 /* The class token as PyTorch's tracer writes it: [N,-1,-1], where -1 keeps what is there. */
@@ -403,8 +495,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(sorts_nodes), TEST(finds_cycles_and_loose_ends), TEST(finds_duplicates), TEST(tells_inputs_from_constants),
         TEST(names_all_unknown_operators), TEST(checks_operator_set), TEST(locates_errors_of_nodes),
-        TEST(refuses_inputs_that_are_no_tensors), TEST(refuses_outputs_that_are_not_made), TEST(binds_shapes), TEST(tells_symbols_apart),
-        TEST(folds_shapes_over_the_batch), TEST(expands_the_class_token), TEST(folds_float_chains), TEST(imports_products),
+        TEST(refuses_inputs_that_are_no_tensors), TEST(refuses_outputs_that_are_not_made), TEST(binds_shapes), TEST(finds_the_batch_of_several_inputs), TEST(tells_symbols_apart),
+        TEST(folds_shapes_over_the_batch), TEST(divides_sizes_of_the_run),
+        TEST(takes_parts_of_sizes_of_the_run), TEST(expands_the_class_token), TEST(folds_float_chains), TEST(imports_products),
         TEST(imports_gemm), TEST(imports_parts_as_moves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,7 +75,7 @@ static inline strbuf onnx_value(arena *a, const char *name, int type, const char
         const size_t n = strcspn(at, ",");
         strbuf d = strbuf_in(a);
         const char *word = arena_strndup(a, at, n);
-        if (*word >= '0' && *word <= '9') put_int(&d, 1, atoll(word));
+        if (n && strspn(word, "0123456789") == n) put_int(&d, 1, atoll(word));
         else if (*word != '?') put_text(&d, 2, word);
         put_message(&shape, 1, &d);
         at += n + (at[n] == ',');
