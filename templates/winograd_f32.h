@@ -3,17 +3,17 @@
  *         line, image after image; w: 16 channels inputs, n outputs, in blocks of bn: the block of outputs c on at w + 16 channels c, laid out
  *         [16][channels][width], width = bn, or what is left in the last block. Of the 16 places, (i, j) is (G g G') of the weights g [3][3] of a
  *         channel, G = { { 1, 0, 0 }, { 1/2, 1/2, 1/2 }, { 1/2, -1/2, 1/2 }, { 0, 0, 1 } }.
- * Requires: kernel 3 x 3, strides, dilations and groups 1; tiles, columns, part, tile, bn >= 1; column, columns: multiples of bn, the end may lie
+ * Requires: kernel 3 x 3, strides, dilations and groups 1; tiles, columns, part, tile, bn >= 1; cut, code: as linear_f32's for `channels` inputs and rows that
+ *         are tiles, `tile` at most; column, columns: multiples of bn, the end may lie
  *         behind n. scratch overlaps nothing else: in whole lines of 16 floats, channels, then 16 times tile channels and a line, 16 times tile bn
- *         and a line, 4 tile bn, a pointer for each tile.
+ *         and a line, 4 tile bn.
  * Numerics: inputs and sums are transformed by additions alone; sums of at most `part` products in order of channel, then the sum of those. What is
  *         not finite spreads over its tiles as NaN.
  * Source: Lavin, Gray: Fast Algorithms for Convolutional Neural Networks, 2015. */
 #ifndef VITCC_TEMPLATES_WINOGRAD_F32_H
 #define VITCC_TEMPLATES_WINOGRAD_F32_H
 
-#include "epilogue_f32.h"
-#include "indirect_f32.h"
+#include "linear_f32.h"
 #include "windows.h"
 
 enum { WINOGRAD_PLACES = 16 };   /* of the 4 x 4 inputs of a tile */
@@ -89,19 +89,12 @@ TEMPLATE void winograd_output_lanes_f32(const float *sums, ptrdiff_t apart, floa
 }
 
 /* sums [16][rows][width] = for each place the products of its rows with block w [16][channels][width]. */
-TEMPLATE void winograd_product_f32(const float *w, int width, const float *inputs, ptrdiff_t inputs_apart, int channels, int rows, int part,
-                                   const float **at, float *sums, ptrdiff_t sums_apart)
+TEMPLATE void winograd_product_f32(gemm_code *const *code, const float *w, int width, int rest, const float *inputs, ptrdiff_t inputs_apart, int channels,
+                                   int rows, int part, linear_cut cut, float *sums, ptrdiff_t sums_apart)
 {
-    const int pieces = (channels + part - 1) / part;
-    for (int p = 0; p < WINOGRAD_PLACES; p++, inputs += inputs_apart, sums += sums_apart) {
-        for (int i = 0; i < rows; i++) at[i] = inputs + (ptrdiff_t)i * channels;
-        for (int i = 0; i < pieces; i++) {
-            const int first = (int)((int64_t)channels * i / pieces), count = (int)((int64_t)channels * (i + 1) / pieces) - first;
-            const indirect_runs runs = { at, rows, 1, first, count };
-            indirect_f32(w, width, &runs, rows, sums, i > 0);
-            w += (ptrdiff_t)count * width;
-        }
-    }
+    for (int p = 0; p < WINOGRAD_PLACES; p++, inputs += inputs_apart, sums += sums_apart, w += (ptrdiff_t)channels * width)
+        linear_block_f32(code, inputs, channels, w, sums, width, rows, 0, channels, part, width, rest, cut, channels <= part, 0, 0,
+                         w + (ptrdiff_t)channels * width, tile_as_is_f32, NULL);
 }
 
 /* `width` outputs from column c on of `count` tiles side by side, from this place on. out: [2][2 count][width]. */
@@ -137,15 +130,14 @@ TEMPLATE void winograd_lines_f32(const windows_shape *s, const float *sums, ptrd
 }
 
 /* Outputs column to column + columns - 1 of tiles first to first + tiles - 1, at most `tile` of them at a time. */
-TEMPLATE void winograd_f32(const windows_shape *s, const float *x, const float *w, float *scratch, float *y, size_t first, int tiles, int column,
-                           int columns, int n, int part, int bn, int tile, epilogue_f32 *epilogue, const void *operands)
+TEMPLATE void winograd_f32(gemm_code *const *code, const windows_shape *s, const float *x, const float *w, float *scratch, float *y, size_t first, int tiles,
+                           int column, int columns, int n, int part, int bn, int tile, linear_cut cut, epilogue_f32 *epilogue, const void *operands)
 {
     const int shares = (tiles + tile - 1) / tile, end = column + columns < n ? column + columns : n;
     const ptrdiff_t apart = winograd_apart(tile, s->channels), sums_apart = winograd_apart(tile, bn);
     const size_t image = (size_t)s->size[0] * (size_t)s->size[1] * (size_t)s->channels;
     float *const zeros = scratch, *const inputs = zeros + windows_line(s->channels), *const sums = inputs + WINOGRAD_PLACES * apart;
     float *const out = sums + WINOGRAD_PLACES * sums_apart;
-    const float **const at = (const float **)(void *)(out + windows_line(4 * tile * bn));
     memset(zeros, 0, (size_t)s->channels * sizeof *zeros);
     for (int i = 0; i < shares; i++) {
         const int from = (int)((int64_t)tiles * i / shares), count = (int)((int64_t)tiles * (i + 1) / shares) - from;
@@ -155,8 +147,8 @@ TEMPLATE void winograd_f32(const windows_shape *s, const float *x, const float *
         }
         for (int c = column; c < end; c += bn) {
             const int width = n - c < bn ? n - c : bn;
-            winograd_product_f32(w + (ptrdiff_t)c * WINOGRAD_PLACES * s->channels, width, inputs, apart, s->channels, count, part, at, sums,
-                                 sums_apart);
+            winograd_product_f32(code, w + (ptrdiff_t)c * WINOGRAD_PLACES * s->channels, width, width != bn, inputs, apart, s->channels, count, part, cut,
+                                 sums, sums_apart);
             winograd_lines_f32(s, sums, sums_apart, width, first + (size_t)from, count, out, y, n, c, epilogue, operands);
         }
     }

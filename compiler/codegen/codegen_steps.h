@@ -38,6 +38,8 @@ void codegen_list(strbuf *to, const char *name, const int64_t *value, int count)
  * first-th on to an instance's parameters, to its operands and to the call's arguments. */
 const char *codegen_suffix(arena *a, const expr *e);
 void codegen_epilogue(codegen *g, strbuf *to, const char *part, const expr *e, bool bias, int extras);
+/* Defines how rows and inputs are cut, with AVX-512 maybe otherwise than without. */
+void codegen_cut(strbuf *to, const char *name, const plan_tiles *t);
 void codegen_extras(codegen *g, const step_site *at, int first, strbuf *parameters, strbuf *operands, strbuf *arguments);
 
 void codegen_linear(codegen *g, strbuf *to, const step_site *at);

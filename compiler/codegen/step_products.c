@@ -67,8 +67,7 @@ void codegen_extras(codegen *g, const step_site *at, int first, strbuf *paramete
     }
 }
 
-/* Defines how rows and inputs are cut, with AVX-512 maybe otherwise than without. */
-static void print_cut(strbuf *to, const char *name, const plan_tiles *t)
+void codegen_cut(strbuf *to, const char *name, const plan_tiles *t)
 {
     const plan_cut *c = &t->cut, *w = &t->wide;
     strbuf_printf(to, "    const linear_cut %s = ", name);
@@ -107,7 +106,7 @@ void codegen_linear(codegen *g, strbuf *to, const step_site *at)
     codegen_epilogue(g, &body, "out", e, bias, n->inputs > 3 ? n->inputs - 3 : 0);
     strbuf_printf(&body, "static void $(%s)\n{\n", parameters.text);
     if (operands.length) strbuf_printf(&body, "    const operand_f32 operands[] = { %s };\n", operands.text);
-    print_cut(&body, "cut", t);
+    codegen_cut(&body, "cut", t);
     strbuf_printf(&body, "    %s(%s, x, %d, w, y, %d, (int)rows, 0, %s%d, %d, %d, %d, cut, %s, %s);\n}\n",
                   columns ? "linear_columns_f32" : "linear_f32", code ? arena_printf(a, "code + %d", t->gemm) : "NULL", t->ldx, t->ldy,
                   columns ? "(int)first, (int)blocks, " : "", t->n, t->k, t->part, t->width, e || bias ? "$_out_tile" : "tile_as_is_f32", operands.length ? "operands" : "NULL");
@@ -136,8 +135,8 @@ static void print_mlp(strbuf *to, const plan_step *step, bool gated, bool finish
     const plan_tiles *up = &step->tiles[0], *down = &step->tiles[1];
     if (up->gemm >= 0) strbuf_printf(to, "    const mlp_code products = { code + %d, code + %d };\n", up->gemm, down->gemm);
     else strbuf_add(to, "    static const mlp_code products = { NULL, NULL };\n");
-    print_cut(to, "up_cut", up);
-    print_cut(to, "down_cut", down);
+    codegen_cut(to, "up_cut", up);
+    codegen_cut(to, "down_cut", down);
     strbuf_printf(to, "    %s(&products, x, %d, w1, hidden, w2, y, %d, (int)rows, %d, %d, %d, ", gated ? "gated_mlp_f32" : "mlp_f32", up->ldx,
                   down->ldy, up->k, up->part, down->k);
     if (!gated) strbuf_printf(to, "%d, ", up->chunk);

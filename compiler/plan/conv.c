@@ -4,7 +4,7 @@
 
 enum {
     FEW_CHANNELS = 16,    /* with fewer, a line of a window is taken at a time */
-    NEAR_BYTES = 1 << 19, /* of an image, copied at a time */
+    NEAR_BYTES = 1 << 20, /* of an image, copied at a time */
     FEW_LINES = 16,       /* so many are hard to share out */
     SHORT_PIECE = 32,     /* pixels of a line in a piece of a convolution, at most, if lines are few… */
     LONG_PIECE = 256,     /* …and otherwise */
@@ -118,7 +118,7 @@ static void batch_kernels(plan *p, plan_step *t, int tile, int wide_tile)
     plan_set_cuts(t, cut_piece(p, t->piece, tile, phases), cut_piece(p, t->piece, wide_tile, phases));
     to->width = groups > 1 ? largest_divisor(features / groups, most) : most;
     to->n = features, to->k = (int)plan_value_of(t->scope, n->input[1])->shape[0], to->ldx = phases * stride * channels_of(x), to->ldy = features;
-    to->part = run > PLAN_PART ? plan_part_of(run) : PLAN_PART;
+    to->part = run > PLAN_PART ? plan_part_of(run, PLAN_PART) : PLAN_PART;
     to->taps = taps, to->phases = phases;
     const int heights = to->cut.heights > to->wide.heights ? to->cut.heights : to->wide.heights;
     plan_gemm *g = arena_array(p->arena, (size_t)heights * 4, sizeof *g), *w = arena_array(p->arena, (size_t)heights * 4, sizeof *w);

@@ -34,21 +34,27 @@ plan_cut plan_cut_of(const bool *occurs, int tile)
     return c;
 }
 
-/* The heights that occur in any panel: of a number of neighbouring tiles of the phase that as even a cut as can be may give, or of the whole of up to
- * `together` images. */
-static plan_cut cut_tiles(plan *p, const plan_phase *f, int64_t scale, int tile, int together)
+/* The same of even shares of at most `share` rows. */
+static void mark_shares(bool *occurs, int64_t rows, int64_t share, int tile)
+{
+    const int64_t shares = (rows + share - 1) / share;
+    mark_heights(occurs, rows / shares, tile);
+    mark_heights(occurs, (rows + shares - 1) / shares, tile);
+}
+
+plan_cut plan_cut_tiles(plan *p, const plan_phase *f, int64_t scale, int64_t share, int tile, int together)
 {
     bool *const occurs = arena_array(p->arena, (size_t)tile + 1, sizeof *occurs);
     for (int64_t panels = f->panels, before = 0; panels <= f->tiles; panels++) {
         const int64_t few = f->tiles / panels;
         if (few == before && f->tiles % panels == 0) continue;
         for (int64_t tiles = few; tiles <= few + (f->tiles % panels > 0); tiles++) {
-            mark_heights(occurs, tiles * f->rows / f->tiles * scale, tile);
-            mark_heights(occurs, (tiles * f->rows + f->tiles - 1) / f->tiles * scale, tile);
+            mark_shares(occurs, tiles * f->rows / f->tiles * scale, share, tile);
+            mark_shares(occurs, (tiles * f->rows + f->tiles - 1) / f->tiles * scale, share, tile);
         }
         before = few;
     }
-    for (int64_t images = 2; images <= together; images++) mark_heights(occurs, images * f->rows * scale, tile);
+    for (int64_t images = 2; images <= together; images++) mark_shares(occurs, images * f->rows * scale, share, tile);
     return plan_cut_of(occurs, tile);
 }
 
@@ -91,9 +97,9 @@ int plan_add_gemms(plan *p, const plan_gemm *g, const plan_gemm *for_wide, int c
     return first;
 }
 
-int plan_part_of(int depth)
+int plan_part_of(int depth, int part)
 {
-    const int least = (depth + PLAN_PART - 1) / PLAN_PART, parts = least < PARTS ? least : PARTS;
+    const int least = (depth + part - 1) / part, parts = least < PARTS ? least : PARTS;
     return parts > 1 ? (int)plan_round_up((depth + parts - 1) / parts, LINE) : depth;
 }
 
@@ -119,13 +125,13 @@ static void fill_linear(plan_gemm *g, const plan_tiles *t, const plan_cut *c, in
     }
 }
 
-/* Index of the kernels of both cuts; -1: of `most` rows there are never more than few. */
-static int linear_kernels(plan *p, plan_tiles *t, int64_t most, int depth, bool direct)
+int plan_linear_kernels(plan *p, plan_tiles *t, int64_t most, int depth, int part, bool direct)
 {
-    t->part = plan_part_of(depth);
+    t->part = plan_part_of(depth, part);
+    if (t->cut.step) t->cut.step = step_of(t->part);
     if (t->wide.step) t->wide.step = step_of(t->part);
     if (t->wide.few == t->cut.few && !t->wide.step) t->wide = t->cut;
-    const int narrow = most > t->cut.few ? t->cut.heights * 4 : 0, wide = most > t->wide.few ? t->wide.heights * (t->wide.step ? 8 : 4) : 0;
+    const int narrow = most > t->cut.few ? t->cut.heights * (t->cut.step ? 8 : 4) : 0, wide = most > t->wide.few ? t->wide.heights * (t->wide.step ? 8 : 4) : 0;
     const int count = narrow > wide ? narrow : wide;
     plan_gemm *g = arena_array(p->arena, (size_t)count + 1, sizeof *g), *w = arena_array(p->arena, (size_t)count + 1, sizeof *w);
     if (narrow) fill_linear(g, t, &t->cut, depth, direct);
@@ -198,7 +204,7 @@ static void attention_kernels(plan *p, plan_step *t, const plan_phase *f, int ti
     const bool transposed = ir_int(t->node, KEY_TRANSPOSED, 0) != 0;
     const int heads = (int)q->shape[2], d = (int)q->shape[3], keys = (int)v->shape[1], groups = (int)v->shape[2], e = (int)v->shape[3];
     const int ldk = transposed ? (int)k->shape[3] : (int)plan_round_up(keys, KEY_BLOCK);
-    const plan_cut cut = t->window ? cut_whole(p, t->window, tile, 1) : cut_tiles(p, f, 1, tile, 1);
+    const plan_cut cut = t->window ? cut_whole(p, t->window, tile, 1) : plan_cut_tiles(p, f, 1, f->rows, tile, 1);
     plan_set_cuts(t, cut, cut);
     score_kernels(p, &t->tiles[0], ldk, d, row_stride(q, heads * d));
     value_kernels(p, &t->tiles[1], e, keys, row_stride(v, groups * e), ldk, heads * e);
@@ -220,9 +226,9 @@ static void cut_linear(plan *p, plan_step *t, const plan_phase *f, const plan_op
     const int own = (int)((natural + tile - 1) / tile), even = own ? (int)((natural + own - 1) / own) : tile;
     const int height = f->joint && even >= TALL_ROWS && even < tile ? even : tile;
     const int64_t scale = natural / f->rows;
-    plan_cut cut = t->columns ? cut_whole(p, natural, tile, together) : cut_tiles(p, f, scale, height, together), wide = cut;
+    plan_cut cut = t->columns ? cut_whole(p, natural, tile, together) : plan_cut_tiles(p, f, scale, INT64_MAX / 2, height, together), wide = cut;
     if (p->streams && natural >= STREAM_ROWS) {
-        wide = t->columns ? cut_whole(p, natural, low, together) : cut_tiles(p, f, scale, low, together);
+        wide = t->columns ? cut_whole(p, natural, low, together) : plan_cut_tiles(p, f, scale, INT64_MAX / 2, low, together);
         wide.step = STEP;
     }
     const bool few = natural <= NEAR_ROWS && weights >= PLAN_MANY_WEIGHTS;
@@ -235,6 +241,7 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
 {
     const plan_scope *s = t->scope;
     const ir_node *n = t->node;
+    const int tile = o->tile_rows ? o->tile_rows : TILE_ROWS, wide = o->tile_rows ? o->tile_rows : WIDE_ROWS;
     t->tiles[0].gemm = t->tiles[1].gemm = -1;
     const int64_t natural = n->op == IR_LINEAR || n->op == IR_MLP || n->op == IR_CONV_LAST
                                 ? plan_value_of(s, n->output[0])->elements / last_size(plan_value_of(s, n->output[0])) : t->rows;
@@ -244,7 +251,7 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
         const int k = last_size(x), out = last_size(plan_value_of(s, n->output[0]));
         cut_linear(p, t, f, o, natural, (int64_t)k * out);
         set_shape(&t->tiles[0], out, k, row_stride(x, k), out);
-        t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], most, k, true);
+        t->tiles[0].gemm = plan_linear_kernels(p, &t->tiles[0], most, k, PLAN_PART, true);
     } else if (n->op == IR_MLP) {
         const plan_value *x = plan_value_of(s, n->input[0]), *up = plan_value_of(s, n->input[1]);
         const int k = last_size(x), hidden = last_size(up), out = last_size(plan_value_of(s, n->output[0]));
@@ -254,13 +261,13 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
         t->tiles[0].chunk = t->tiles[1].chunk = chunk;
         set_shape(&t->tiles[0], hidden, k, row_stride(x, k), chunk);
         set_shape(&t->tiles[1], out, activated, chunk, out);
-        t->tiles[0].gemm = linear_kernels(p, &t->tiles[0], most, k, true);
-        t->tiles[1].gemm = linear_kernels(p, &t->tiles[1], most, activated == hidden ? chunk : activated, chunk == hidden);
+        t->tiles[0].gemm = plan_linear_kernels(p, &t->tiles[0], most, k, PLAN_PART, true);
+        t->tiles[1].gemm = plan_linear_kernels(p, &t->tiles[1], most, activated == hidden ? chunk : activated, PLAN_PART, chunk == hidden);
         t->scratch_bytes = plan_round_up(f->panel_rows * scale * chunk * 4, PLAN_ALIGN);
     } else if (t->winograd) {
-        plan_winograd_kernels(t, f);
+        plan_winograd_kernels(p, t, f, tile, wide);
     } else if (n->op == IR_CONV_LAST && !plan_is_depthwise(n)) {
-        plan_conv_kernels(p, t, t->columns ? natural : f->panel_rows * scale, o->tile_rows ? o->tile_rows : TILE_ROWS, o->tile_rows ? o->tile_rows : WIDE_ROWS);
+        plan_conv_kernels(p, t, t->columns ? natural : f->panel_rows * scale, tile, wide);
     } else if (n->op == IR_ATTENTION) {
         attention_kernels(p, t, f, o->tile_rows ? o->tile_rows : QUERY_ROWS);
     }

@@ -71,7 +71,7 @@ typedef struct plan_tiles {
     int width;                       /* features a block */
     int n, k, ldx, ldy;              /* features, products summed, row strides of source and result */
     int part;                        /* linear, mlp, conv_last: products summed at a time */
-    int chunk;                       /* mlp: hidden features at a time; attention: keys whose values are summed at a time; conv_last: pieces at a time */
+    int chunk;                       /* mlp: hidden features at a time; attention: keys whose values are summed at a time; conv_last: pieces or tiles of 2 x 2 pixels at a time */
     int taps, phases;                /* conv_last: places of the window in a run of elements; a kernel takes every so many'th pixel */
 } plan_tiles;
 

@@ -31,7 +31,7 @@ bool plan_is_panel_of_base(const plan_value *x);
 
 /* winograd.c: whether a conv_last is computed by Winograd's tiles, and its rows then; its kernel and scratch. */
 void plan_describe_winograd(plan_step *s);
-void plan_winograd_kernels(plan_step *t, const plan_phase *f);
+void plan_winograd_kernels(plan *p, plan_step *t, const plan_phase *f, int tile, int wide_tile);
 
 /* conv.c: rows of a conv_last that other kernels run; its kernels and scratch, of panels of `rows` pixels, or of all pixels where it runs by columns. */
 void plan_describe_conv(plan_step *s);
@@ -46,11 +46,17 @@ void plan_join_images(plan *p, const plan_options *o);
 /* kernels.c: tiles and matrix kernels of every step, and its own scratch. */
 void plan_choose_kernels(plan *p, plan_scope *s, const plan_options *o);
 
-/* The same for conv.c. A cut into the heights that occur, of at most `tile`; a step's two cuts, without AVX-512 and with it. */
+/* The same for conv.c and winograd.c. A cut into the heights that occur, of at most `tile`. */
 plan_cut plan_cut_of(const bool *occurs, int tile);
+/* The heights that occur in any panel, of which `share` rows at most are cut at a time: panels of a number of neighbouring tiles of the phase that as
+ * even a cut as can be may give, or of the whole of up to `together` images. */
+plan_cut plan_cut_tiles(plan *p, const plan_phase *f, int64_t scale, int64_t share, int tile, int together);
+/* A step's two cuts, without AVX-512 and with it. */
 void plan_set_cuts(plan_step *t, plan_cut cut, plan_cut wide);
-/* Inputs summed at a time: parts are nearly equal, and whole lines. */
-int plan_part_of(int depth);
+/* Inputs summed at a time, about `part`: parts are nearly equal, and whole lines. */
+int plan_part_of(int depth, int part);
+/* Index of the kernels of both cuts of a product with packed weights; -1: of `most` rows there are never more than few. */
+int plan_linear_kernels(plan *p, plan_tiles *t, int64_t most, int depth, int part, bool direct);
 /* Index of these kernels side by side, and of those in their place with AVX-512; added if they are new. */
 int plan_add_gemms(plan *p, const plan_gemm *g, const plan_gemm *for_wide, int count);
 

@@ -10,7 +10,8 @@ enum {
     SHARED_TILES = 64,        /* so few are one thread's at a time */
     TALL_TILES = 24,          /* at a time, where the weights allow no more; taller is no faster */
     PART = 64,                /* products in one float sum: with 256 of them the error was up to 2.3 times that of the definition, now 1.3 */
-    NEAR = 1 << 16            /* transformed inputs that stay near the core: 256 KB */
+    NEAR = 1 << 16,           /* transformed inputs that stay near the core: 256 KB */
+    MANY_NEAR = 1 << 17       /* and of so many tiles that their weights are worth a kernel of libxsmm: 512 KB */
 };
 
 static bool all_are(const ir_node *n, ir_key key, int64_t value)
@@ -45,16 +46,27 @@ static int64_t line(int64_t floats)
     return plan_round_up(floats, PLAN_ALIGN / 4);
 }
 
-void plan_winograd_kernels(plan_step *t, const plan_phase *f)
+/* With few channels the inputs of so many tiles stay near the core that kernels made for the shape read each weight for all of them. Otherwise its
+ * weights are needed every few tiles, and are fetched while these are multiplied. */
+void plan_winograd_kernels(plan *p, plan_step *t, const plan_phase *f, int tile, int wide_tile)
 {
     const plan_value *x = plan_value_of(t->scope, t->node->input[0]), *out = plan_value_of(t->scope, t->node->output[0]);
-    const int64_t channels = x->shape[3], near = NEAR / (PLACES * channels), tall = near < TALL_TILES ? TALL_TILES : near;
-    const int64_t tiles = t->columns ? plan_winograd_tiles(out) : f->panel_rows < tall ? f->panel_rows : tall;
+    const int64_t channels = x->shape[3], all = t->columns ? plan_winograd_tiles(out) : f->panel_rows;
+    const int64_t many = MANY_NEAR / (PLACES * channels), few = NEAR / (PLACES * channels);
+    const bool reused = !t->columns && many >= SHARED_TILES && all >= SHARED_TILES;
+    const int64_t tall = reused ? many : few < TALL_TILES ? TALL_TILES : few, tiles = t->columns || all < tall ? all : tall;
+    plan_cut cut = { .tile = (int)tiles, .low = 1, .few = (int)tiles }, wide = cut;
+    if (reused) {
+        cut = plan_cut_tiles(p, f, 1, tiles, tile, 1), wide = plan_cut_tiles(p, f, 1, tiles, wide_tile, 1);
+        cut.step = wide.step = PART;
+    }
+    plan_set_cuts(t, cut, wide);
     plan_tiles *const to = &t->tiles[0];
-    to->cut.tile = (int)tiles;
-    to->n = (int)out->shape[3], to->k = (int)(PLACES * channels);
-    to->part = PART;
+    to->n = (int)out->shape[3], to->k = (int)(PLACES * channels), to->ldx = (int)channels, to->ldy = to->n;
+    to->chunk = (int)tiles;
     to->width = PLAN_BLOCK;
+    to->gemm = plan_linear_kernels(p, to, tiles, (int)channels, PART, false);
+    if (to->gemm < 0) to->part = PART;
     const int64_t inputs = line(tiles * channels) + PLAN_ALIGN / 4, sums = line(tiles * PLAN_BLOCK) + PLAN_ALIGN / 4;
-    t->scratch_bytes = 4 * (line(channels) + PLACES * (inputs + sums) + line(4 * tiles * PLAN_BLOCK)) + plan_round_up(tiles * 8, PLAN_ALIGN);
+    t->scratch_bytes = 4 * (line(channels) + PLACES * (inputs + sums) + line(4 * tiles * PLAN_BLOCK));
 }

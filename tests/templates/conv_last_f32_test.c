@@ -174,11 +174,12 @@ static void check_winograd(const windows_shape *s, int n, int part, int bn)
     const int column = between(0, blocks - 1) * bn, columns = between(1, blocks - column / bn) * bn;
     floats x = image_of(s), w = floats_random((size_t)(9 * channels * n), -1, 1), g = floats_new((size_t)(16 * channels * n));
     floats packed = floats_new((size_t)(16 * channels * n)), y = floats_new((size_t)(2 * pixels * n));
-    floats scratch = floats_new(lines(channels) + 16 * (lines(tile * channels) + lines(tile * bn) + 32) + lines(4 * tile * bn) + lines(2 * tile));
+    floats scratch = floats_new(lines(channels) + 16 * (lines(tile * channels) + lines(tile * bn) + 32) + lines(4 * tile * bn));
+    const linear_cut cut = { between(1, tile), 1, between(0, 2) ? 0 : part, between(0, 1) * tile };
     transform(w.data, g.data, channels * n);
     pack(g.data, packed.data, 16 * channels, n, bn);
     for (int i = 0; i < 2 * pixels * n; i++) y.data[i] = 99;
-    winograd_f32(s, x.data, packed.data, scratch.data, y.data, (size_t)first, tiles, column, columns, n, part, bn, tile, tile_as_is_f32, NULL);
+    winograd_f32(NULL, s, x.data, packed.data, scratch.data, y.data, (size_t)first, tiles, column, columns, n, part, bn, tile, cut, tile_as_is_f32, NULL);
     for (int r = 0; r < 2 * pixels; r++) {
         const int t = r / pixels * across * down + r % pixels / s->out[1] / 2 * across + r % s->out[1] / 2;
         for (int j = 0; j < n; j++) {
