@@ -41,7 +41,7 @@ void codegen_kernels_source(codegen *g, strbuf *to)
                                              "math_f32", "matmul_f32", "mlp_f32", "move", "norm_f32", "reduce_f32", "softmax_f32",
                                              "transpose_keys_f32" };
     /* Only where an instance names them. */
-    static const char *const others[] = { "conv_f64", "conv_last_f32", "depthwise_f32", "length", "map_any", "matmul_any", "norm_f64", "reduce_any",
+    static const char *const others[] = { "conv_f64", "conv_last_f32", "depthwise_f32", "length", "map_any", "matmul_any", "moments_f32", "norm_f64", "reduce_any",
                                           "resample_f32", "scatter", "softmax_f64", "suppress", "top_k", "winograd_f32" };
     const char *n = g->options->name;
     strbuf_printf(to, "/* %s: every kernel of the model, each a template with its sizes fixed. "
