@@ -47,6 +47,8 @@ void codegen_mlp(codegen *g, strbuf *to, const step_site *at);
 void codegen_attention(codegen *g, strbuf *to, const step_site *at);
 void codegen_keys(codegen *g, strbuf *to, const step_site *at);
 void codegen_norm(codegen *g, strbuf *to, const step_site *at);
+void codegen_moments(codegen *g, strbuf *to, const step_site *at);
+void codegen_join_moments(codegen *g, strbuf *to, const step_site *at);
 void codegen_softmax(codegen *g, strbuf *to, const step_site *at);
 void codegen_map(codegen *g, strbuf *to, const step_site *at);
 void codegen_move(codegen *g, strbuf *to, const step_site *at);

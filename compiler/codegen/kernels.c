@@ -43,8 +43,8 @@ void codegen_kernels_source(codegen *g, strbuf *to)
     /* Only where an instance has this word. */
     static const struct { const char *file, *word; } others[] = {
         { "conv_f64", "conv_f64" }, { "conv_few_f32", "conv_few_f32" }, { "conv_last_f32", "conv_last_f32" },
-        { "depthwise_f32", "depthwise_f32" }, { "length", "length" },
-        { "map_any", "map_any" }, { "matmul_any", "matmul_any" }, { "norm_f64", "norm_f64" }, { "reduce_any", "reduce_any" },
+        { "depthwise_f32", "depthwise_f32" }, { "length", "length" }, { "map_any", "map_any" },
+        { "matmul_any", "matmul_any" }, { "moments_f32", "moments_f32" }, { "norm_f64", "norm_f64" }, { "reduce_any", "reduce_any" },
         { "resample_f32", "resample_" }, { "scatter", "scatter" }, { "softmax_f64", "softmax_f64" }, { "suppress", "suppress" },
         { "top_k", "top_k" }, { "winograd_f32", "winograd_f32" },
     };

@@ -1,4 +1,4 @@
-/* Steps that work row by row: norm, softmax. */
+/* Steps that work row by row: norm, moments, softmax. */
 #include "codegen_private.h"
 #include "codegen_steps.h"
 
@@ -46,6 +46,30 @@ void codegen_norm(codegen *g, strbuf *to, const step_site *at)
                       rms ? gamma : arena_printf(a, "%s, %s", gamma, beta), codegen_float(a, epsilon));
     const char *wish = arena_printf(a, "%s_%lld", rms ? "rms_norm" : "norm", size);
     codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text), arguments.text);
+}
+
+void codegen_moments(codegen *g, strbuf *to, const step_site *at)
+{
+    arena *a = g->arena;
+    const plan_value *out = codegen_output_value(at);
+    const char *parameters = "const float *x, float *y, int64_t rows";
+    const char *body = arena_printf(a, "static void $(%s)\n{\n    moments_f32(x, y, (int)rows, %lld, %lld);\n}\n", parameters,
+                                    (long long)at->step->window, (long long)out->shape[3]);
+    const char *wish = arena_printf(a, "moments_%lldx%lld", (long long)at->step->window, (long long)out->shape[3]);
+    const char *arguments = arena_printf(a, "%s, %s, %s", codegen_input(g, at, 0, true), codegen_output(g, at, 0, true),
+                                         codegen_times_rows(g, at, at->step->rows / at->phase->rows));
+    codegen_call(g, to, at, codegen_instance(g, wish, parameters, body), arguments);
+}
+
+void codegen_join_moments(codegen *g, strbuf *to, const step_site *at)
+{
+    const ir_node *n = at->step->node;
+    const plan_value *x = codegen_input_value(at, 0);
+    const char *gamma = n->inputs > 1 && n->input[1] ? "x1" : "NULL";
+    const char *body = arena_printf(g->arena, "    join_moments_f32(x0, %s, y, %lld, %lld, %lld, %lld, %s);\n", gamma,
+                                    (long long)x->shape[0], (long long)x->shape[1], (long long)x->shape[3], (long long)ir_int(n, KEY_GROUP, 1),
+                                    codegen_float(g->arena, ir_number(n, KEY_EPSILON, 0)));
+    codegen_whole(g, to, at, arena_printf(g->arena, "join_moments_%lldx%lld", (long long)x->shape[1], (long long)x->shape[3]), body);
 }
 
 void codegen_softmax(codegen *g, strbuf *to, const step_site *at)

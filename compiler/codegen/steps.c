@@ -130,6 +130,8 @@ void codegen_step(codegen *g, strbuf *to, const plan_scope *s, int scope, const 
     case IR_MLP: codegen_mlp(g, to, &at); return;
     case IR_ATTENTION: codegen_attention(g, to, &at); return;
     case IR_NORM: codegen_norm(g, to, &at); return;
+    case IR_MOMENTS: codegen_moments(g, to, &at); return;
+    case IR_JOIN_MOMENTS: codegen_join_moments(g, to, &at); return;
     case IR_SOFTMAX: codegen_softmax(g, to, &at); return;
     case IR_MAP: codegen_map(g, to, &at); return;
     case IR_MOVE: codegen_move(g, to, &at); return;

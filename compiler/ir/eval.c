@@ -18,7 +18,8 @@ static eval_operator eval_call;
 
 static eval_operator *const operators[IR_OP_COUNT] = {
     [IR_MAP] = eval_map, [IR_LINEAR] = eval_linear, [IR_MLP] = eval_mlp, [IR_MATMUL] = eval_matmul, [IR_ATTENTION] = eval_attention,
-    [IR_NORM] = eval_norm, [IR_SOFTMAX] = eval_softmax, [IR_REDUCE] = eval_reduce, [IR_MOVE] = eval_move, [IR_PAD] = eval_pad,
+    [IR_NORM] = eval_norm, [IR_MOMENTS] = eval_moments, [IR_JOIN_MOMENTS] = eval_join_moments,
+    [IR_SOFTMAX] = eval_softmax, [IR_REDUCE] = eval_reduce, [IR_MOVE] = eval_move, [IR_PAD] = eval_pad,
     [IR_CONCAT] = eval_concat, [IR_GATHER] = eval_gather, [IR_RESAMPLE] = eval_resample, [IR_TOPK] = eval_topk, [IR_PICK] = eval_pick,
     [IR_SCATTER] = eval_scatter, [IR_SUPPRESS] = eval_suppress, [IR_CONV] = eval_conv, [IR_CONV_LAST] = eval_conv_last, [IR_LENGTH] = eval_length,
     [IR_EXTEND] = eval_capacity, [IR_SHRINK] = eval_capacity, [IR_CALL] = eval_call,
@@ -32,7 +33,7 @@ static bool is_optional(ir_op op, int input)
     case IR_NORM: return input > 0;
     case IR_ATTENTION: return input >= 3;
     case IR_CONV: case IR_CONV_LAST: return input == 2;
-    case IR_PAD: return input == 1;
+    case IR_PAD: case IR_JOIN_MOMENTS: return input == 1;
     default: return false;
     }
 }

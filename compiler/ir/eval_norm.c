@@ -54,6 +54,71 @@ status eval_norm(const eval_context *c, const ir_node *n, const eval_value *cons
     return STATUS_OK;
 }
 
+/* x [N, …, C]: rows of moments, each of a run of places. */
+status eval_moments(const eval_context *c, const ir_node *n, const eval_value *const *in, eval_value *out)
+{
+    const eval_value *x = in[0];
+    const int64_t count = ir_int(n, KEY_COUNT, 1), channels = x->rank ? x->shape[x->rank - 1] : 0;
+    const int64_t run = eval_product_of(x->shape, 1, x->rank - 1) / count, rows = x->shape[0] * count;
+    if (x->rank < 3 || out->elements != rows * 2 * channels) return eval_fail(c, n, 0, STATUS_SHAPE, "the output is of another shape");
+    double *line = eval_allocate(3, (size_t)channels * sizeof *line), *mean = line + channels, *square = mean + channels;
+    if (!line) return eval_out_of_memory(c, n);
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t j = 0; j < 2 * channels; j++) mean[j] = 0;
+        for (int64_t i = 0; i < 2 * run; i++) {   /* all places for the mean, then for the squares */
+            eval_load_floats(x->stored, x->data, (r * run + i % run) * channels, 1, channels, line);
+            for (int64_t j = 0; j < channels; j++) {
+                if (i < run) mean[j] += line[j] / (double)run;
+                else square[j] += (line[j] - mean[j]) * (line[j] - mean[j]) / (double)run;
+            }
+        }
+        eval_store_floats(out->stored, out->owned, r * 2 * channels, 2 * channels, mean);
+    }
+    free(line);
+    return STATUS_OK;
+}
+
+/* The mean and variance of all runs of a group's channels: line [runs][2][channels], the group's first channel. */
+static void join_group(const double *line, int64_t runs, int64_t channels, int64_t width, double *mean, double *variance)
+{
+    const double all = (double)(runs * width);
+    *mean = *variance = 0;
+    for (int64_t t = 0; t < runs; t++)
+        for (int64_t j = 0; j < width; j++) *mean += line[2 * t * channels + j] / all;
+    for (int64_t t = 0; t < runs; t++)
+        for (int64_t j = 0; j < width; j++) {
+            const double apart = line[2 * t * channels + j] - *mean;
+            *variance += (line[(2 * t + 1) * channels + j] + apart * apart) / all;
+        }
+}
+
+status eval_join_moments(const eval_context *c, const ir_node *n, const eval_value *const *in, eval_value *out)
+{
+    const eval_value *x = in[0], *gamma = n->inputs > 1 ? in[1] : NULL;
+    const int64_t images = x->shape[0], runs = x->shape[1], channels = x->shape[3], width = channels / ir_int(n, KEY_GROUP, 1);
+    const double epsilon = ir_number(n, KEY_EPSILON, 0);
+    if (out->elements != images * 2 * channels || (gamma && gamma->elements != channels)) return eval_fail(c, n, 0, STATUS_SHAPE, "the output is of another shape");
+    double *line = eval_allocate(runs + 2, 2 * (size_t)channels * sizeof *line), *result = line + runs * 2 * channels, *factor = result + 2 * channels;
+    if (!line) return eval_out_of_memory(c, n);
+    for (int64_t j = 0; j < channels; j++) factor[j] = 1;
+    if (gamma) eval_load_floats(gamma->stored, gamma->data, 0, 1, channels, factor);
+    for (int64_t i = 0; i < images; i++) {
+        eval_load_floats(x->stored, x->data, i * runs * 2 * channels, 1, runs * 2 * channels, line);
+        for (int64_t j = 0; j < channels; j++) {
+            double variance;
+            if (j % width) {
+                result[j] = result[j - 1];
+                variance = result[channels + j - 1];
+            } else join_group(line + j, runs, channels, width, &result[j], &variance);
+            result[channels + j] = variance;
+        }
+        for (int64_t j = 0; j < channels; j++) result[channels + j] = factor[j] / sqrt(result[channels + j] + epsilon);
+        eval_store_floats(out->stored, out->owned, i * 2 * channels, 2 * channels, result);
+    }
+    free(line);
+    return STATUS_OK;
+}
+
 /* A row all -inf is NaN, as in ONNX. */
 static void softmax_row(double *row, int64_t width)
 {

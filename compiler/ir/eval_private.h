@@ -26,7 +26,7 @@ typedef struct eval_context {
 
 /* One operator: in[i] is NULL for an absent input; out[i] comes with type, shape and room, its elements not yet written. */
 typedef status eval_operator(const eval_context *c, const ir_node *n, const eval_value *const *in, eval_value *out);
-eval_operator eval_map, eval_linear, eval_mlp, eval_matmul, eval_attention, eval_norm, eval_softmax, eval_reduce, eval_move, eval_pad, eval_concat,
+eval_operator eval_map, eval_linear, eval_mlp, eval_matmul, eval_attention, eval_norm, eval_moments, eval_join_moments, eval_softmax, eval_reduce, eval_move, eval_pad, eval_concat,
     eval_gather, eval_resample, eval_topk, eval_pick, eval_scatter, eval_suppress, eval_conv, eval_conv_last, eval_length, eval_capacity;
 
 /* eval_conv.c: rows [count, taps C / groups] of the windows of group `group` that rows first to first + count - 1 of n's output read; x [N, …, C]. */

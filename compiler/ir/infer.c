@@ -112,6 +112,32 @@ static bool infer_norm(ir_node *n, diag *d, ir_type *out)
     return true;
 }
 
+static bool infer_moments(ir_node *n, diag *d, ir_type *out)
+{
+    const ir_type *x = infer_type(n, 0);
+    const int64_t count = ir_int(n, KEY_COUNT, 0);
+    dim places, run;
+    if (x->elem != ELEM_F32) return infer_fail(n, d, 0, STATUS_TYPE, "f32 is needed");
+    if (x->rank < 3) return infer_fail(n, d, 0, STATUS_SHAPE, "three axes or more are needed");
+    if (count < 1 || !dim_product(x->dim + 1, x->rank - 2, &places) || !dim_div_exact(places, dim_of(count), &run))
+        return infer_fail(n, d, 0, STATUS_SHAPE, "its places do not make that many equal runs");
+    *out = (ir_type){.elem = ELEM_F32, .rank = 4, .dim = {x->dim[0], dim_of(count), dim_of(2), x->dim[x->rank - 1]}};
+    return true;
+}
+
+static bool infer_join_moments(ir_node *n, diag *d, ir_type *out)
+{
+    const ir_type *x = infer_type(n, 0), *gamma = infer_type(n, 1);
+    const int64_t groups = ir_int(n, KEY_GROUP, 0);
+    dim each;
+    if (x->elem != ELEM_F32 || x->rank != 4 || !dim_equal(x->dim[2], dim_of(2))) return infer_fail(n, d, 0, STATUS_SHAPE, "it has not the shape of moments");
+    if (groups < 1 || !dim_div_exact(x->dim[3], dim_of(groups), &each)) return infer_fail(n, d, 0, STATUS_SHAPE, "its channels do not make that many groups");
+    if (gamma && (gamma->elem != ELEM_F32 || gamma->rank != 1)) return infer_fail(n, d, 1, STATUS_SHAPE, "one number a channel is needed");
+    if (gamma && !infer_same(n, d, 1, gamma->dim[0], x->dim[3], "it has not one number a channel")) return false;
+    *out = (ir_type){.elem = ELEM_F32, .rank = 4, .dim = {x->dim[0], dim_of(2), dim_of(1), x->dim[3]}};
+    return true;
+}
+
 static bool infer_softmax(ir_node *n, diag *d, ir_type *out)
 {
     int axis = 0;
@@ -269,7 +295,7 @@ static bool may_be_absent(ir_op op, int input)
     case IR_LINEAR: case IR_CONV: case IR_CONV_LAST: return input == 2;
     case IR_MLP: return input == 2 || input == 4;
     case IR_NORM: return input > 0;
-    case IR_PAD: return input == 1;
+    case IR_PAD: case IR_JOIN_MOMENTS: return input == 1;
     case IR_ATTENTION: return input >= 3;
     default: return false;
     }
@@ -304,7 +330,7 @@ static bool check_attributes(const ir_node *n, diag *d)
 
 static infer_operator *const operator_of[IR_OP_COUNT] = {
     [IR_CONST] = infer_const, [IR_MAP] = infer_map, [IR_LINEAR] = infer_linear, [IR_MLP] = infer_mlp, [IR_MATMUL] = infer_matmul,
-    [IR_ATTENTION] = infer_attention, [IR_NORM] = infer_norm, [IR_SOFTMAX] = infer_softmax, [IR_REDUCE] = infer_reduce, [IR_MOVE] = infer_move,
+    [IR_ATTENTION] = infer_attention, [IR_NORM] = infer_norm, [IR_MOMENTS] = infer_moments, [IR_JOIN_MOMENTS] = infer_join_moments, [IR_SOFTMAX] = infer_softmax, [IR_REDUCE] = infer_reduce, [IR_MOVE] = infer_move,
     [IR_PAD] = infer_pad, [IR_CONCAT] = infer_concat, [IR_GATHER] = infer_gather, [IR_RESAMPLE] = infer_resample, [IR_TOPK] = infer_topk,
     [IR_PICK] = infer_pick, [IR_SCATTER] = infer_scatter, [IR_SUPPRESS] = infer_suppress,
     [IR_CONV] = infer_conv, [IR_CONV_LAST] = infer_conv_last, [IR_CALL] = infer_call,

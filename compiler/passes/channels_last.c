@@ -1,11 +1,12 @@
 /* Requires: convolutions over two axes in f32 with constant weights.
  * Leaves: each as a conv_last, or a linear where its windows are single elements side by side, between transpositions; and what stands behind such a
- *   transposition (maps, pads, concatenations, reductions, resamplings, moves) done with channels last too, so that only transpositions at the borders remain. */
-#include "match.h"
+ *   transposition (maps, group norms, pads, concatenations, reductions, resamplings, moves) done with channels last too, so that only transpositions at
+ *   the borders remain. */
+#include "channels_last.h"
 
-enum { RANK = 4, MANY = 1 << 24 };
+enum { RANK = CHANNELS_RANK, MANY = 1 << 24 };
 
-static const int to_last[RANK] = {0, 2, 3, 1}, to_first[RANK] = {0, 3, 1, 2};
+const int channels_to_last[RANK] = {0, 2, 3, 1}, channels_to_first[RANK] = {0, 3, 1, 2};
 
 /* The axis of [N, H, W, C] that axis i of [N, C, H, W] becomes. */
 static int last_axis(int64_t i)
@@ -60,7 +61,7 @@ static ir_value *as_matrix(ir_node *n, pass_context *c)
 /* The convolution's result with channels first. NULL: reported. */
 static ir_value *convolve(ir_node *n, const window *w, pass_context *c)
 {
-    ir_value *x = match_transpose(c, n->input[0], to_last, n), *weights = as_matrix(n, c);
+    ir_value *x = match_transpose(c, n->input[0], channels_to_last, n), *weights = as_matrix(n, c);
     if (!x || !weights) return NULL;
     const bool linear = takes_elements(w);
     ir_node *node = ir_begin(n->graph, linear ? IR_LINEAR : IR_CONV_LAST);
@@ -77,13 +78,12 @@ static ir_value *convolve(ir_node *n, const window *w, pass_context *c)
     ir_value *v = ir_end(node, n, c->diag);
     if (!v) return NULL;
     ir_copy_origins(node, n);
-    return match_transpose(c, v, to_first, n);
+    return match_transpose(c, v, channels_to_first, n);
 }
 
 /* ---- what stands behind transpositions ---- */
 
-/* m after all moves that make *v and compose with it; *v becomes what they read. */
-static void compose_all(const ir_value **v, move *m)
+void channels_compose(const ir_value **v, move *m)
 {
     move both;
     for (const ir_node *n; (n = ir_producer(*v, IR_MOVE)) != NULL; *v = n->input[0]) {
@@ -100,8 +100,7 @@ static bool is_along_rows(const ir_type *from, const move *m, int64_t *run)
     return inner && last >= 0 && inner->axis == last && inner->step == 1 && !m->wrap[last] && dim_is_constant(inner->extent, run);
 }
 
-/* Elements side by side in v's source are neighbours in v along its axis 1: v is cheaper with channels last. */
-static bool is_turned(const ir_value *v)
+bool channels_is_turned(const ir_value *v)
 {
     move turn;
     ir_type to;
@@ -109,13 +108,13 @@ static bool is_turned(const ir_value *v)
     const ir_value *source = v, *same = v;
     const ir_node *n = ir_producer(v, IR_MOVE);
     if (!n || v->type.rank != RANK || ir_is_constant(v) || !dim_is_constant(v->type.dim[1], &whole) || whole < 2) return false;
-    if (!move_transpose(&v->type, to_last, &turn, &to)) return false;
+    if (!move_transpose(&v->type, channels_to_last, &turn, &to)) return false;
     move_normalise(&v->type, &turn);
-    compose_all(&source, &turn);
+    channels_compose(&source, &turn);
     if (source == v || !is_along_rows(&source->type, &turn, &run) || run % whole) return false;
     move as_it_is = *ir_move(n);
     same = n->input[0];
-    compose_all(&same, &as_it_is);
+    channels_compose(&same, &as_it_is);
     return move_is_reshape(&source->type, &turn) || !is_along_rows(&same->type, &as_it_is, &own);
 }
 
@@ -127,7 +126,7 @@ static ir_value *turned(ir_value *v, ir_node *before, pass_context *c)
     if (v->type.rank == 0) return v;
     for (int i = 0; i < RANK; i++) shape[i] = i < missing ? dim_of(1) : v->type.dim[i - missing];
     if (missing && !(v = match_reshape(c, v, shape, RANK, before))) return NULL;
-    return match_transpose(c, v, to_last, before);
+    return match_transpose(c, v, channels_to_last, before);
 }
 
 static ir_node *begin_turned(ir_node *n, pass_context *c)
@@ -146,7 +145,7 @@ static bool finish_turned(ir_node *n, ir_node *node, pass_context *c, bool *chan
     ir_value *v = node ? ir_end(node, n, c->diag) : NULL;
     if (!v) return false;
     ir_copy_origins(node, n);
-    if (v->type.rank == RANK) v = match_transpose(c, v, to_first, n);
+    if (v->type.rank == RANK) v = match_transpose(c, v, channels_to_first, n);
     if (!v) return false;
     match_replace(n->output[0], v);
     return *changed = true;
@@ -211,7 +210,12 @@ static bool turn(ir_node *n, pass_context *c, bool *changed)
 {
     bool any = false;
     if (n->outputs != 1 || n->inputs > MATCH_INPUTS || ir_is_constant(n->output[0])) return true;
-    for (int i = 0; i < n->inputs; i++) any |= n->input[i] && is_turned(n->input[i]);
+    if (n->op == IR_NORM || n->op == IR_MAP) {
+        bool norm = false;
+        if (!channels_turn_norm(n, c, &norm)) return false;
+        if (norm) return *changed = true;
+    }
+    for (int i = 0; i < n->inputs; i++) any |= n->input[i] && channels_is_turned(n->input[i]);
     if (!any) return true;
     switch (n->op) {
     case IR_MAP: return n->output[0]->type.rank != RANK || turn_map(n, c, changed);

@@ -173,6 +173,7 @@ bool lengths_take(lengths *l, ir_node *n, ir_value **input, int *inputs, bool *z
     case IR_NORM:
         if (x && x->axis >= ir_int(n, KEY_AXIS, 0)) break;
         return take_rows(l, n, 1, 3);
+    case IR_MOMENTS: case IR_JOIN_MOMENTS: return take_before(l, n, 1);
     case IR_SOFTMAX: return take_softmax(l, n, input);
     case IR_REDUCE: return take_reduce(l, n, input);
     case IR_CONCAT: return take_concat(l, n, zero);

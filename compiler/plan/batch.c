@@ -229,6 +229,17 @@ static bool check_reduce(batch_state *b, const ir_node *n)
     return true;
 }
 
+/* moments, join_moments: the first axis is that of images, before and after. */
+static bool check_moments(batch_state *b, const ir_node *n)
+{
+    int64_t step, unused;
+    const int axis = input_axis(b, n, 0, &step);
+    if (axis > 0) return refuse(b, n, "works along the batch");
+    if (input_axis(b, n, 1, &unused) >= 0) return refuse(b, n, "has weights that depend on the batch");
+    b->inner[n->output[0]->id] = below(b->plan, &n->output[0]->type, 0) * step;
+    return true;
+}
+
 static bool check_gather(batch_state *b, const ir_node *n)
 {
     int64_t step, unused;
@@ -286,6 +297,7 @@ static bool check_node(batch_state *b, const ir_node *n)
     case IR_LINEAR: return check_linear(b, n, 3);
     case IR_MLP: return check_linear(b, n, 5);
     case IR_NORM: return check_aligned(b, n, 1, along_from_axis);
+    case IR_MOMENTS: case IR_JOIN_MOMENTS: return check_moments(b, n);
     case IR_SOFTMAX: return check_aligned(b, n, 1, along_axis);
     case IR_CONCAT: return check_concat(b, n);
     case IR_PAD: return check_aligned(b, n, 1, along_pads);

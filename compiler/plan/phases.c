@@ -24,7 +24,7 @@ static bool takes_groups(const plan_phase *f)
     for (int i = 0; i < f->steps; i++) {
         const plan_step *t = f->step[i];
         const ir_op op = t->node->op;
-        const bool by_rows = op == IR_LINEAR || op == IR_MLP || op == IR_NORM || op == IR_MAP || op == IR_MOVE || op == IR_GATHER;
+        const bool by_rows = op == IR_LINEAR || op == IR_MLP || op == IR_NORM || op == IR_MAP || op == IR_MOVE || op == IR_GATHER || op == IR_CONV_LAST;
         if (!by_rows || t->unit || t->scattered || t->once || t->columns) return false;
     }
     return true;

@@ -146,6 +146,11 @@ void plan_describe_step(plan_step *s, const plan_options *o)
         s->rows = leading(out, (int)ir_int(n, KEY_AXIS, rank - 1));
         s->aligned[0] = true;
         break;
+    case IR_MOMENTS:   /* its rows are runs of places */
+        s->rows = leading(out, 2);
+        s->window = value(s, 0)->elements / value(s, 0)->shape[value(s, 0)->value->type.rank - 1] / s->rows;
+        s->aligned[0] = true;
+        break;
     case IR_SOFTMAX:
         if (ir_int(n, KEY_AXIS, rank - 1) == rank - 1) s->aligned[0] = true;
         else s->rows = 1;

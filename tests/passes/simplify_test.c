@@ -344,6 +344,28 @@ static void test_zeros_around(void **state)
     for (size_t i = 0; i < sizeof stay / sizeof *stay; i++) pass_test_check(stay[i], "simplify dce", stay[i]);
 }
 
+/* The least number around what a maximum is taken of is left out of it; other numbers, sums and maxima of padding alone stay. */
+static void test_least_around(void **state)
+{
+    (void)state;
+#define POOL(fill, pads, indices, kind)                                                       \
+    "graph t(%x \"x\": f32[2,4,5]) {\n  %c: f32[] = const {bytes = [" fill "]}\n"               \
+    "  %i: i64[3,2] = const {bytes = [" indices "]}\n"                                          \
+    "  %p: f32[2,6,7] = pad(%x, %c) {pads = [" pads "]}\n"                                      \
+    "  %y: f32[2,3,7] = resample(%p, %i) {axis = 1, kind = " kind "}\n  return \"y\" %y\n}\n"
+    pass_test_check(POOL("-inf", "0, 1, 1, 0, 1, 1", "0, 1, 2, 3, 4, 5", "max"), "simplify dce",
+                    "graph t(%x \"x\": f32[2,4,5]) {\n  %c: f32[] = const {bytes = [-inf]}\n"
+                    "  %i: i64[3,2] = const {bytes = [0, 0, 1, 2, 3, 3]}\n"
+                    "  %m: f32[2,3,5] = resample(%x, %i) {axis = 1, kind = max}\n"
+                    "  %y: f32[2,3,7] = pad(%m, %c) {pads = [0, 0, 1, 0, 0, 1]}\n  return \"y\" %y\n}\n");
+    static const char *const stay[] = {
+        POOL("0", "0, 1, 1, 0, 1, 1", "0, 1, 2, 3, 4, 5", "max"),
+        POOL("-inf", "0, 2, 1, 0, 0, 1", "0, 1, 2, 3, 4, 5", "max"),
+    };
+    for (size_t i = 0; i < sizeof stay / sizeof *stay; i++) pass_test_check(stay[i], "simplify dce", stay[i]);
+#undef POOL
+}
+
 static void test_other_convolutions(void **state)
 {
     (void)state;
@@ -372,7 +394,7 @@ int main(void)
         cmocka_unit_test(test_mask_of_zeros), cmocka_unit_test(test_casts), cmocka_unit_test(test_comparisons),
         cmocka_unit_test(test_moves_compose), cmocka_unit_test(test_moves_cancel), cmocka_unit_test(test_expand_in_front_of_map),
         cmocka_unit_test(test_flat_linear), cmocka_unit_test(test_bias), cmocka_unit_test(test_no_bias), cmocka_unit_test(test_guard),
-        cmocka_unit_test(test_patches), cmocka_unit_test(test_zeros_around), cmocka_unit_test(test_other_convolutions),
+        cmocka_unit_test(test_patches), cmocka_unit_test(test_zeros_around), cmocka_unit_test(test_least_around), cmocka_unit_test(test_other_convolutions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,6 +28,8 @@ static void operators_of_one_image_are_accepted(void **state)
 {
     (void)state;
     accepted("  %y: f32[N,6,8] = norm(%x) {kind = layer, axis = 2, epsilon = 1e-06}\n", "y", 48);
+    accepted("  %y: f32[N,3,2,8] = moments(%x) {count = 3}\n", "y", 48);
+    accepted("  %m: f32[N,3,2,8] = moments(%x) {count = 3}\n  %y: f32[N,2,1,8] = join_moments(%m) {epsilon = 1e-06, group = 4}\n", "y", 16);
     accepted("  %y: f32[N,48] = move(%x) {move = [N@0, 6@1, 8@2]}\n", "y", 48);
     accepted("  %y: f32[N,8,6] = move(%x) {move = [N@0, 8@2, 6@1]}\n", "y", 48);
     accepted("  %y: f32[N,1,8] = move(%x) {move = [N@0, 8@2]}\n", "y", 8);
@@ -111,6 +113,8 @@ static void what_works_along_the_batch_is_refused(void **state)
     refused("  %y: f32[1,6,8] = reduce(%x) {kind = mean, axes = [0], keep = 1}\n", "y", "along the batch");
     refused("  %y: f32[N,6,8] = softmax(%x) {axis = 0}\n", "y", "along the batch");
     refused("  %y: f32[N,6,8] = norm(%x) {kind = layer, axis = 0, epsilon = 1e-06}\n", "y", "");
+    refused("  %t: f32[6,N,8] = move(%x) {move = [6@1, N@0, 8@2]}\n  %m: f32[6,1,2,8] = moments(%t) {count = 1}\n"
+            "  %y: f32[6,2,1,8] = join_moments(%m) {epsilon = 1e-06, group = 1}\n", "y", "");
     refused("  %o: f32[1,6,8] = const {bytes = noise 1 1}\n  %y: f32[N+1,6,8] = concat(%x, %o) {axis = 0}\n", "y", "along the batch");
     refused("  %f: f32[6*N,8] = move(%x) {move = [N@0, 6@1, 8@2]}\n  %l: f32[N,8] = move(%x) {move = [N@0, 8@2]}\n"
             "  %y: f32[7*N,8] = concat(%f, %l) {axis = 0}\n", "y", "along the batch");

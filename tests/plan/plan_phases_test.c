@@ -328,6 +328,29 @@ static void a_step_may_join_the_phase_before(void **state)
     plan_test_free(&t);
 }
 
+/* Moments are taken of a layer's rows while they are near, a run at a time; what they are joined to waits for all, and what reads that for it. */
+static void moments_join_the_phase(void **state)
+{
+    (void)state;
+    plan_test t = plan_test_fine("graph g(%x: f32[1,30,40,8]) {\n"
+                                 "  %w: f32[8,8] = const {bytes = noise 1 1}\n"
+                                 "  %a: f32[1,30,40,8] = linear(%x, %w)\n"
+                                 "  %m: f32[1,20,2,8] = moments(%a) {count = 20}\n"
+                                 "  %j: f32[1,2,1,8] = join_moments(%m) {epsilon = 1e-05, group = 2}\n"
+                                 "  %f: f32[1,1,1,8] = move(%j) {move = [8@3] +[0, 1, 0, 0]}\n"
+                                 "  %b: f32[1,30,40,8] = map(%a, %f) {expr = mul(in0, in1)}\n"
+                                 "  %y: f32[1,30,40,8] = linear(%b, %w)\n"
+                                 "  return \"y\" %y\n}\n", "");
+    assert_string_equal(plan_test_words(&t, &t.plan->main), "linear moments | join_moments | map linear");
+    const plan_phase *f = t.plan->main.item[0].phase;
+    assert_int_equal(f->rows, 20);
+    assert_int_equal(f->step[0]->rows, 1200);
+    assert_int_equal(f->step[1]->window, 60);
+    assert_int_equal(f->panel_rows, 3);   /* 180 of the layer's */
+    check_panels(&t.plan->main, 200);
+    plan_test_free(&t);
+}
+
 /* Operands that repeat in one way make slabs; those that repeat in two ways are read as a whole. */
 static void broadcasting_decides_the_rows(void **state)
 {
@@ -444,7 +467,7 @@ int main(void)
         cmocka_unit_test(keys_are_transposed_in_the_phase_that_makes_them), cmocka_unit_test(a_fixed_batch_is_more_rows),
         cmocka_unit_test(windows_take_one_phase), cmocka_unit_test(windows_do_not_join_a_whole),
         cmocka_unit_test(a_step_may_join_the_phase_before),
-        cmocka_unit_test(broadcasting_decides_the_rows), cmocka_unit_test(short_phases_do_not_take_long_steps),
+        cmocka_unit_test(moments_join_the_phase), cmocka_unit_test(broadcasting_decides_the_rows), cmocka_unit_test(short_phases_do_not_take_long_steps),
         cmocka_unit_test(the_last_part_counts), cmocka_unit_test(what_cannot_be_planned_is_refused),
         cmocka_unit_test(bytes_are_those_of_the_type), cmocka_unit_test(nothing_takes_no_step),
     };

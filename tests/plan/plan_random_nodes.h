@@ -154,6 +154,27 @@ static inline ir_value *random_norm(random_graph *r, ir_value *x)
     return random_keep(r, ir_end(n, NULL, r->diag));
 }
 
+/* Moments of runs of x's rows, joined at times. */
+static inline ir_value *random_moments(random_graph *r, ir_value *x)
+{
+    int places = 1;
+    if (x->type.rank < 3) return NULL;
+    for (int i = 1; i + 1 < x->type.rank; i++) places *= random_size(x, i);
+    int runs = 1 + random_below(r, places);
+    while (places % runs) runs--;
+    ir_node *n = ir_begin(r->g, IR_MOMENTS);
+    ir_input(n, x);
+    ir_set_int(n, KEY_COUNT, runs);
+    ir_value *v = random_keep(r, ir_end(n, NULL, r->diag));
+    if (!v || random_below(r, 2)) return v;
+    ir_node *joined = ir_begin(r->g, IR_JOIN_MOMENTS);
+    ir_input(joined, v);
+    if (random_below(r, 2)) ir_input(joined, random_weight(r, 1, 0, random_last(x)));
+    ir_set_number(joined, KEY_EPSILON, 1e-5);
+    ir_set_int(joined, KEY_GROUP, random_below(r, 2) || random_last(x) % 2 ? 1 : random_last(x) / 2);
+    return random_keep(r, ir_end(joined, NULL, r->diag));
+}
+
 static inline ir_value *random_softmax(random_graph *r, ir_value *x)
 {
     ir_node *n = ir_begin(r->g, IR_SOFTMAX);
@@ -343,7 +364,7 @@ static inline void random_node(random_graph *r)
     static const int widths[] = { 4, 8, 12, 70 };
     ir_value *x = random_pick(r);
     if (x->type.rank < 2 || random_elements(x) > 6000) return;
-    switch (random_below(r, 18)) {
+    switch (random_below(r, 19)) {
     case 0: case 1: random_linear(r, x, widths[random_below(r, 4)]); return;
     case 2: random_mlp(r, x); return;
     case 3: case 4: random_norm(r, x); return;
@@ -356,6 +377,7 @@ static inline void random_node(random_graph *r)
     case 14: random_gather(r, x); return;
     case 15: random_pad(r, x); return;
     case 16: random_matmul(r, x); return;
+    case 17: random_moments(r, x); return;
     default: random_softmax(r, x); return;
     }
 }

@@ -273,6 +273,42 @@ static void norm_two_axes(void **unused)
     }
 }
 
+/* Two images of two runs of two places, two channels; joined as one group and as two. */
+static void moments(void **unused)
+{
+    (void)unused;
+    const double x[16] = {1, 10, 3, 10, 5, 20, 5, 40, 0, 1, 0, 1, 0, (double)NAN, 0, 1};
+    for (int variant = 0; variant < VARIANTS; variant++) {
+        fixture *f = fixture_new(variant);
+        ir_node *n = ir_begin(f->g, IR_MOMENTS);
+        ir_input(n, operand(f, ELEM_F32, SHAPE(2, 2, 2, 2), x));
+        ir_set_int(n, KEY_COUNT, 2);
+        expect(f, add(n, f), ELEM_F32, SHAPE(2, 2, 2, 2), NUMBERS(2, 10, 1, 0, 5, 30, 0, 100, 0, 1, 0, 0, 0, (double)NAN, 0, (double)NAN));
+    }
+}
+
+static ir_value *joined(fixture *f, int groups, const double *gamma)
+{
+    ir_node *n = ir_begin(f->g, IR_JOIN_MOMENTS);
+    ir_input(n, operand(f, ELEM_F32, SHAPE(1, 2, 2, 2), NUMBERS(2, 10, 1, 0, 4, 20, 2, 8)));
+    if (gamma) ir_input(n, operand(f, ELEM_F32, SHAPE(2), gamma));
+    ir_set_number(n, KEY_EPSILON, 0.25);
+    ir_set_int(n, KEY_GROUP, groups);
+    return add(n, f);
+}
+
+static void join_moments(void **unused)
+{
+    (void)unused;
+    for (int variant = 0; variant < VARIANTS; variant++) {
+        fixture *f = fixture_new(variant);
+        expect(f, joined(f, 2, NUMBERS(3, -1)), ELEM_F32, SHAPE(1, 2, 1, 2), NUMBERS(3, 15, 3 / sqrt(2.5 + 0.25), -1 / sqrt(29.25)));
+        f = fixture_new(variant);
+        const double s = 1 / sqrt(2.75 + (49 + 25 + 1 + 121) / 4.0 + 0.25);
+        expect(f, joined(f, 1, NULL), ELEM_F32, SHAPE(1, 2, 1, 2), NUMBERS(9, 9, s, s));
+    }
+}
+
 static ir_value *softmax_of(fixture *f, elem e, int64_t axis, int rank, const int64_t *shape, const double *x)
 {
     ir_node *n = ir_begin(f->g, IR_SOFTMAX);
@@ -353,7 +389,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(move_transpose_all_types), cmocka_unit_test(move_kinds), cmocka_unit_test(move_composed), cmocka_unit_test(pad),
         cmocka_unit_test(concat), cmocka_unit_test(gather), cmocka_unit_test(resample), cmocka_unit_test(pick), cmocka_unit_test(scatter),
-        cmocka_unit_test(norm), cmocka_unit_test(norm_two_axes), cmocka_unit_test(softmax),
+        cmocka_unit_test(norm), cmocka_unit_test(norm_two_axes), cmocka_unit_test(moments), cmocka_unit_test(join_moments), cmocka_unit_test(softmax),
         cmocka_unit_test(reduce_kinds), cmocka_unit_test(reduce_axes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
