@@ -81,8 +81,8 @@ static void phase_1(worker *w, const struct deit_teacher_model *m, const struct 
         TRACE(constants, 0, move178);
         k->linear_48_to_32_add(m->code, move178, c->w0, c->table1 + row * 32, concat331 + 64 + row * 32, rows);   /* 0 'node_conv2d', 1 'node_view', 2 'node_transpose' and 1 more */
         TRACE(constants, 1, concat331 + 64);
-        if (row == 0) k->concat_part(c->table2, concat331);   /* 3 'node_cat', 4 'node_add' */
-        if (row == 0) k->concat_part_v2(c->table3, concat331);   /* 3 'node_cat', 4 'node_add' */
+        if (row == 0) k->concat_part(c->table2, concat331, 1);   /* 3 'node_cat', 4 'node_add' */
+        if (row == 0) k->concat_part_v2(c->table3, concat331, 1);   /* 3 'node_cat', 4 'node_add' */
     }
     team_barrier(w);
     TRACE_LATE(constants, 2, concat331);

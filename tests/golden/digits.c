@@ -123,7 +123,7 @@ static void phase_1(worker *w, const struct digits_model *m, const struct consta
         TRACE(constants, 0, move237);
         k->linear_192_to_48_add(m->code, move237, c->w0, c->table1 + row * 48, concat440 + 48 + row * 48, rows);   /* 1 'node_conv2d', 2 'node_Reshape_251', 3 'node_transpose' and 1 more */
         TRACE(constants, 1, concat440 + 48);
-        if (row == 0) k->concat_part(c->table2, concat440);   /* 6 'node_cat', 7 'node_add_17' */
+        if (row == 0) k->concat_part(c->table2, concat440, 1);   /* 6 'node_cat', 7 'node_add_17' */
     }
     team_barrier(w);
     TRACE_LATE(constants, 2, concat440);
