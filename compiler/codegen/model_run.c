@@ -110,7 +110,8 @@ static int output_of(const codegen *g, const plan_value *base)
     const plan *p = g->plan;
     for (int i = 0; p->together == 1 && base->space == SPACE_FRAME && i < p->graph->results; i++) {
         const plan_value *x = plan_value_of(&p->main, p->graph->result[i].value);
-        if (x->base == base && plan_is_whole(x) && !is_scattered(g, x) && !codegen_length_axis(g, &x->value->type)) return i;
+        const bool sized = !codegen_length_axis(g, &x->value->type) || ir_producer(x->value, IR_SHRINK);   /* no longer than the run's */
+        if (x->base == base && plan_is_whole(x) && !is_scattered(g, x) && sized) return i;
     }
     return -1;
 }
