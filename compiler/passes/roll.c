@@ -185,33 +185,38 @@ static bool cut_from(const roll_sequence *s, int start, int end, int period, int
     return false;
 }
 
-/* How often the nodes of a block that starts here are read by the next. */
-static int reads_between(const roll_sequence *s, int start, int period)
+/* Is v read from this place on? */
+static bool read_from(const ir_value *v, int place)
 {
-    int reads = 0;
-    for (int i = start + period; i < start + 2 * period; i++)
-        for (int k = 0; k < s->node[i]->inputs; k++) {
-            const int place = s->node[i]->input[k] ? roll_place(s->node[i]->input[k]) : CONSTANT;
-            reads += place >= start && place < start + period;
-        }
-    return reads;
+    for (int i = 0; i < v->uses; i++)
+        if (v->user[i]->mark >= place) return true;
+    return false;
 }
 
-/* Where blocks have least to do with one another. */
+/* How many values of a block that starts here are read behind it. */
+static int values_left(const roll_sequence *s, int start, int period)
+{
+    int values = 0;
+    for (int i = start; i < start + period; i++)
+        for (int o = 0; o < s->node[i]->outputs; o++) values += read_from(s->node[i]->output[o], start + period);
+    return values;
+}
+
+/* The last place where blocks leave least to one another: behind an MLP rather than an attention. */
 static int narrowest(const roll_sequence *s, int first, int end, int period)
 {
     int best = first;
     for (int i = first, least = INT_MAX; i < first + period && i + 2 * period <= end; i++) {
-        const int reads = reads_between(s, i, period);
-        if (reads >= least) continue;
-        least = reads;
+        const int values = values_left(s, i, period);
+        if (values > least) continue;
+        least = values;
         best = i;
     }
     return best;
 }
 
 /* Cuts the nodes [first, end), each of which equals that a period on: before a block's one attention, where
- * blocks have least to do with one another if that has one query, else wherever most blocks agree. */
+ * blocks leave least to one another if that has one query, else wherever most blocks agree. */
 static bool cut(const roll_sequence *s, int first, int end, int period, roll_run *run)
 {
     int attentions = 0, start = first;
