@@ -12,7 +12,7 @@
 #include "epilogue_f32.h"
 #include "fetch.h"
 #include "gemm_f32.h"
-#include "indirect_f32.h"
+#include "row_f32.h"
 
 /* How rows and inputs are cut. */
 typedef struct linear_cut {
@@ -38,12 +38,13 @@ TEMPLATE int tile_height(int rows, int tiles, int i)
 TEMPLATE void linear_few_f32(const float *x, int ldx, const float *block, float *y, int ldy, int rows, size_t first_row, int k, int part, int width,
                              int few, int add, int column, epilogue_f32 *epilogue, const void *operands)
 {
-    const int parts = (k + part - 1) / part;
+    const int parts = (k + part - 1) / part, whole = rows == 1 && width == ROW_WIDTH ? k / part : 0;
     const float *at[few];
     float sums[few * width];
     const tile_f32 done = { sums, width, 1, 0, add };
     for (int i = 0; i < rows; i++) at[i] = x + (ptrdiff_t)i * ldx;
-    for (int p = 0; p < parts; p++) {
+    if (whole) row_f32(block, x, sums, whole, part);
+    for (int p = whole; p < parts; p++) {
         const int first = p * part, count = k - first < part ? k - first : part;
         const indirect_runs runs = { at, rows, 1, first, count };
         indirect_f32(block + (ptrdiff_t)first * width, width, &runs, rows, sums, p > 0);

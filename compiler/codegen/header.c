@@ -235,7 +235,7 @@ void codegen_header(codegen *g, strbuf *to)
     const ir_graph *graph = g->plan->graph;
     print_named(g, to, opening);
     print_ports(g, to, graph->parameter, graph->parameters, true);
-    print_named(g, to, "} $_inputs;\n\n/* An output left NULL is not copied. */\ntypedef struct $_outputs {\n");
+    print_named(g, to, "} $_inputs;\n\n/* An output left NULL is not written. They overlap neither inputs nor each other. */\ntypedef struct $_outputs {\n");
     print_ports(g, to, graph->result, graph->results, false);
     print_named(g, to, "} $_outputs;\n\ntypedef struct $_tensor {\n"
                        "    const char *name, *type;   /* as in the ONNX file; numpy's type, such as \"<f4\" */\n    int rank;\n");

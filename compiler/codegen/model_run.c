@@ -97,13 +97,34 @@ static const char *place_text(codegen *g, const plan_value *base, bool joint)
     return arena_printf(g->arena, "%s + %lld%s", space, (long long)base->address, base->address && many ? " * images" : "");
 }
 
+/* The output that is made where the caller wants it, which is this storage; -1: none. */
+static int output_of(const codegen *g, const plan_value *base)
+{
+    const plan *p = g->plan;
+    for (int i = 0; p->together == 1 && base->space == SPACE_FRAME && i < p->graph->results; i++) {
+        const plan_value *x = plan_value_of(&p->main, p->graph->result[i].value);
+        const bool sized = !codegen_length_axis(g, &x->value->type) || ir_producer(x->value, IR_SHRINK);   /* no longer than the run's */
+        if (x->base == base && plan_is_whole(x) && !plan_is_interleaved(p, x) && sized) return i;
+    }
+    return -1;
+}
+
+/* A pointer to the first element of a value that is not the caller's, unless it is an output and the caller wants that. */
+static const char *storage(codegen *g, const plan_value *base, bool joint)
+{
+    const int output = output_of(g, base);
+    const char *own = arena_printf(g->arena, "(%s *)(%s)", codegen_c_type(base->value->type.elem), place_text(g, base, joint));
+    if (output < 0) return own;
+    const char *name = codegen_port_names(g->arena, g->plan->graph->result, g->plan->graph->results)[output];
+    return arena_printf(g->arena, "out->%s ? out->%s : %s", name, name, own);
+}
+
 static void print_locals(codegen *g, strbuf *to)
 {
     for (int i = 0; i < g->locals.count; i++) {
         const plan_value *x = g->locals.base[i];
-        const char *type = codegen_c_type(x->value->type.elem);
-        strbuf_printf(to, "    %s *const %s = (%s *)(%s);   /* %s%s */\n", type, codegen_value_name(g, x->value), type,
-                      place_text(g, x, g->locals.joint[i]), codegen_shape(g->arena, x), x->space == SPACE_SCRATCH ? ", a panel of it" : "");
+        strbuf_printf(to, "    %s *const %s = %s;   /* %s%s */\n", codegen_c_type(x->value->type.elem), codegen_value_name(g, x->value),
+                      storage(g, x, g->locals.joint[i]), codegen_shape(g->arena, x), x->space == SPACE_SCRATCH ? ", a panel of it" : "");
     }
 }
 
@@ -176,6 +197,24 @@ static bool reads_shared(const plan_scope *s, const plan_phase *f)
     return false;
 }
 
+static bool is_output(const codegen *g, const plan_scope *s, const ir_value *v)
+{
+    return v && output_of(g, plan_value_of(s, v)->base) >= 0;
+}
+
+/* Does a phase of the main scope read or write an output's storage? */
+static bool touches_output(const codegen *g, const plan_scope *s, const plan_phase *f)
+{
+    for (int i = 0; i < f->steps; i++) {
+        const ir_node *n = f->step[i]->node;
+        for (int j = 0; j < n->inputs; j++)
+            if (is_output(g, s, plan_input(n, j))) return true;
+        for (int j = 0; j < n->outputs; j++)
+            if (is_output(g, s, n->output[j])) return true;
+    }
+    return false;
+}
+
 /* Which memory a function is handed: in the prelude there is no frame; what all images share, some of the main scope's phases read. */
 enum { FRAME_ALONE, SHARED_ALONE, FRAME_AND_SHARED };
 
@@ -193,13 +232,14 @@ static const char *const memory_passed[] = {
     [FRAME_ALONE] = "frame, scratch", [SHARED_ALONE] = "shared, scratch", [FRAME_AND_SHARED] = "frame, shared, scratch"
 };
 
-static void print_head(codegen *g, strbuf *to, const plan_scope *s, int scope, const char *name, int memory)
+static void print_head(codegen *g, strbuf *to, const plan_scope *s, int scope, const char *name, int memory, bool outputs)
 {
     const char *n = g->options->name;
     strbuf_printf(to, "static void %s(worker *w, const struct %s_model *m, const struct %s *c, %s%s", name, n, codegen_scope_name(g, scope),
                   memory_declared[memory], g->plan->together > 1 ? ", int64_t images" : "");
     if (!scope) strbuf_printf(to, ", const %s_inputs *in", n);
-    else {
+    if (outputs) strbuf_printf(to, ", const %s_outputs *out", n);
+    if (scope) {
         for (int i = 0; i < s->graph->parameters; i++) {
             const plan_value *x = plan_value_of(s, s->graph->parameter[i].value);
             if (x->space != SPACE_ARGUMENT) continue;
@@ -222,14 +262,16 @@ static void print_function(codegen *g, strbuf *to, const plan_scope *s, int scop
     print_locals(g, &declared);
     strbuf_printf(&whole, "%s%s", declared.text, body.text);
     const int memory = memory_of(g->plan, s, from);
-    print_head(g, to, s, scope, name, memory);
-    const char *parameters[7] = { "m", "c" };
+    const bool outputs = !scope && touches_output(g, s, s->item[from].phase);
+    print_head(g, to, s, scope, name, memory, outputs);
+    const char *parameters[8] = { "m", "c" };
     int count = 2;
     if (memory != SHARED_ALONE) parameters[count++] = "frame";
     if (memory != FRAME_ALONE) parameters[count++] = "shared";
     parameters[count++] = "scratch";
     if (g->plan->together > 1) parameters[count++] = "images";
     if (!scope) parameters[count++] = "in";
+    if (outputs) parameters[count++] = "out";
     const bool kernels = mentions(body.text, "k");
     if (kernels) strbuf_printf(to, "    const struct %s_kernels *const k = m->kernels;\n", g->options->name);
     print_unused(to, arena_printf(g->arena, "%s%s", whole.text, kernels ? " m " : ""), parameters, count);
@@ -261,7 +303,8 @@ static const char *argument(codegen *g, const ir_value *v)
         return with_offset(g, arena_printf(g->arena, "in->%s",
                                            codegen_port_names(g->arena, s->graph->parameter, s->graph->parameters)[x->base->value->index]),
                            x->offset, 0);
-    return with_offset(g, arena_printf(g->arena, "(%s *)(%s)", codegen_c_type(v->type.elem), place_text(g, x->base, false)), x->offset, 0);
+    const char *text = storage(g, x->base, false);
+    return with_offset(g, is_output(g, s, v) ? arena_printf(g->arena, "(%s)", text) : text, x->offset, 0);
 }
 
 static const char *more_images(const codegen *g)
@@ -284,6 +327,8 @@ static void print_call(codegen *g, strbuf *to, const plan_item *t, int number)
 static bool all_in_frame(const codegen *g, const plan_item *t)
 {
     const plan_scope *f = &g->plan->function[t->function];
+    for (int i = 0; i < t->call->inputs + t->call->outputs; i++)
+        if (is_output(g, &g->plan->main, i < t->call->inputs ? t->call->input[i] : t->call->output[i - t->call->inputs])) return false;
     for (int i = 0; i < t->call->inputs; i++)
         if (plan_value_of(f, f->graph->parameter[i].value)->space == SPACE_ARGUMENT &&
             plan_value_of(&g->plan->main, t->call->input[i])->base->space != (f->shared ? SPACE_SHARED : SPACE_FRAME))
@@ -388,7 +433,8 @@ static void print_items(codegen *g, strbuf *to, int from, int end, int *number)
         const plan_item *t = &p->main.item[i];
         count = 1;
         if (t->phase) {
-            strbuf_printf(to, "    phase_%d(w, m, &m->constants, %s%s, in);\n", i + 1, memory_passed[memory_of(p, &p->main, i)], more_images(g));
+            strbuf_printf(to, "    phase_%d(w, m, &m->constants, %s%s, in%s);\n", i + 1, memory_passed[memory_of(p, &p->main, i)], more_images(g),
+                          touches_output(g, &p->main, t->phase) ? ", out" : "");
             continue;
         }
         while (all_in_frame(g, t) && i + count < end && p->main.item[i + count].call && p->main.item[i + count].function == t->function &&
@@ -400,14 +446,16 @@ static void print_items(codegen *g, strbuf *to, int from, int end, int *number)
     }
 }
 
-/* Copies the outputs that have images, or those that have none, or all. */
+/* Copies the outputs that have images, or those that have none, or all, but those that were made in place. */
 static void print_copies(codegen *g, strbuf *to, bool images, bool none)
 {
     const plan *p = g->plan;
     const char **name = codegen_port_names(g->arena, p->graph->result, p->graph->results);
     int *output = arena_array(g->arena, (size_t)p->graph->results + 1, sizeof *output), outputs = 0;
     for (int i = 0; i < p->graph->results; i++)
-        if (plan_batch_axis(p, p->graph->result[i].value) < 0 ? none : images) output[outputs++] = i;
+        if ((plan_batch_axis(p, p->graph->result[i].value) < 0 ? none : images) &&
+            output_of(g, plan_value_of(&p->main, p->graph->result[i].value)->base) != i)
+            output[outputs++] = i;
     if (!outputs) return;
     strbuf_printf(to, "\n    for (int64_t i; team_claim(w, %d, &i);) {\n", outputs);
     for (int i = 0; i < outputs; i++) {

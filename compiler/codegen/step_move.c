@@ -48,16 +48,18 @@ void codegen_concat(codegen *g, strbuf *to, const step_site *at)
     const ir_node *n = at->step->node;
     const plan_value *out = codegen_output_value(at);
     const int axis = (int)ir_int(n, KEY_AXIS, 0), rank = out->value->type.rank;
-    const int64_t outer = codegen_product(out, 0, axis), inner = codegen_product(out, axis + 1, rank), whole = out->shape[axis] * inner;
-    const char *parameters = arena_printf(a, "const %s *x, %s *y", type_of(out), type_of(out));
+    const int64_t inner = codegen_product(out, axis + 1, rank), whole = out->shape[axis] * inner;
+    const bool panel = !at->step->once;
+    const char *rows = panel ? codegen_times_rows(g, at, at->step->rows / at->phase->rows) : "1";
+    const char *parameters = arena_printf(a, "const %s *x, %s *y, int64_t rows", type_of(out), type_of(out));
     int64_t offset = 0;
     for (int i = 0; i < n->inputs; i++) {
         const plan_value *x = codegen_input_value(at, i);
         const int64_t part = x->shape[axis] * inner;
         if (part && (x->base != out->base || x->space == SPACE_CONSTANT)) {
-            const char *body = arena_printf(a, "static void $(%s)\n{\n    copy_rows(x, %lld * sizeof *x, y + %lld, %lld * sizeof *y, %lld, "
-                                            "%lld * sizeof *y);\n}\n", parameters, (long long)part, (long long)offset, (long long)whole, (long long)outer, (long long)part);
-            const char *arguments = arena_printf(a, "%s, %s", codegen_input(g, at, i, false), codegen_output(g, at, 0, false));
+            const char *body = arena_printf(a, "static void $(%s)\n{\n    copy_rows(x, %lld * sizeof *x, y + %lld, %lld * sizeof *y, (size_t)rows, "
+                                            "%lld * sizeof *y);\n}\n", parameters, (long long)part, (long long)offset, (long long)whole, (long long)part);
+            const char *arguments = arena_printf(a, "%s, %s, %s", codegen_input(g, at, i, panel), codegen_output(g, at, 0, panel), rows);
             codegen_call(g, to, at, codegen_instance(g, "concat_part", parameters, body), arguments);
         }
         offset += part;

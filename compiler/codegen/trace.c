@@ -12,10 +12,11 @@ static bool is_late(const plan_scope *s, const plan_step *t, int output)
     return t->scattered || output > 0 || joined;
 }
 
+/* Outputs of a run's length are their sources without the slack, and as long as the caller's memory. */
 static bool is_made(const plan_scope *s, const plan_step *t, int output)
 {
     const plan_value *x = plan_value_of(s, t->node->output[output]);
-    return x && x->value && !x->view && !x->assembled;
+    return x && x->value && !x->view && !x->assembled && t->node->op != IR_SHRINK;
 }
 
 /* How many results the scope has before this phase; NULL: in all. */

@@ -1,11 +1,12 @@
 /* Repeated blocks become one function and calls of it: runs of nodes, each block reading what the one before made, that differ in constants alone.
  * Any cut through the chain will do; a block with one attention starts at it, so that all that follows an attention up to the next one's queries,
- * keys and values is one piece.
+ * keys and values is one piece. What makes the keys of a single query is one piece with it.
  * Requires: nothing. Blocks of other attributes or shapes stay as they are; one product or one repeat alone is no block.
  * Leaves: functions `encoder_block`, or `block` where there is no attention, whose parameters are the values, then the constants, in order of first
  *   use; values of a block that are read elsewhere (taps) are further results. Nodes stand in the order of a walk from the results up. */
 #include "roll.h"
 
+#include <limits.h>
 #include <string.h>
 
 enum { PERIOD_MAX = 4096, UNSEEN = -2, CONSTANT = -1, ENTERED = -3 };
@@ -184,7 +185,38 @@ static bool cut_from(const roll_sequence *s, int start, int end, int period, int
     return false;
 }
 
-/* Cuts the nodes [first, end), each of which equals that a period on: before a block's one attention, else wherever most blocks agree. */
+/* Is v read from this place on? */
+static bool read_from(const ir_value *v, int place)
+{
+    for (int i = 0; i < v->uses; i++)
+        if (v->user[i]->mark >= place) return true;
+    return false;
+}
+
+/* How many values of a block that starts here are read behind it. */
+static int values_left(const roll_sequence *s, int start, int period)
+{
+    int values = 0;
+    for (int i = start; i < start + period; i++)
+        for (int o = 0; o < s->node[i]->outputs; o++) values += read_from(s->node[i]->output[o], start + period);
+    return values;
+}
+
+/* The last place where blocks leave least to one another: behind an MLP rather than an attention. */
+static int narrowest(const roll_sequence *s, int first, int end, int period)
+{
+    int best = first;
+    for (int i = first, least = INT_MAX; i < first + period && i + 2 * period <= end; i++) {
+        const int values = values_left(s, i, period);
+        if (values > least) continue;
+        least = values;
+        best = i;
+    }
+    return best;
+}
+
+/* Cuts the nodes [first, end), each of which equals that a period on: before a block's one attention, where
+ * blocks leave least to one another if that has one query, else wherever most blocks agree. */
 static bool cut(const roll_sequence *s, int first, int end, int period, roll_run *run)
 {
     int attentions = 0, start = first;
@@ -192,6 +224,7 @@ static bool cut(const roll_sequence *s, int first, int end, int period, roll_run
         if (s->node[i]->op != IR_ATTENTION) continue;
         if (attentions++ == 0) start = i;
     }
+    if (attentions == 1 && dim_is_one(s->node[start]->input[0]->type.dim[1])) start = narrowest(s, first, end, period);
     return (attentions == 1 && cut_from(s, start, end, period, period, run)) || cut_from(s, first, end, period, 1, run);
 }
 

@@ -219,7 +219,8 @@ bool plan_is_product(const plan_step *t)
 }
 
 /* Tiles of a linear layer or MLP of `natural` rows an image. Those of several images together are as those of one. So few rows that reading the
- * weights takes most of the time are on a kernel that fetches the next meanwhile; of less than STREAM_ROWS those of libxsmm are faster without AVX-512. */
+ * weights takes most of the time are on a kernel that fetches the next meanwhile; of less than STREAM_ROWS, but more than one, those of libxsmm are
+ * faster without AVX-512. */
 static void cut_linear(plan *p, plan_step *t, const plan_phase *f, const plan_options *o, int64_t natural, int64_t weights)
 {
     const int tile = o->tile_rows ? o->tile_rows : TILE_ROWS, low = o->tile_rows ? o->tile_rows : WIDE_ROWS, together = f->joint ? p->together : 1;
@@ -233,6 +234,7 @@ static void cut_linear(plan *p, plan_step *t, const plan_phase *f, const plan_op
     }
     const bool few = natural <= NEAR_ROWS && weights >= PLAN_MANY_WEIGHTS;
     if (few && natural >= STREAM_ROWS) cut.few = NEAR_ROWS;
+    else if (few && t->columns && natural == 1) cut.few = 1;
     if (few && (natural >= STREAM_ROWS || t->columns)) wide.few = NEAR_ROWS;
     plan_set_cuts(t, cut, wide);
 }

@@ -185,10 +185,12 @@ void plan_describe_step(plan_step *s, const plan_options *o)
         s->rows = leading(out, (int)ir_int(n, KEY_AXIS, 0));
         s->scattered = true;
         break;
-    case IR_CONCAT:
-        s->rows = 1;
-        s->once = true;
+    case IR_CONCAT: {   /* the axes before its own are rows of all parts */
+        s->rows = leading(out, (int)ir_int(n, KEY_AXIS, 0));
+        s->once = s->rows <= 1;
+        for (int i = 0; i < n->inputs; i++) s->aligned[i] = !s->once;
         break;
+    }
     default:
         s->rows = 1;
         break;

@@ -81,8 +81,8 @@ static void phase_1(worker *w, const struct deit_teacher_model *m, const struct 
         TRACE(constants, 0, move178);
         k->linear_48_to_32_add(m->code, move178, c->w0, c->table1 + row * 32, concat331 + 64 + row * 32, rows);   /* 0 'node_conv2d', 1 'node_view', 2 'node_transpose' and 1 more */
         TRACE(constants, 1, concat331 + 64);
-        if (row == 0) k->concat_part(c->table2, concat331);   /* 3 'node_cat', 4 'node_add' */
-        if (row == 0) k->concat_part_v2(c->table3, concat331);   /* 3 'node_cat', 4 'node_add' */
+        if (row == 0) k->concat_part(c->table2, concat331, 1);   /* 3 'node_cat', 4 'node_add' */
+        if (row == 0) k->concat_part_v2(c->table3, concat331, 1);   /* 3 'node_cat', 4 'node_add' */
     }
     team_barrier(w);
     TRACE_LATE(constants, 2, concat331);
@@ -206,14 +206,14 @@ static void phase_6(worker *w, const struct deit_teacher_model *m, const struct 
     team_barrier(w);
 }
 
-static void phase_7(worker *w, const struct deit_teacher_model *m, const struct constants *c, unsigned char *frame, unsigned char *scratch, const deit_teacher_inputs *in)
+static void phase_7(worker *w, const struct deit_teacher_model *m, const struct constants *c, unsigned char *frame, unsigned char *scratch, const deit_teacher_inputs *in, const deit_teacher_outputs *out)
 {
     const struct deit_teacher_kernels *const k = m->kernels;
     (void)scratch, (void)in;
     float *const norm341 = (float *)(frame + 4608);   /* [1,2,32] */
-    float *const linear133 = (float *)(frame + 0);   /* [1,5] */
-    float *const linear141 = (float *)(frame + 64);   /* [1,5] */
-    float *const map348 = (float *)(frame + 128);   /* [1,5] */
+    float *const linear133 = out->cls_logits ? out->cls_logits : (float *)(frame + 0);   /* [1,5] */
+    float *const linear141 = out->distillation_logits ? out->distillation_logits : (float *)(frame + 64);   /* [1,5] */
+    float *const map348 = out->logits ? out->logits : (float *)(frame + 128);   /* [1,5] */
     for (int64_t p; team_claim(w, 1, &p);) {
         const int64_t row = 0, rows = 1;
         k->linear_32_to_5(m->code, norm341 + row * 32, c->w24, c->b25, linear133 + row * 5, rows);   /* 79 'node_linear_12' */
@@ -236,14 +236,7 @@ static void run_images(worker *w, const struct deit_teacher_model *m, unsigned c
     phase_4(w, m, &m->constants, frame, scratch, in);
     phase_5(w, m, &m->constants, frame, scratch, in);
     phase_6(w, m, &m->constants, frame, scratch, in);
-    phase_7(w, m, &m->constants, frame, scratch, in);
-
-    for (int64_t i; team_claim(w, 3, &i);) {
-        if (i == 0 && out->logits) memcpy(out->logits, (float *)(frame + 128), 5 * sizeof(float));
-        if (i == 1 && out->cls_logits) memcpy(out->cls_logits, (float *)(frame + 0), 5 * sizeof(float));
-        if (i == 2 && out->distillation_logits) memcpy(out->distillation_logits, (float *)(frame + 64), 5 * sizeof(float));
-    }
-    team_barrier(w);
+    phase_7(w, m, &m->constants, frame, scratch, in, out);
 }
 
 /* The matrix kernels: c[n][ldc] = b[n][ldb] a[k][lda], m features of a, n rows of b. Heights that do not occur are left out. */

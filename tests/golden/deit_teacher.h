@@ -47,7 +47,7 @@ typedef struct deit_teacher_inputs {
     const float *pixel_values;   /* [1,3,16,16] */
 } deit_teacher_inputs;
 
-/* An output left NULL is not copied. */
+/* An output left NULL is not written. They overlap neither inputs nor each other. */
 typedef struct deit_teacher_outputs {
     float *logits;   /* [1,5] */
     float *cls_logits;   /* [1,5] */

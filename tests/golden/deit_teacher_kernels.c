@@ -54,14 +54,14 @@ static void linear_48_to_32_add(gemm_code *const *code, const float *x, const fl
     linear_f32(code + 0, x, 48, w, y, 32, (int)rows, 0, 32, 48, 48, 32, cut, linear_48_to_32_add_out_tile, operands);
 }
 
-static void concat_part(const float *x, float *y)
+static void concat_part(const float *x, float *y, int64_t rows)
 {
-    copy_rows(x, 32 * sizeof *x, y + 0, 576 * sizeof *y, 1, 32 * sizeof *y);
+    copy_rows(x, 32 * sizeof *x, y + 0, 576 * sizeof *y, (size_t)rows, 32 * sizeof *y);
 }
 
-static void concat_part_v2(const float *x, float *y)
+static void concat_part_v2(const float *x, float *y, int64_t rows)
 {
-    copy_rows(x, 32 * sizeof *x, y + 32, 576 * sizeof *y, 1, 32 * sizeof *y);
+    copy_rows(x, 32 * sizeof *x, y + 32, 576 * sizeof *y, (size_t)rows, 32 * sizeof *y);
 }
 
 static void norm_32(const float *x, float *y, int64_t rows)

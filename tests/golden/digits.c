@@ -123,7 +123,7 @@ static void phase_1(worker *w, const struct digits_model *m, const struct consta
         TRACE(constants, 0, move237);
         k->linear_192_to_48_add(m->code, move237, c->w0, c->table1 + row * 48, concat440 + 48 + row * 48, rows);   /* 1 'node_conv2d', 2 'node_Reshape_251', 3 'node_transpose' and 1 more */
         TRACE(constants, 1, concat440 + 48);
-        if (row == 0) k->concat_part(c->table2, concat440);   /* 6 'node_cat', 7 'node_add_17' */
+        if (row == 0) k->concat_part(c->table2, concat440, 1);   /* 6 'node_cat', 7 'node_add_17' */
     }
     team_barrier(w);
     TRACE_LATE(constants, 2, concat440);
@@ -178,7 +178,7 @@ static void phase_6(worker *w, const struct digits_model *m, const struct consta
     TRACE_LATE(constants, 6, keys457);
 }
 
-static void phase_7(worker *w, const struct digits_model *m, const struct constants *c, unsigned char *frame, unsigned char *scratch, const digits_inputs *in)
+static void phase_7(worker *w, const struct digits_model *m, const struct constants *c, unsigned char *frame, unsigned char *scratch, const digits_inputs *in, const digits_outputs *out)
 {
     const struct digits_kernels *const k = m->kernels;
     (void)in;
@@ -191,7 +191,7 @@ static void phase_7(worker *w, const struct digits_model *m, const struct consta
     float *const norm448 = (float *)(scratch + 576);   /* [1,1,48], a panel of it */
     float *const mlp449 = (float *)(scratch + 768);   /* [1,1,48], a panel of it */
     float *const norm450 = (float *)(scratch + 0);   /* [1,1,48], a panel of it */
-    float *const linear192 = (float *)(frame + 9408);   /* [1,10] */
+    float *const linear192 = out->logits ? out->logits : (float *)(frame + 9408);   /* [1,10] */
     for (int64_t p; team_claim(w, 1, &p);) {
         const int64_t row = 0, rows = 1;
         k->attention_4x12_over_17_v2(m->code, linear442 + row * 48, keys457, linear431, attention444, (float *)(scratch + 0), row, rows);   /* 117 'node_Mul_199', 118 'node_Mul_201', 119 'node_MatMul_205' and 5 more */
@@ -227,12 +227,7 @@ static void run_images(worker *w, const struct digits_model *m, unsigned char *f
     phase_4(w, m, &m->constants, frame, scratch, in);
     phase_5(w, m, &m->constants, frame, scratch, in);
     phase_6(w, m, &m->constants, frame, scratch, in);
-    phase_7(w, m, &m->constants, frame, scratch, in);
-
-    for (int64_t i; team_claim(w, 1, &i);) {
-        if (i == 0 && out->logits) memcpy(out->logits, (float *)(frame + 9408), 10 * sizeof(float));
-    }
-    team_barrier(w);
+    phase_7(w, m, &m->constants, frame, scratch, in, out);
 }
 
 /* The matrix kernels: c[n][ldc] = b[n][ldb] a[k][lda], m features of a, n rows of b. Heights that do not occur are left out. */

@@ -47,7 +47,7 @@ typedef struct digits_inputs {
     const float *pixel_values;   /* [batch,3,32,32] */
 } digits_inputs;
 
-/* An output left NULL is not copied. */
+/* An output left NULL is not written. They overlap neither inputs nor each other. */
 typedef struct digits_outputs {
     float *logits;   /* [batch,10] */
 } digits_outputs;

@@ -147,9 +147,9 @@ static void linear_192_to_48_add(gemm_code *const *code, const float *x, const f
     linear_f32(code + 0, x, 192, w, y, 48, (int)rows, 0, 48, 192, 192, 32, cut, linear_192_to_48_add_out_tile, operands);
 }
 
-static void concat_part(const float *x, float *y)
+static void concat_part(const float *x, float *y, int64_t rows)
 {
-    copy_rows(x, 48 * sizeof *x, y + 0, 816 * sizeof *y, 1, 48 * sizeof *y);
+    copy_rows(x, 48 * sizeof *x, y + 0, 816 * sizeof *y, (size_t)rows, 48 * sizeof *y);
 }
 
 static inline vf linear_48_to_48_v3_out_value(vf y, const operand_f32 *operands, size_t row, int column, int count)

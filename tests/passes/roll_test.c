@@ -69,6 +69,37 @@ static void blocks_start_at_their_attention(void **state)
     pass_test_free(t);
 }
 
+/* Steps of a decoder: what makes a query's keys, and reads the cache for them, is in its attention's block. */
+static void keys_of_one_query_are_in_its_block(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 5 };
+    arena *a = arena_new();
+    strbuf text = strbuf_in(a);
+    strbuf_add(&text, "graph t(%x0: f32[1,1,8]");
+    for (int i = 0; i < BLOCKS; i++) strbuf_printf(&text, ", %%p%d: f32[1,4,8]", i);
+    strbuf_add(&text, ") {\n");
+    for (int i = 0; i < BLOCKS; i++) {
+        for (int k = 0; k < 3; k++) strbuf_printf(&text, "  %%w%d%d: f32[8,8] = const {bytes = noise %d 1}\n", i, k, 3 * i + k + 1);
+        strbuf_printf(&text, "  %%q%d: f32[1,1,8] = linear(%%x%d, %%w%d0)\n  %%r%d: f32[1,1,2,4] = move(%%q%d) {move = [8@2]}\n", i, i, i, i, i);
+        strbuf_printf(&text, "  %%n%d: f32[1,1,8] = linear(%%x%d, %%w%d1)\n  %%c%d: f32[1,5,8] = concat(%%p%d, %%n%d) {axis = 1}\n", i, i, i, i, i, i);
+        strbuf_printf(&text, "  %%k%d: f32[1,5,2,4] = move(%%c%d) {move = [5@1, 8@2]}\n", i, i);
+        strbuf_printf(&text, "  %%a%d: f32[1,1,2,4] = attention(%%r%d, %%k%d, %%k%d) {scale = 0.5}\n", i, i, i, i);
+        strbuf_printf(&text, "  %%b%d: f32[1,1,8] = move(%%a%d) {move = [2@2, 4@3]}\n", i, i);
+        strbuf_printf(&text, "  %%x%d: f32[1,1,8] = linear(%%b%d, %%w%d2, _, %%x%d) {epilogue = add(in0, in1)}\n", i + 1, i, i, i);
+    }
+    strbuf_printf(&text, "  return \"y\" %%x%d\n}\n", BLOCKS);
+    pass_test *t = pass_test_new(text.text, "roll");
+    const ir_graph *f = t->g->function[0];
+    assert_in_range(t->report.rolled, BLOCKS - 1, BLOCKS);
+    assert_int_equal(f->results, 1);
+    assert_int_equal(nodes_of(f, IR_ATTENTION), 1);
+    assert_int_equal(nodes_of(f, IR_CONCAT), 1);
+    expect_restored(t, text.text);
+    pass_test_free(t);
+    arena_free(a);
+}
+
 static void file_order_has_no_part(void **state)
 {
     (void)state;
@@ -226,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_start_at_their_attention),
+        cmocka_unit_test(keys_of_one_query_are_in_its_block),
         cmocka_unit_test(file_order_has_no_part),
         cmocka_unit_test(taps_are_results),
         cmocka_unit_test(narrowed_block_stays_outside),

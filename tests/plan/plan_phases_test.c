@@ -218,6 +218,36 @@ static void a_part_that_comes_twice_is_copied(void **state)
     plan_test_free(&t);
 }
 
+/* The axes before a concatenation's own are its rows. */
+static void a_concatenation_within_rows_runs_by_panel(void **state)
+{
+    (void)state;
+    plan_test t = plan_test_fine("graph g(%x: f32[1,6,8], %w: f32[1,6,4]) {\n"
+                                 "  %a: f32[1,6,8] = map(%x) {expr = neg(in0)}\n"
+                                 "  %c: f32[1,6,12] = concat(%a, %w) {axis = 2}\n"
+                                 "  %y: f32[1,6,12] = norm(%c) {kind = rms, axis = 2, epsilon = 1e-06}\n"
+                                 "  return \"y\" %y\n}\n", "");
+    assert_string_equal(plan_test_words(&t, &t.plan->main), "map concat norm");
+    const plan_step *concat = t.plan->main.item[0].phase->step[1];
+    assert_true(concat->rows == 6 && !concat->once && concat->aligned[0] && concat->aligned[1]);
+    plan_test_free(&t);
+}
+
+/* A decoder's step: a head's part of the cache is put together, transposed and read in one panel. */
+static void heads_of_one_query_take_one_phase(void **state)
+{
+    (void)state;
+    plan_test t = plan_test_fine("graph g(%q: f32[1,1,12,8], %p: f32[1,12,9,8], %n: f32[1,12,1,8], %v: f32[1,12,10,8]) {\n"
+                                 "  %c: f32[1,12,10,8] = concat(%p, %n) {axis = 2}\n"
+                                 "  %a: f32[1,10,12,8] = move(%c) {move = [10@2, 12@1, 8@3]}\n"
+                                 "  %b: f32[1,10,12,8] = move(%v) {move = [10@2, 12@1, 8@3]}\n"
+                                 "  %y: f32[1,1,12,8] = attention(%q, %a, %b) {scale = 1}\n"
+                                 "  return \"c\" %c, \"y\" %y\n}\n", "one_query transpose_keys");
+    assert_string_equal(plan_test_words(&t, &t.plan->main), "concat pad attention");
+    assert_int_equal(t.plan->main.item[0].phase->rows, 12);
+    plan_test_free(&t);
+}
+
 /* The transposition of keys and its padding are one step, by rows of what they read. */
 static void keys_are_transposed_in_the_phase_that_makes_them(void **state)
 {
@@ -464,6 +494,7 @@ int main(void)
         cmocka_unit_test(packed_slices_cost_no_step),
         cmocka_unit_test(a_repeated_row_is_copied),
         cmocka_unit_test(parts_of_a_concatenation_are_made_in_place), cmocka_unit_test(a_part_that_comes_twice_is_copied),
+        cmocka_unit_test(a_concatenation_within_rows_runs_by_panel), cmocka_unit_test(heads_of_one_query_take_one_phase),
         cmocka_unit_test(keys_are_transposed_in_the_phase_that_makes_them), cmocka_unit_test(a_fixed_batch_is_more_rows),
         cmocka_unit_test(windows_take_one_phase), cmocka_unit_test(windows_do_not_join_a_whole),
         cmocka_unit_test(a_step_may_join_the_phase_before),

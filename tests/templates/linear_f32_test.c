@@ -106,6 +106,29 @@ static void test_few_rows_need_no_kernels(void **state)
     assert_int_equal(calls[0], before);
 }
 
+/* A row alone reads the parts of its sum side by side; as one of two rows it does not. */
+static void test_one_row_has_the_bits_of_several(void **state)
+{
+    (void)state;
+    for (int parts = 1; parts <= 9; parts++)
+        for (int part = 3; part <= 20; part += 17)
+            for (int rest = 0; rest <= 2; rest += 2) {
+                const int k = parts * part + rest, n = 80;
+                floats x = floats_random((size_t)k, -1, 1), w = floats_random((size_t)n * (size_t)k, -1, 1);
+                floats one = floats_new((size_t)n), two = floats_new((size_t)n * 2);
+                const linear_cut cut = { 33, 1, 0, 2 };
+                linear_f32(NULL, x.data, k, w.data, one.data, n, 1, 0, n, k, part, 32, cut, tile_as_is_f32, NULL);
+                linear_f32(NULL, x.data, 0, w.data, two.data, n, 2, 0, n, k, part, 32, cut, tile_as_is_f32, NULL);
+                for (int i = 0; i < n; i++) {
+                    double bound;
+                    const double expected = linear_f32_reference(x.data, k, w.data, n, k, 32, 0, i, 0, &bound);
+                    assert_near((double)one.data[i], expected, 3e-7 * (bound + 2));
+                    assert_true(one.data[i] == two.data[i] && one.data[i] == two.data[n + i]);
+                }
+                floats_free(x), floats_free(w), floats_free(one), floats_free(two);
+            }
+}
+
 static void test_no_rows(void **state)
 {
     (void)state;
@@ -119,6 +142,7 @@ static void test_no_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_shapes), cmocka_unit_test(test_kernels_by_height), cmocka_unit_test(test_kernels_by_step),
-                                       cmocka_unit_test(test_few_rows_need_no_kernels), cmocka_unit_test(test_no_rows) };
+                                       cmocka_unit_test(test_few_rows_need_no_kernels),
+                                       cmocka_unit_test(test_one_row_has_the_bits_of_several), cmocka_unit_test(test_no_rows) };
     return RUN_AT_LEVEL(tests);
 }
