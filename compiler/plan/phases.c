@@ -5,7 +5,8 @@
 #include <limits.h>
 
 enum {
-    TILE_ROWS = 33,    /* about so many in the smallest panel: balanced for two, three and six threads */
+    TILE_ROWS = 33,    /* about so many in the smallest panel */
+    SHARES = 6,        /* an odd number of tiles becomes a multiple of it: equal for two, three and six threads */
     SHARED_ROWS = 16,  /* a phase of fewer rows cannot be shared out well: a step of many rows had better not join it… */
     TILE_BLOCKS = 2,   /* blocks of output features in the smallest panel, where threads share those */
     FEW_ROWS = 48      /* …but one of so few is not worth a barrier */
@@ -107,6 +108,12 @@ static int64_t ceiling(int64_t n, int64_t by)
     return (n + by - 1) / by;
 }
 
+/* So many tiles, or a few more where two threads would have unequal shares of them. */
+static int64_t evenly(int64_t tiles)
+{
+    return tiles == 1 || tiles % 2 == 0 ? tiles : ceiling(tiles, SHARES) * SHARES;
+}
+
 /* As few balanced panels as rows of `height` allow, each of balanced tiles; in a phase with a unit step every row is a panel. */
 static void cut_panels(plan_phase *f, int height, int tile)
 {
@@ -121,7 +128,7 @@ static void cut_panels(plan_phase *f, int height, int tile)
     }
     const int64_t most = unit || height < scale ? 1 : height / scale, least = tile < scale ? 1 : tile / scale;
     f->panels = (int)ceiling(f->rows, most);
-    const int64_t tiles = f->panels * ceiling(ceiling(f->rows, f->panels), least);
+    const int64_t tiles = f->panels * evenly(ceiling(ceiling(f->rows, f->panels), least));
     f->tiles = (int)(tiles < f->rows ? tiles : f->rows);
     f->panel_rows = ceiling(ceiling(f->tiles, f->panels) * f->rows, f->tiles);
 }

@@ -358,6 +358,24 @@ static void a_step_may_join_the_phase_before(void **state)
     plan_test_free(&t);
 }
 
+/* Whatever number of tiles the rows make, two threads have half of them each. */
+static void two_threads_have_equal_shares(void **state)
+{
+    (void)state;
+    for (int rows = 34; rows <= 200; rows++) {
+        char text[256];
+        snprintf(text, sizeof text, "graph g(%%x: f32[1,%d,8]) {\n  %%w: f32[8,8] = const {bytes = noise 1 1}\n"
+                                    "  %%y: f32[1,%d,8] = linear(%%x, %%w)\n  return \"y\" %%y\n}\n", rows, rows);
+        plan_test t = plan_test_fine(text, "");
+        plan_phase cut = *t.plan->main.item[0].phase;
+        assert_int_equal(cut.panels, 1);
+        cut.panels = 2;
+        assert_int_equal(plan_panel_row(&cut, 1), rows / 2);
+        check_heights(t.plan, &t.plan->main);
+        plan_test_free(&t);
+    }
+}
+
 /* Moments are taken of a layer's rows while they are near, a run at a time; what they are joined to waits for all, and what reads that for it. */
 static void moments_join_the_phase(void **state)
 {
@@ -498,7 +516,7 @@ int main(void)
         cmocka_unit_test(keys_are_transposed_in_the_phase_that_makes_them), cmocka_unit_test(a_fixed_batch_is_more_rows),
         cmocka_unit_test(windows_take_one_phase), cmocka_unit_test(windows_do_not_join_a_whole),
         cmocka_unit_test(a_step_may_join_the_phase_before),
-        cmocka_unit_test(moments_join_the_phase), cmocka_unit_test(broadcasting_decides_the_rows), cmocka_unit_test(short_phases_do_not_take_long_steps),
+        cmocka_unit_test(two_threads_have_equal_shares), cmocka_unit_test(moments_join_the_phase), cmocka_unit_test(broadcasting_decides_the_rows), cmocka_unit_test(short_phases_do_not_take_long_steps),
         cmocka_unit_test(the_last_part_counts), cmocka_unit_test(what_cannot_be_planned_is_refused),
         cmocka_unit_test(bytes_are_those_of_the_type), cmocka_unit_test(nothing_takes_no_step),
     };
