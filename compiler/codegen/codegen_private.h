@@ -61,13 +61,28 @@ void codegen_profile(codegen *g, strbuf *to);
 void codegen_trace_step(codegen *g, strbuf *to, const plan_scope *s, int scope, const plan_phase *f, const plan_step *t, bool panel);
 void codegen_trace_phase(codegen *g, strbuf *to, const plan_scope *s, int scope, const plan_phase *f);
 
-/* model_run.c: the functions of <name>.c; how often a scope runs for one image. */
-void codegen_functions(codegen *g, strbuf *to);
-int codegen_calls(const codegen *g, int scope);
+/* model_sequence.c: run_prelude and run_images, which call the phases and copy what is the caller's. */
+void codegen_sequence(codegen *g, strbuf *to);
 /* Is there anything that a run does once for all its images: a step of the prelude, or an output without a batch? */
 bool codegen_has_prelude(const codegen *g);
 /* Do the images of an input or output lie in between one another? Then run_images is told the batch, too. */
 bool codegen_is_interleaved(const codegen *g);
+
+/* model_run.c: the functions of <name>.c; how often a scope runs for one image. */
+void codegen_functions(codegen *g, strbuf *to);
+int codegen_calls(const codegen *g, int scope);
+/* The output that is made where the caller wants it, which is this storage; -1: none. Is v in such storage, or anything that a phase reads or writes? */
+int codegen_output_of(const codegen *g, const plan_value *base);
+bool codegen_is_output(const codegen *g, const plan_scope *s, const ir_value *v);
+bool codegen_touches_output(const codegen *g, const plan_scope *s, const plan_phase *f);
+/* A pointer to the first element of a value that is not the caller's, unless it is an output and the caller wants that; one to an element behind it. */
+const char *codegen_storage(codegen *g, const plan_value *base, bool joint);
+const char *codegen_with_offset(codegen *g, const char *base, int64_t offset, int64_t row);
+/* "frame, scratch": the memory that the function of an item is handed. */
+const char *codegen_memory_passed(const plan *p, const plan_scope *s, int item);
+/* Does the C text use this identifier? Comments, which hold names of the model's author, do not count. "(void)" lines for those of these that it does not. */
+bool codegen_mentions(const char *text, const char *word);
+void codegen_print_unused(strbuf *to, const char *body, const char *const *names, int count);
 /* How a value is spelled in C inside the function of a phase: a pointer to what the step reads or writes. by_panel: at the panel's first row. */
 const char *codegen_pointer(codegen *g, const plan_scope *s, int scope, const plan_phase *f, const ir_value *v, bool by_panel);
 /* "(float *)(scratch + 64)": a step's own scratch. */
