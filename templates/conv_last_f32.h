@@ -2,10 +2,10 @@
  * from one another, so that a kernel sums over several places of all of them (batch-reduce).
  * Shapes: x, rows: windows.h; w: k = kernel0 kernel1 (channels of a group) inputs, n outputs, each group's n / groups side by side, in blocks of bn
  *         outputs: block j at w + j bn k, laid out [k][width], width = bn, or what is left in the last block; y [rows][n].
- * Requires: first_row, rows: multiples of cut.piece; n / groups a multiple of bn where groups > 1. cut.taps > 1 only where groups and dilation1 are 1. code:
- *         NULL, or for each number of rows that occurs [rows - cut.low][0: whole block, 1: the last, narrower one][0: `part` inputs, 1: what is left of
- *         them], NULL where there is no kernel; kernels read and write every pixel, or every ceil(kernel1 / stride1)'th. scratch, which overlaps nothing else: unless all
- *         windows are inside the image, the lines that the pieces done together read.
+ * Requires: first_row, rows: multiples of cut.piece; n / groups a multiple of bn where groups > 1; cut.taps > 1 only where groups and dilation1 are 1.
+ *         code: NULL, or for each number of rows that occurs [rows - cut.low][0: whole block, 1: the last, narrower one][0: `part` inputs, 1: what is
+ *         left of them], NULL where there is no kernel; kernels read and write every pixel, or with taps every ceil(kernel1 / stride1)'th. scratch,
+ *         which overlaps nothing else: unless all windows are inside the image, the lines that the pieces done together read.
  * Numerics: sums of at most `part` products in order of kernel position and channel, as gemm_f32; then the sum of those. Windows read zeros outside
  *         the image. */
 #ifndef VITCC_TEMPLATES_CONV_LAST_F32_H
@@ -58,8 +58,9 @@ TEMPLATE conv_inputs conv_inputs_of(const windows_shape *s, conv_cut cut, const 
     const ptrdiff_t line = (ptrdiff_t)(inside ? s->size[1] : conv_reach(s, 1, cut.piece)) * s->channels;
     for (int i = 0; !inside && i < conv_reach(s, 0, count); i++) windows_line_run_f32(s, image, iy + i, ix, (int)line, scratch + i * line);
     const float *const at = inside ? image + iy * line + (ptrdiff_t)ix * s->channels : scratch;
-    return (conv_inputs){ at, line * s->dilation[0], (ptrdiff_t)s->dilation[1] * s->channels, line * s->stride[0], s->stride[1] * s->channels,
-                          s->kernel[0] * across, across, cut.taps * (s->channels / s->groups), cut.taps > 1 ? (cut.taps + s->stride[1] - 1) / s->stride[1] : 1 };
+    return (conv_inputs){ .at = at, .line = line * s->dilation[0], .column = (ptrdiff_t)s->dilation[1] * s->channels, .piece = line * s->stride[0],
+                          .step = s->stride[1] * s->channels, .runs = s->kernel[0] * across, .across = across,
+                          .run = cut.taps * (s->channels / s->groups), .phases = cut.taps > 1 ? (cut.taps + s->stride[1] - 1) / s->stride[1] : 1 };
 }
 
 /* The weights of one block, [k][width], and what is fetched meanwhile: `lines` a call. */

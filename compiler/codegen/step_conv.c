@@ -86,13 +86,15 @@ static void print_winograd(codegen *g, const step_site *at, strbuf *parameters, 
     const plan_tiles *t = &at->step->tiles[0];
     strbuf_add(parameters, "float *y, int64_t row, int64_t rows, int64_t column, int64_t columns");
     strbuf_printf(arguments, "%s, ", codegen_output(g, at, 0, false));
-    if (at->step->columns) strbuf_printf(arguments, "0, %lld, row * %d, rows * %d", (long long)plan_winograd_tiles(codegen_output_value(at)), t->width, t->width);
+    const long long all = plan_winograd_tiles(codegen_output_value(at));
+    if (at->step->columns) strbuf_printf(arguments, "0, %lld, row * %d, rows * %d", all, t->width, t->width);
     else strbuf_printf(arguments, "%s, %s, 0, %d", codegen_first_row(g, 1), codegen_rows(g, at, false), t->n);
     codegen_cut(body, "cut", t);
     strbuf_add(body, "    winograd_f32(");
     if (t->gemm >= 0) strbuf_printf(body, "code + %d", t->gemm);
     else strbuf_add(body, "NULL");
-    strbuf_printf(body, ", &shape, x, w, scratch, y, (size_t)row, (int)rows, (int)column, (int)columns, %d, %d, %d, %d, cut, ", t->n, t->part, t->width, t->chunk);
+    strbuf_printf(body, ", &shape, x, w, scratch, y, (size_t)row, (int)rows, (int)column, (int)columns, %d, %d, %d, %d, cut, ", t->n, t->part,
+                  t->width, t->chunk);
 }
 
 static void print_product(codegen *g, strbuf *to, const step_site *at)

@@ -112,7 +112,8 @@ static void batch_kernels(plan *p, plan_step *t, int tile, int wide_tile)
     const plan_value *x = plan_value_of(t->scope, n->input[0]), *out = plan_value_of(t->scope, n->output[0]);
     const int groups = (int)ir_int(n, KEY_GROUP, 1), channels = channels_of(x) / groups, stride = (int)ir_find(n, KEY_STRIDES)->list.item[1];
     const bool lines_are_runs = channels < FEW_CHANNELS && groups == 1 && ir_find(n, KEY_DILATIONS)->list.item[1] == 1;
-    const int taps = lines_are_runs ? (int)ir_find(n, KEY_KERNEL)->list.item[1] : 1, phases = taps > 1 ? (taps + stride - 1) / stride : 1, run = taps * channels;
+    const int taps = lines_are_runs ? (int)ir_find(n, KEY_KERNEL)->list.item[1] : 1, phases = taps > 1 ? (taps + stride - 1) / stride : 1;
+    const int run = taps * channels;
     const int features = channels_of(out), most = features < PLAN_BLOCK ? features : PLAN_BLOCK;
     plan_tiles *const to = &t->tiles[0];
     plan_set_cuts(t, cut_piece(p, t->piece, tile, phases), cut_piece(p, t->piece, wide_tile, phases));

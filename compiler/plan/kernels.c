@@ -68,7 +68,8 @@ static plan_cut cut_whole(plan *p, int64_t rows, int tile, int together)
 
 static bool same_gemm(const plan_gemm *a, const plan_gemm *b)
 {
-    return a->m == b->m && a->n == b->n && a->k == b->k && a->lda == b->lda && a->ldb == b->ldb && a->ldc == b->ldc && a->add == b->add && a->batch == b->batch;
+    return a->m == b->m && a->n == b->n && a->k == b->k && a->lda == b->lda && a->ldb == b->ldb && a->ldc == b->ldc && a->add == b->add &&
+           a->batch == b->batch;
 }
 
 /* With AVX-512 libxsmm 1.17 computes at most 16 features of 2 to 11 rows in several sums each, how many depends on the rows. There is no kernel then:
@@ -131,7 +132,8 @@ int plan_linear_kernels(plan *p, plan_tiles *t, int64_t most, int depth, int par
     if (t->cut.step) t->cut.step = step_of(t->part);
     if (t->wide.step) t->wide.step = step_of(t->part);
     if (t->wide.few == t->cut.few && !t->wide.step) t->wide = t->cut;
-    const int narrow = most > t->cut.few ? t->cut.heights * (t->cut.step ? 8 : 4) : 0, wide = most > t->wide.few ? t->wide.heights * (t->wide.step ? 8 : 4) : 0;
+    const int narrow = most > t->cut.few ? t->cut.heights * (t->cut.step ? 8 : 4) : 0;
+    const int wide = most > t->wide.few ? t->wide.heights * (t->wide.step ? 8 : 4) : 0;
     const int count = narrow > wide ? narrow : wide;
     plan_gemm *g = arena_array(p->arena, (size_t)count + 1, sizeof *g), *w = arena_array(p->arena, (size_t)count + 1, sizeof *w);
     if (narrow) fill_linear(g, t, &t->cut, depth, direct);
