@@ -35,11 +35,6 @@ static int largest_divisor(int n, int most)
     return d;
 }
 
-static int64_t lines(int64_t floats)
-{
-    return plan_round_up(floats * 4, PLAN_ALIGN);
-}
-
 static int channels_of(const plan_value *x)
 {
     return (int)x->shape[3];
@@ -51,7 +46,8 @@ static void few_rows(plan_step *t, int rows)
     const int k = (int)plan_value_of(t->scope, t->node->input[1])->shape[0], channels = channels_of(plan_value_of(t->scope, t->node->input[0]));
     const int n = channels_of(plan_value_of(t->scope, t->node->output[0]));
     t->tiles[0] = (plan_tiles){ .cut.few = rows, .gemm = -1, .gemm_add = -1, .width = n < PLAN_BLOCK ? n : PLAN_BLOCK, .n = n, .k = k, .part = PLAN_PART };
-    t->scratch_bytes = lines((int64_t)rows * t->tiles[0].width) + lines(channels) + plan_round_up((int64_t)rows * (k / channels) * 8, PLAN_ALIGN);
+    t->scratch_bytes = plan_float_bytes((int64_t)rows * t->tiles[0].width) + plan_float_bytes(channels) +
+                       plan_round_up((int64_t)rows * (k / channels) * 8, PLAN_ALIGN);
 }
 
 /* How many places of the image along this axis (0: lines) so many outputs read. */
@@ -98,7 +94,7 @@ static void choose_pieces(plan_step *t, int64_t rows)
     int *const pieces = &t->tiles[0].chunk;
     *pieces = out->shape[2] == t->piece ? (int)(rows / t->piece) : 1;
     while (!windows_are_inside(n, x, out)) {
-        t->scratch_bytes = lines(reach(n, 0, *pieces) * reach(n, 1, t->piece) * channels_of(x));
+        t->scratch_bytes = plan_float_bytes(reach(n, 0, *pieces) * reach(n, 1, t->piece) * channels_of(x));
         if (*pieces == 1 || t->scratch_bytes <= NEAR_BYTES) break;
         (*pieces)--;
     }

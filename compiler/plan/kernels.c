@@ -9,7 +9,6 @@ enum {
     VALUE_KEYS = 192,    /* keys whose values are summed at a time: so many stay near the core; 4 per cent faster with 577 keys, 16 with 1,370 */
     PARTS = 8,           /* at most, since their sums stand on the stack */
     LINE = 16,           /* elements of a cache line */
-    NEAR_ROWS = 64,      /* but rows enough for the next weights to come while they are multiplied */
     STREAM_ROWS = 16,    /* of a linear layer that fetches its next weights */
     WIDE_ROWS = 14,      /* tallest tile with AVX-512 and steps: as many rows as its kernels hold in registers at a time */
     STEP = 64,           /* inputs a call there; 128 are 5 per cent slower on two threads, 256 lose half of what fetching brings */
@@ -21,6 +20,11 @@ static void mark_heights(bool *occurs, int64_t rows, int tile)
 {
     const int64_t tiles = (rows + tile - 1) / tile;
     occurs[rows / tiles] = occurs[(rows + tiles - 1) / tiles] = true;
+}
+
+int64_t plan_float_bytes(int64_t floats)
+{
+    return plan_round_up(floats * 4, PLAN_ALIGN);
 }
 
 plan_cut plan_cut_of(const bool *occurs, int tile)
@@ -211,8 +215,8 @@ static void attention_kernels(plan *p, plan_step *t, const plan_phase *f, int ti
     score_kernels(p, &t->tiles[0], ldk, d, row_stride(q, heads * d));
     value_kernels(p, &t->tiles[1], e, keys, row_stride(v, groups * e), ldk, heads * e);
     const int rows = cut.low + cut.heights - 1;
-    t->scratch_bytes = plan_round_up((int64_t)rows * ldk * 4, PLAN_ALIGN) + plan_round_up(rows * 4, PLAN_ALIGN);
-    if (!transposed) t->scratch_bytes += plan_round_up((int64_t)groups * d * ldk * 4, PLAN_ALIGN);
+    t->scratch_bytes = plan_float_bytes((int64_t)rows * ldk) + plan_float_bytes(rows);
+    if (!transposed) t->scratch_bytes += plan_float_bytes((int64_t)groups * d * ldk);
 }
 
 bool plan_is_product(const plan_step *t)
@@ -223,21 +227,21 @@ bool plan_is_product(const plan_step *t)
 /* Tiles of a linear layer or MLP of `natural` rows an image. Those of several images together are as those of one. So few rows that reading the
  * weights takes most of the time are on a kernel that fetches the next meanwhile; of less than STREAM_ROWS, but more than one, those of libxsmm are
  * faster without AVX-512. */
-static void cut_linear(plan *p, plan_step *t, const plan_phase *f, const plan_options *o, int64_t natural, int64_t weights)
+static void cut_linear(plan *p, plan_step *t, const plan_phase *f, int64_t natural, int tile, int wide_tile, int64_t weights)
 {
-    const int tile = o->tile_rows ? o->tile_rows : TILE_ROWS, low = o->tile_rows ? o->tile_rows : WIDE_ROWS, together = f->joint ? p->together : 1;
+    const int together = f->joint ? p->together : 1;
     const int own = (int)((natural + tile - 1) / tile), even = own ? (int)((natural + own - 1) / own) : tile;
     const int height = f->joint && even >= TALL_ROWS && even < tile ? even : tile;
-    const int64_t scale = natural / f->rows;
-    plan_cut cut = t->columns ? cut_whole(p, natural, tile, together) : plan_cut_tiles(p, f, scale, INT64_MAX / 2, height, together), wide = cut;
+    const int64_t scale = natural / f->rows, all = natural * together;
+    plan_cut cut = t->columns ? cut_whole(p, natural, tile, together) : plan_cut_tiles(p, f, scale, all, height, together), wide = cut;
     if (p->streams && natural >= STREAM_ROWS) {
-        wide = t->columns ? cut_whole(p, natural, low, together) : plan_cut_tiles(p, f, scale, INT64_MAX / 2, low, together);
+        wide = t->columns ? cut_whole(p, natural, wide_tile, together) : plan_cut_tiles(p, f, scale, all, wide_tile, together);
         wide.step = STEP;
     }
-    const bool few = natural <= NEAR_ROWS && weights >= PLAN_MANY_WEIGHTS;
-    if (few && natural >= STREAM_ROWS) cut.few = NEAR_ROWS;
+    const bool few = natural <= PLAN_FEW_ROWS && weights >= PLAN_MANY_WEIGHTS;
+    if (few && natural >= STREAM_ROWS) cut.few = PLAN_FEW_ROWS;
     else if (few && t->columns && natural == 1) cut.few = 1;
-    if (few && (natural >= STREAM_ROWS || t->columns)) wide.few = NEAR_ROWS;
+    if (few && (natural >= STREAM_ROWS || t->columns)) wide.few = PLAN_FEW_ROWS;
     plan_set_cuts(t, cut, wide);
 }
 
@@ -253,7 +257,7 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
     if (n->op == IR_LINEAR) {
         const plan_value *x = plan_value_of(s, n->input[0]);
         const int k = last_size(x), out = last_size(plan_value_of(s, n->output[0]));
-        cut_linear(p, t, f, o, natural, (int64_t)k * out);
+        cut_linear(p, t, f, natural, tile, wide, (int64_t)k * out);
         set_shape(&t->tiles[0], out, k, row_stride(x, k), out);
         t->tiles[0].gemm = plan_linear_kernels(p, &t->tiles[0], most, k, PLAN_PART, true);
     } else if (n->op == IR_MLP) {
@@ -261,13 +265,13 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
         const int k = last_size(x), hidden = last_size(up), out = last_size(plan_value_of(s, n->output[0]));
         const int activated = (int)plan_value_of(s, n->input[3])->shape[0];
         const int chunk = activated == hidden ? hidden_chunk(hidden) : hidden;
-        cut_linear(p, t, f, o, natural, (int64_t)k * hidden);
+        cut_linear(p, t, f, natural, tile, wide, (int64_t)k * hidden);
         t->tiles[0].chunk = t->tiles[1].chunk = chunk;
         set_shape(&t->tiles[0], hidden, k, row_stride(x, k), chunk);
         set_shape(&t->tiles[1], out, activated, chunk, out);
         t->tiles[0].gemm = plan_linear_kernels(p, &t->tiles[0], most, k, PLAN_PART, true);
         t->tiles[1].gemm = plan_linear_kernels(p, &t->tiles[1], most, activated == hidden ? chunk : activated, PLAN_PART, chunk == hidden);
-        t->scratch_bytes = plan_round_up(f->panel_rows * scale * chunk * 4, PLAN_ALIGN);
+        t->scratch_bytes = plan_float_bytes(f->panel_rows * scale * chunk);
     } else if (t->winograd) {
         plan_winograd_kernels(p, t, f, tile, wide);
     } else if (n->op == IR_CONV_LAST && !plan_is_depthwise(n)) {

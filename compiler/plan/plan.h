@@ -18,7 +18,7 @@
 enum {
     PLAN_ALIGN = 64,
     PLAN_BLOCK = 32,                 /* output features a block of weights: on AVX2 (Zen 3) 92 % of peak where 64 gives 74 */
-    PLAN_FEW_ROWS = 64,              /* a linear layer of so few rows is shared out by output features, if it has many weights */
+    PLAN_FEW_ROWS = 64,              /* layers of so few rows and many weights wait for these: threads share them, and fetch the next while they multiply */
     PLAN_MANY_WEIGHTS = 1 << 18      /* so many: 1 MB of them take a thread 50 times as long as a barrier */
 };
 

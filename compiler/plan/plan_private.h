@@ -46,7 +46,9 @@ void plan_join_images(plan *p, const plan_options *o);
 /* kernels.c: tiles and matrix kernels of every step, and its own scratch. */
 void plan_choose_kernels(plan *p, plan_scope *s, const plan_options *o);
 
-/* The same for conv.c and winograd.c. A cut into the heights that occur, of at most `tile`. */
+/* The same for conv.c and winograd.c. Bytes of so many floats, as whole cache lines. */
+int64_t plan_float_bytes(int64_t floats);
+/* A cut into the heights that occur, of at most `tile`. */
 plan_cut plan_cut_of(const bool *occurs, int tile);
 /* The heights that occur in any panel, of which `share` rows at most are cut at a time: panels of a number of neighbouring tiles of the phase that as
  * even a cut as can be may give, or of the whole of up to `together` images. */

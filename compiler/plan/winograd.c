@@ -40,12 +40,6 @@ void plan_describe_winograd(plan_step *s)
     for (int i = 0; i < n->inputs; i++) s->aligned[i] = false;
 }
 
-/* So many floats as whole cache lines. */
-static int64_t line(int64_t floats)
-{
-    return plan_round_up(floats, PLAN_ALIGN / 4);
-}
-
 /* With few channels the inputs of so many tiles stay near the core that kernels made for the shape read each weight for all of them. Otherwise its
  * weights are needed every few tiles, and are fetched while these are multiplied. */
 void plan_winograd_kernels(plan *p, plan_step *t, const plan_phase *f, int tile, int wide_tile)
@@ -67,6 +61,6 @@ void plan_winograd_kernels(plan *p, plan_step *t, const plan_phase *f, int tile,
     to->width = PLAN_BLOCK;
     to->gemm = plan_linear_kernels(p, to, tiles, (int)channels, PART, false);
     if (to->gemm < 0) to->part = PART;
-    const int64_t inputs = line(tiles * channels) + PLAN_ALIGN / 4, sums = line(tiles * PLAN_BLOCK) + PLAN_ALIGN / 4;
-    t->scratch_bytes = 4 * (line(channels) + PLACES * (inputs + sums) + line(4 * tiles * PLAN_BLOCK));
+    const int64_t inputs = plan_float_bytes(tiles * channels) + PLAN_ALIGN, sums = plan_float_bytes(tiles * PLAN_BLOCK) + PLAN_ALIGN;
+    t->scratch_bytes = plan_float_bytes(channels) + PLACES * (inputs + sums) + plan_float_bytes(4 * tiles * PLAN_BLOCK);
 }
