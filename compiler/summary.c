@@ -84,7 +84,7 @@ void summary_print(const driver_options *o, const frontend_model *m, const pass_
     const double all = p->flop > 0 ? p->flop : 1, linear = p->linear_flop > 0 ? p->linear_flop : 1;
     printf("  arithmetic   %.2f GFLOP an image, %.1f %% on matrix kernels; of linear layers %.1f %%%s", p->flop * 1e-9, 100 * p->gemm_flop / all,
            100 * p->linear_gemm_flop / linear, o->kernels == KERNELS_PORTABLE ? " (portable code)" : "");
-    if (p->linear_streamed_flop > 0) printf(", %.1f %% on those that fetch the next weights", 100 * p->linear_streamed_flop / linear);
+    if (p->linear_row_flop > 0) printf(", %.1f %% on those of a single row", 100 * p->linear_row_flop / linear);
     printf("\n");
     if (c->code_bytes) printf("  machine code %.1f KB of matrix kernels for SSE, AVX2 and AVX-512\n", (double)c->code_bytes * 1e-3);
     printf("  written      %s/%s.c and kernels, %d lines, in %.2f s\n", o->out, name, c->source_lines, seconds);

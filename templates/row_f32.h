@@ -1,12 +1,20 @@
 /* One row times a block of packed weights. Each weight is read once, and reading them from memory is all that takes time: the sum's parts, which lie one
  * behind the other, are read side by side, so that more lines are on their way at any moment; where a part ends, the next block's are fetched.
- * Shapes: sums [ROW_WIDTH] = the sums over each part of x[part] w[part][ROW_WIDTH], added up; x [parts][part].
- * Requires: parts, part >= 1; sums overlaps nothing that is read.
+ * Shapes: sums [ROW_WIDTH] = the sums over each part of x[part] w[part][ROW_WIDTH], added up; x [k], the last part is what is left.
+ * Requires: k, part >= 1; sums overlaps nothing that is read.
  * Numerics: as linear_f32: each part summed in order, with FMA where the level has it, then the parts in order. */
 #ifndef VITCC_TEMPLATES_ROW_F32_H
 #define VITCC_TEMPLATES_ROW_F32_H
 
-#include "indirect_f32.h"
+#include "fetch.h"
+#include "vec_f32.h"
+
+/* Before the loop over inputs: unrolled, gcc keeps some of the sums in memory. */
+#if defined(__clang__)
+#define ROW_LOOP
+#else
+#define ROW_LOOP _Pragma("GCC unroll 1")
+#endif
 
 enum {
     ROW_WIDTH = 32,                                              /* features */
@@ -25,7 +33,7 @@ TEMPLATE void row_streams_f32(const float *w, const float *x, float *sums, int p
         UNROLL
         for (int v = 0; v < ROW_VECTORS; v++) sum[s][v] = vf_splat(0);
     }
-    INDIRECT_LOOP
+    ROW_LOOP
     for (int i = 0; i < part; i++) {
         const uintptr_t ahead = ROW_AHEAD * block + (i < part - ROW_AHEAD ? 0 : next);
         UNROLL
@@ -50,9 +58,9 @@ TEMPLATE void row_streams_f32(const float *w, const float *x, float *sums, int p
 }
 
 /* Not inlined: one copy serves all instances. */
-static __attribute__((noinline, unused)) void row_f32(const float *w, const float *x, float *sums, int parts, int part)
+static __attribute__((noinline, unused)) void row_f32(const float *w, const float *x, float *sums, int k, int part)
 {
-    const int turns = (parts + ROW_STREAMS - 1) / ROW_STREAMS;
+    const int parts = k / part, turns = (parts + ROW_STREAMS - 1) / ROW_STREAMS, rest = k % part;
     for (int i = 0, p = 0; i < turns; i++) {
         const int streams = parts / turns + (i < parts % turns);
         const float *const from = w + (ptrdiff_t)p * part * ROW_WIDTH, *const factors = x + p * part;
@@ -64,6 +72,7 @@ static __attribute__((noinline, unused)) void row_f32(const float *w, const floa
         }
         p += streams;
     }
+    if (rest) row_streams_f32(w + (ptrdiff_t)(k - rest) * ROW_WIDTH, x + k - rest, sums, rest, 1, parts > 0);
 }
 
 #endif

@@ -3,10 +3,9 @@
  *         line, image after image; w: 16 channels inputs, n outputs, in blocks of bn: the block of outputs c on at w + 16 channels c, laid out
  *         [16][channels][width], width = bn, or what is left in the last block. Of the 16 places, (i, j) is (G g G') of the weights g [3][3] of a
  *         channel, G = { { 1, 0, 0 }, { 1/2, 1/2, 1/2 }, { 1/2, -1/2, 1/2 }, { 0, 0, 1 } }.
- * Requires: kernel 3 x 3, strides, dilations and groups 1; tiles, columns, part, tile, bn >= 1; cut, code: as linear_f32's for `channels` inputs and rows that
- *         are tiles, `tile` at most; column, columns: multiples of bn, the end may lie
- *         behind n. scratch overlaps nothing else: in whole lines of 16 floats, channels, then 16 times tile channels and a line, 16 times tile bn
- *         and a line, 4 tile bn.
+ * Requires: kernel 3 x 3, strides, dilations and groups 1; tiles, columns, part, tile, bn >= 1; cut, code: as linear_f32's for `channels` inputs and
+ *         rows that are tiles, `tile` at most; column, columns: multiples of bn, the end may lie behind n. scratch overlaps nothing else: in whole
+ *         lines of 16 floats, channels, then 16 times tile channels and a line, 16 times tile bn and a line, 4 tile bn.
  * Numerics: inputs and sums are transformed by additions alone; sums of at most `part` products in order of channel, then the sum of those. What is
  *         not finite spreads over its tiles as NaN.
  * Source: Lavin, Gray: Fast Algorithms for Convolutional Neural Networks, 2015. */

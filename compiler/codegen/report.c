@@ -77,8 +77,8 @@ void codegen_report(codegen *g, strbuf *to)
                       "  \"images_together\": %d,\n", (long long)p->frame_bytes, (long long)p->frame_bound, (long long)p->scratch_bytes,
                   (long long)p->scratch_bound, (long long)p->shared_bytes, (long long)p->shared_bound, p->prelude, p->together);
     strbuf_printf(to, "  \"flop\": %.0f, \"matrix_kernel_flop\": %.0f, \"linear_flop\": %.0f, \"linear_matrix_kernel_flop\": %.0f, "
-                      "\"linear_streamed_flop\": %.0f,\n", p->flop, p->gemm_flop, p->linear_flop,
-                  g->options->kernels == KERNELS_PORTABLE ? 0.0 : p->linear_gemm_flop, p->linear_streamed_flop);
+                      "\"linear_row_flop\": %.0f,\n", p->flop, p->gemm_flop, p->linear_flop,
+                  g->options->kernels == KERNELS_PORTABLE ? 0.0 : p->linear_gemm_flop, p->linear_row_flop);
     print_above(g, to);
     strbuf_add(to, "  \"frame\": [\n");
     for (int i = 0; i < p->buffers; i++)

@@ -75,9 +75,13 @@ static void print_pieces(codegen *g, const step_site *at, strbuf *parameters, st
 static void print_few(codegen *g, const step_site *at, strbuf *parameters, strbuf *arguments, strbuf *body)
 {
     const plan_tiles *t = &at->step->tiles[0];
-    strbuf_add(parameters, "float *y, int64_t column, int64_t columns");
-    strbuf_printf(arguments, "%s, row * %d, rows * %d", codegen_output(g, at, 0, false), t->width, t->width);
-    strbuf_printf(body, "    conv_few_f32(&shape, x, w, scratch, y, %d, (int)column, (int)columns, %d, %d, %d, ", t->cut.few, t->n, t->part, t->width);
+    const plan_value *out = codegen_output_value(at);
+    strbuf_add(parameters, "float *y, int64_t first, int64_t blocks");
+    strbuf_printf(arguments, "%s, row, rows", codegen_output(g, at, 0, false));
+    codegen_cut(body, "cut", t);
+    const char *code = t->gemm >= 0 ? arena_printf(g->arena, "code + %d", t->gemm) : "NULL";
+    strbuf_printf(body, "    conv_few_f32(%s, &shape, x, w, scratch, y, %lld, (int)first, (int)blocks, %d, %d, %d, cut, ", code,
+                  (long long)(out->elements / out->shape[3]), t->n, t->part, t->width);
 }
 
 /* Tile by tile: the same. */
@@ -90,11 +94,8 @@ static void print_winograd(codegen *g, const step_site *at, strbuf *parameters, 
     if (at->step->columns) strbuf_printf(arguments, "0, %lld, row * %d, rows * %d", all, t->width, t->width);
     else strbuf_printf(arguments, "%s, %s, 0, %d", codegen_first_row(g, 1), codegen_rows(g, at, false), t->n);
     codegen_cut(body, "cut", t);
-    strbuf_add(body, "    winograd_f32(");
-    if (t->gemm >= 0) strbuf_printf(body, "code + %d", t->gemm);
-    else strbuf_add(body, "NULL");
-    strbuf_printf(body, ", &shape, x, w, scratch, y, (size_t)row, (int)rows, (int)column, (int)columns, %d, %d, %d, %d, cut, ", t->n, t->part,
-                  t->width, t->chunk);
+    strbuf_printf(body, "    winograd_f32(code + %d, &shape, x, w, scratch, y, (size_t)row, (int)rows, (int)column, (int)columns, %d, %d, %d, %d, cut, ",
+                  t->gemm, t->n, t->part, t->width, t->chunk);
 }
 
 static void print_product(codegen *g, strbuf *to, const step_site *at)

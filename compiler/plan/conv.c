@@ -40,14 +40,17 @@ static int channels_of(const plan_value *x)
     return (int)x->shape[3];
 }
 
-/* All rows at once; the scratch is as templates/conv_few_f32.h wants it. */
-static void few_rows(plan_step *t, int rows)
+/* All rows at once, as those of a linear layer; the scratch is as templates/conv_few_f32.h wants it. */
+static void few_rows(plan *p, plan_step *t, int64_t rows, int tile)
 {
-    const int k = (int)plan_value_of(t->scope, t->node->input[1])->shape[0], channels = channels_of(plan_value_of(t->scope, t->node->input[0]));
-    const int n = channels_of(plan_value_of(t->scope, t->node->output[0]));
-    t->tiles[0] = (plan_tiles){ .cut.few = rows, .gemm = -1, .gemm_add = -1, .width = n < PLAN_BLOCK ? n : PLAN_BLOCK, .n = n, .k = k, .part = PLAN_PART };
-    t->scratch_bytes = plan_float_bytes((int64_t)rows * t->tiles[0].width) + plan_float_bytes(channels) +
-                       plan_round_up((int64_t)rows * (k / channels) * 8, PLAN_ALIGN);
+    plan_tiles *const to = &t->tiles[0];
+    const plan_cut cut = plan_cut_waiting(plan_cut_whole(p, rows, PLAN_FEW_ROWS, tile, 1), rows);
+    plan_set_cuts(t, cut, cut);
+    to->k = (int)plan_value_of(t->scope, t->node->input[1])->shape[0];
+    to->n = to->ldy = channels_of(plan_value_of(t->scope, t->node->output[0]));
+    to->width = to->n < PLAN_BLOCK ? to->n : PLAN_BLOCK;
+    to->gemm = plan_linear_kernels(p, to, to->k, PLAN_PART, true);
+    t->scratch_bytes = plan_float_bytes(plan_round_up(to->k, to->ldx) * rows);
 }
 
 /* How many places of the image along this axis (0: lines) so many outputs read. */
@@ -127,7 +130,7 @@ static void batch_kernels(plan *p, plan_step *t, int tile, int wide_tile)
 void plan_conv_kernels(plan *p, plan_step *t, int64_t rows, int tile, int wide_tile)
 {
     if (t->columns) {
-        few_rows(t, (int)rows);
+        few_rows(p, t, rows, wide_tile);
     } else {
         batch_kernels(p, t, tile, wide_tile);
         choose_pieces(t, rows);

@@ -9,9 +9,12 @@ enum {
     VALUE_KEYS = 192,    /* keys whose values are summed at a time: so many stay near the core; 4 per cent faster with 577 keys, 16 with 1,370 */
     PARTS = 8,           /* at most, since their sums stand on the stack */
     LINE = 16,           /* elements of a cache line */
-    STREAM_ROWS = 16,    /* of a linear layer that fetches its next weights */
+    STREAM_ROWS = 16,    /* of a linear layer that fetches its next weights; fewer take them in short steps */
     WIDE_ROWS = 14,      /* tallest tile with AVX-512 and steps: as many rows as its kernels hold in registers at a time */
     STEP = 64,           /* inputs a call there; 128 are 5 per cent slower on two threads, 256 lose half of what fetching brings */
+    FEW_ROWS = 9,        /* tallest tile where rows wait for weights: of little that is fetched at a time, little stands in the way of the kernel's reads */
+    FEW_STEP = 32,       /* inputs a call there, 4 KB of weights. 64 are 10 to 30 per cent slower, 16 up to 20… */
+    SHORT_STEP = 16,     /* …but of less than STREAM_ROWS rows 15 to 25 per cent faster */
     HIDDEN = 768         /* hidden features of an MLP at a time, so that they stay near the core: 7 per cent faster than 3,072 */
 };
 
@@ -29,7 +32,7 @@ int64_t plan_float_bytes(int64_t floats)
 
 plan_cut plan_cut_of(const bool *occurs, int tile)
 {
-    plan_cut c = { .tile = tile, .low = 1 };
+    plan_cut c = { .tile = tile, .low = 1, .share = tile };
     int high = tile;
     while (!occurs[c.low]) c.low++;
     while (!occurs[high]) high--;
@@ -62,12 +65,19 @@ plan_cut plan_cut_tiles(plan *p, const plan_phase *f, int64_t scale, int64_t sha
     return plan_cut_of(occurs, tile);
 }
 
-/* The heights of all rows of up to `together` images, each of which has `rows`. */
-static plan_cut cut_whole(plan *p, int64_t rows, int tile, int together)
+plan_cut plan_cut_whole(plan *p, int64_t rows, int64_t share, int tile, int together)
 {
     bool *const occurs = arena_array(p->arena, (size_t)tile + 1, sizeof *occurs);
-    for (int images = 1; images <= together; images++) mark_heights(occurs, images * rows, tile);
+    for (int images = 1; images <= together; images++) mark_shares(occurs, images * rows, share, tile);
     return plan_cut_of(occurs, tile);
+}
+
+plan_cut plan_cut_waiting(plan_cut c, int64_t rows)
+{
+    c.share = PLAN_FEW_ROWS;
+    c.step = rows < STREAM_ROWS ? SHORT_STEP : FEW_STEP;
+    c.row = rows == 1;
+    return c;
 }
 
 static bool same_gemm(const plan_gemm *a, const plan_gemm *b)
@@ -108,10 +118,10 @@ int plan_part_of(int depth, int part)
     return parts > 1 ? (int)plan_round_up((depth + parts - 1) / parts, LINE) : depth;
 }
 
-/* The largest share of a part, all shares alike, of at most STEP inputs; 0: none is worth a call. */
-static int step_of(int part)
+/* The largest share of a part, all shares alike, of at most so many inputs; 0: none is worth a call. */
+static int step_of(int part, int most)
 {
-    for (int n = (part + STEP - 1) / STEP; part / n >= STEP / 2; n++)
+    for (int n = (part + most - 1) / most; part / n >= most / 2; n++)
         if (part % n == 0) return part / n;
     return 0;
 }
@@ -130,19 +140,20 @@ static void fill_linear(plan_gemm *g, const plan_tiles *t, const plan_cut *c, in
     }
 }
 
-int plan_linear_kernels(plan *p, plan_tiles *t, int64_t most, int depth, int part, bool direct)
+int plan_linear_kernels(plan *p, plan_tiles *t, int depth, int part, bool direct)
 {
     t->part = plan_part_of(depth, part);
-    if (t->cut.step) t->cut.step = step_of(t->part);
-    if (t->wide.step) t->wide.step = step_of(t->part);
-    if (t->wide.few == t->cut.few && !t->wide.step) t->wide = t->cut;
-    const int narrow = most > t->cut.few ? t->cut.heights * (t->cut.step ? 8 : 4) : 0;
-    const int wide = most > t->wide.few ? t->wide.heights * (t->wide.step ? 8 : 4) : 0;
+    if (t->cut.step) t->cut.step = step_of(t->part, t->cut.step);
+    if (t->wide.step) t->wide.step = step_of(t->part, t->wide.step);
+    if (!t->wide.step) t->wide = t->cut;
+    if (!t->ldx) t->ldx = t->cut.step ? t->cut.step : t->part;
+    if (t->cut.row && t->cut.low + t->cut.heights == 2 && t->width == PLAN_BLOCK && t->n % PLAN_BLOCK == 0) return -1;   /* row_f32 makes all */
+    const int narrow = t->cut.heights * (t->cut.step ? 8 : 4), wide = t->wide.heights * (t->wide.step ? 8 : 4);
     const int count = narrow > wide ? narrow : wide;
-    plan_gemm *g = arena_array(p->arena, (size_t)count + 1, sizeof *g), *w = arena_array(p->arena, (size_t)count + 1, sizeof *w);
-    if (narrow) fill_linear(g, t, &t->cut, depth, direct);
-    if (wide) fill_linear(w, t, &t->wide, depth, direct);
-    return count ? plan_add_gemms(p, g, w, count) : -1;
+    plan_gemm *g = arena_array(p->arena, (size_t)count, sizeof *g), *w = arena_array(p->arena, (size_t)count, sizeof *w);
+    fill_linear(g, t, &t->cut, depth, direct);
+    fill_linear(w, t, &t->wide, depth, direct);
+    return plan_add_gemms(p, g, w, count);
 }
 
 static void set_shape(plan_tiles *t, int n, int k, int ldx, int ldy)
@@ -210,7 +221,7 @@ static void attention_kernels(plan *p, plan_step *t, const plan_phase *f, int ti
     const bool transposed = ir_int(t->node, KEY_TRANSPOSED, 0) != 0;
     const int heads = (int)q->shape[2], d = (int)q->shape[3], keys = (int)v->shape[1], groups = (int)v->shape[2], e = (int)v->shape[3];
     const int ldk = transposed ? (int)k->shape[3] : (int)plan_round_up(keys, KEY_BLOCK);
-    const plan_cut cut = t->window ? cut_whole(p, t->window, tile, 1) : plan_cut_tiles(p, f, 1, f->rows, tile, 1);
+    const plan_cut cut = t->window ? plan_cut_whole(p, t->window, t->window, tile, 1) : plan_cut_tiles(p, f, 1, f->rows, tile, 1);
     plan_set_cuts(t, cut, cut);
     score_kernels(p, &t->tiles[0], ldk, d, row_stride(q, heads * d));
     value_kernels(p, &t->tiles[1], e, keys, row_stride(v, groups * e), ldk, heads * e);
@@ -221,27 +232,26 @@ static void attention_kernels(plan *p, plan_step *t, const plan_phase *f, int ti
 
 bool plan_is_product(const plan_step *t)
 {
-    return t->tiles[0].gemm >= 0 || t->tiles[0].cut.few || t->winograd;
+    return t->tiles[0].gemm >= 0 || t->tiles[0].cut.row;
 }
 
-/* Tiles of a linear layer or MLP of `natural` rows an image. Those of several images together are as those of one. So few rows that reading the
- * weights takes most of the time are on a kernel that fetches the next meanwhile; of less than STREAM_ROWS, but more than one, those of libxsmm are
- * faster without AVX-512. */
-static void cut_linear(plan *p, plan_step *t, const plan_phase *f, int64_t natural, int tile, int wide_tile, int64_t weights)
+/* Tiles of a linear layer or MLP of `natural` rows an image. Those of several images together are as those of one. */
+static void cut_linear(plan *p, plan_step *t, const plan_phase *f, int64_t natural, int tile, int wide_tile, int few_tile, int64_t weights)
 {
     const int together = f->joint ? p->together : 1;
     const int own = (int)((natural + tile - 1) / tile), even = own ? (int)((natural + own - 1) / own) : tile;
     const int height = f->joint && even >= TALL_ROWS && even < tile ? even : tile;
     const int64_t scale = natural / f->rows, all = natural * together;
-    plan_cut cut = t->columns ? cut_whole(p, natural, tile, together) : plan_cut_tiles(p, f, scale, all, height, together), wide = cut;
-    if (p->streams && natural >= STREAM_ROWS) {
-        wide = t->columns ? cut_whole(p, natural, wide_tile, together) : plan_cut_tiles(p, f, scale, all, wide_tile, together);
+    const bool waits = natural <= PLAN_FEW_ROWS && weights >= PLAN_MANY_WEIGHTS;
+    const int64_t share = waits ? PLAN_FEW_ROWS : all;
+    const int most = waits ? few_tile : height;
+    plan_cut cut = t->columns ? plan_cut_whole(p, natural, share, most, together) : plan_cut_tiles(p, f, scale, share, most, together);
+    if (waits) cut = plan_cut_waiting(cut, natural);
+    plan_cut wide = cut;
+    if (!waits && p->streams && natural >= STREAM_ROWS) {
+        wide = t->columns ? plan_cut_whole(p, natural, all, wide_tile, together) : plan_cut_tiles(p, f, scale, all, wide_tile, together);
         wide.step = STEP;
     }
-    const bool few = natural <= PLAN_FEW_ROWS && weights >= PLAN_MANY_WEIGHTS;
-    if (few && natural >= STREAM_ROWS) cut.few = PLAN_FEW_ROWS;
-    else if (few && t->columns && natural == 1) cut.few = 1;
-    if (few && (natural >= STREAM_ROWS || t->columns)) wide.few = PLAN_FEW_ROWS;
     plan_set_cuts(t, cut, wide);
 }
 
@@ -249,33 +259,33 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
 {
     const plan_scope *s = t->scope;
     const ir_node *n = t->node;
-    const int tile = o->tile_rows ? o->tile_rows : TILE_ROWS, wide = o->tile_rows ? o->tile_rows : WIDE_ROWS;
+    const int set = o->tile_rows, tile = set ? set : TILE_ROWS, wide = set ? set : WIDE_ROWS, few = set ? set : FEW_ROWS;
     t->tiles[0].gemm = t->tiles[1].gemm = -1;
     const int64_t natural = n->op == IR_LINEAR || n->op == IR_MLP || n->op == IR_CONV_LAST
                                 ? plan_value_of(s, n->output[0])->elements / last_size(plan_value_of(s, n->output[0])) : t->rows;
-    const int64_t scale = natural / f->rows, most = natural * (f->joint ? p->together : 1);
+    const int64_t scale = natural / f->rows;
     if (n->op == IR_LINEAR) {
         const plan_value *x = plan_value_of(s, n->input[0]);
         const int k = last_size(x), out = last_size(plan_value_of(s, n->output[0]));
-        cut_linear(p, t, f, natural, tile, wide, (int64_t)k * out);
+        cut_linear(p, t, f, natural, tile, wide, few, (int64_t)k * out);
         set_shape(&t->tiles[0], out, k, row_stride(x, k), out);
-        t->tiles[0].gemm = plan_linear_kernels(p, &t->tiles[0], most, k, PLAN_PART, true);
+        t->tiles[0].gemm = plan_linear_kernels(p, &t->tiles[0], k, PLAN_PART, true);
     } else if (n->op == IR_MLP) {
         const plan_value *x = plan_value_of(s, n->input[0]), *up = plan_value_of(s, n->input[1]);
         const int k = last_size(x), hidden = last_size(up), out = last_size(plan_value_of(s, n->output[0]));
         const int activated = (int)plan_value_of(s, n->input[3])->shape[0];
         const int chunk = activated == hidden ? hidden_chunk(hidden) : hidden;
-        cut_linear(p, t, f, natural, tile, wide, (int64_t)k * hidden);
+        cut_linear(p, t, f, natural, tile, wide, few, (int64_t)k * hidden);
         t->tiles[0].chunk = t->tiles[1].chunk = chunk;
         set_shape(&t->tiles[0], hidden, k, row_stride(x, k), chunk);
         set_shape(&t->tiles[1], out, activated, chunk, out);
-        t->tiles[0].gemm = plan_linear_kernels(p, &t->tiles[0], most, k, PLAN_PART, true);
-        t->tiles[1].gemm = plan_linear_kernels(p, &t->tiles[1], most, activated == hidden ? chunk : activated, PLAN_PART, chunk == hidden);
+        t->tiles[0].gemm = plan_linear_kernels(p, &t->tiles[0], k, PLAN_PART, true);
+        t->tiles[1].gemm = plan_linear_kernels(p, &t->tiles[1], activated == hidden ? chunk : activated, PLAN_PART, chunk == hidden);
         t->scratch_bytes = plan_float_bytes(f->panel_rows * scale * chunk);
     } else if (t->winograd) {
-        plan_winograd_kernels(p, t, f, tile, wide);
+        plan_winograd_kernels(p, t, f, wide);
     } else if (n->op == IR_CONV_LAST && !plan_is_depthwise(n)) {
-        plan_conv_kernels(p, t, t->columns ? natural : f->panel_rows * scale, tile, wide);
+        plan_conv_kernels(p, t, t->columns ? natural : f->panel_rows * scale, tile, t->columns ? few : wide);
     } else if (n->op == IR_ATTENTION) {
         attention_kernels(p, t, f, o->tile_rows ? o->tile_rows : QUERY_ROWS);
     }

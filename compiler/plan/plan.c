@@ -48,7 +48,7 @@ static void count_flop(plan *p, const plan_scope *s, double times)
             p->flop += flop;
             if (plan_is_product(t)) p->gemm_flop += flop;
             if (linear) p->linear_flop += flop;
-            if (linear && t->tiles[0].cut.few) p->linear_streamed_flop += flop;
+            if (linear && t->tiles[0].cut.row) p->linear_row_flop += flop;
             else if (linear && t->tiles[0].gemm >= 0) p->linear_gemm_flop += flop;
         }
     }

@@ -60,7 +60,8 @@ typedef struct plan_cut {
     int tile, low, heights;
     const bool *occurs;              /* [heights] */
     int step;                        /* inputs of a kernel's call; between two calls, weights of the next block are fetched. 0: a part's, none are */
-    int few;                         /* linear, mlp, conv_last: so many rows or fewer are on the kernel of templates/indirect_f32.h; 0: never */
+    int share;                       /* rows, at most, that take a step's weights before the next step's are read: a tile's, or of few rows all */
+    bool row;                        /* a single row is on the kernel of templates/row_f32.h */
 } plan_cut;
 
 /* gemm: index of the first of the kernels [height - low][remainder block][remainder part] of linear layers (with steps: [height - low][remainder
@@ -159,7 +160,7 @@ typedef struct plan {
     int64_t frame_bytes, frame_bound, scratch_bytes, scratch_bound, weight_bytes;
     int64_t shared_bytes, shared_bound;   /* of what the prelude makes */
     double flop, gemm_flop;          /* a multiply-add is 2; of linear, mlp, attention, matmul, conv; those that run on matrix kernels */
-    double linear_flop, linear_gemm_flop, linear_streamed_flop;   /* of linear and mlp; of one image, those on kernels made for their shape; on those that fetch weights */
+    double linear_flop, linear_gemm_flop, linear_row_flop;        /* of linear and mlp; of one image, those on kernels made for their shape; of single rows */
 } plan;
 
 typedef struct plan_options { int panel_rows, tile_rows, panel_images, many_weights; } plan_options;   /* 0: chosen */

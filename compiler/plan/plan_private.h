@@ -31,7 +31,7 @@ bool plan_is_panel_of_base(const plan_value *x);
 
 /* winograd.c: whether a conv_last is computed by Winograd's tiles, and its rows then; its kernel and scratch. */
 void plan_describe_winograd(plan_step *s);
-void plan_winograd_kernels(plan *p, plan_step *t, const plan_phase *f, int tile, int wide_tile);
+void plan_winograd_kernels(plan *p, plan_step *t, const plan_phase *f, int tile);
 
 /* conv.c: rows of a conv_last that other kernels run; its kernels and scratch, of panels of `rows` pixels, or of all pixels where it runs by columns. */
 void plan_describe_conv(plan_step *s);
@@ -57,8 +57,13 @@ plan_cut plan_cut_tiles(plan *p, const plan_phase *f, int64_t scale, int64_t sha
 void plan_set_cuts(plan_step *t, plan_cut cut, plan_cut wide);
 /* Inputs summed at a time, about `part`: parts are nearly equal, and whole lines. */
 int plan_part_of(int depth, int part);
-/* Index of the kernels of both cuts of a product with packed weights; -1: of `most` rows there are never more than few. */
-int plan_linear_kernels(plan *p, plan_tiles *t, int64_t most, int depth, int part, bool direct);
+/* The heights of all rows of up to `together` images, each of which has `rows`, of which `share` at most are cut at a time. */
+plan_cut plan_cut_whole(plan *p, int64_t rows, int64_t share, int tile, int together);
+/* A cut of so few rows an image that they wait for weights: step by step, all tiles of at most PLAN_FEW_ROWS. */
+plan_cut plan_cut_waiting(plan_cut c, int64_t rows);
+/* Index of the kernels of both cuts of a product with packed weights, whose part, steps and, if it is 0, ldx (rows lie step by step) are set; -1: none is
+ * needed. */
+int plan_linear_kernels(plan *p, plan_tiles *t, int depth, int part, bool direct);
 /* Index of these kernels side by side, and of those in their place with AVX-512; added if they are new. */
 int plan_add_gemms(plan *p, const plan_gemm *g, const plan_gemm *for_wide, int count);
 

@@ -8,10 +8,10 @@ enum {
     LEAST_FEATURES = 32,
     LEAST_TILES = 16,         /* of an image: with fewer, reading 16 weights where 9 would do costs what multiplying less saves */
     SHARED_TILES = 64,        /* so few are one thread's at a time */
-    TALL_TILES = 24,          /* at a time, where the weights allow no more; taller is no faster */
+    TALL_TILES = 32,          /* at a time, where channels are so many that no more stay near the core */
     PART = 64,                /* products in one float sum: with 256 of them the error was up to 2.3 times that of the definition, now 1.3 */
-    NEAR = 1 << 16,           /* transformed inputs that stay near the core: 256 KB */
-    MANY_NEAR = 1 << 17       /* and of so many tiles that their weights are worth a kernel of libxsmm: 512 KB */
+    STEP = 32,                /* in a kernel's call, if not all are one sum: all tiles take a step's weights before the next step's are read */
+    NEAR = 1 << 17            /* transformed inputs that stay near the core: 512 KB */
 };
 
 static bool all_are(const ir_node *n, ir_key key, int64_t value)
@@ -40,27 +40,20 @@ void plan_describe_winograd(plan_step *s)
     for (int i = 0; i < n->inputs; i++) s->aligned[i] = false;
 }
 
-/* With few channels the inputs of so many tiles stay near the core that kernels made for the shape read each weight for all of them. Otherwise its
- * weights are needed every few tiles, and are fetched while these are multiplied. */
-void plan_winograd_kernels(plan *p, plan_step *t, const plan_phase *f, int tile, int wide_tile)
+void plan_winograd_kernels(plan *p, plan_step *t, const plan_phase *f, int tile)
 {
     const plan_value *x = plan_value_of(t->scope, t->node->input[0]), *out = plan_value_of(t->scope, t->node->output[0]);
-    const int64_t channels = x->shape[3], all = t->columns ? plan_winograd_tiles(out) : f->panel_rows;
-    const int64_t many = MANY_NEAR / (PLACES * channels), few = NEAR / (PLACES * channels);
-    const bool reused = !t->columns && many >= SHARED_TILES && all >= SHARED_TILES;
-    const int64_t tall = reused ? many : few < TALL_TILES ? TALL_TILES : few, tiles = t->columns || all < tall ? all : tall;
-    plan_cut cut = { .tile = (int)tiles, .low = 1, .few = (int)tiles }, wide = cut;
-    if (reused) {
-        cut = plan_cut_tiles(p, f, 1, tiles, tile, 1), wide = plan_cut_tiles(p, f, 1, tiles, wide_tile, 1);
-        cut.step = wide.step = PART;
-    }
-    plan_set_cuts(t, cut, wide);
+    const int64_t channels = x->shape[3], all = t->columns ? plan_winograd_tiles(out) : f->panel_rows, near = NEAR / (PLACES * channels);
+    const int64_t tall = near < TALL_TILES ? TALL_TILES : near, tiles = t->columns || all < tall ? all : tall;
+    plan_cut cut = t->columns ? plan_cut_whole(p, tiles, tiles, tile, 1) : plan_cut_tiles(p, f, 1, tiles, tile, 1);
+    cut.step = channels > PART ? STEP : PART;
+    if (channels > PART) cut.share = (int)tiles;
+    plan_set_cuts(t, cut, cut);
     plan_tiles *const to = &t->tiles[0];
     to->n = (int)out->shape[3], to->k = (int)(PLACES * channels), to->ldx = (int)channels, to->ldy = to->n;
     to->chunk = (int)tiles;
     to->width = PLAN_BLOCK;
-    to->gemm = plan_linear_kernels(p, to, tiles, (int)channels, PART, false);
-    if (to->gemm < 0) to->part = PART;
+    to->gemm = plan_linear_kernels(p, to, (int)channels, PART, false);
     const int64_t inputs = plan_float_bytes(tiles * channels) + PLAN_ALIGN, sums = plan_float_bytes(tiles * PLAN_BLOCK) + PLAN_ALIGN;
     t->scratch_bytes = plan_float_bytes(channels) + PLACES * (inputs + sums) + plan_float_bytes(4 * tiles * PLAN_BLOCK);
 }

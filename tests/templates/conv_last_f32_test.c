@@ -103,13 +103,15 @@ static void test_pieces(void **state)
 /* Some blocks of outputs of all rows. */
 static void check_few(const windows_shape *s, int n, int part, int bn)
 {
-    const int all = s->kernel[0] * s->kernel[1], k = all * s->channels, rows = 2 * s->out[0] * s->out[1], blocks = (n + bn - 1) / bn;
-    const int column = between(0, blocks - 1) * bn, columns = between(1, blocks - column / bn) * bn;
+    const int k = s->kernel[0] * s->kernel[1] * s->channels, rows = 2 * s->out[0] * s->out[1], blocks = (n + bn - 1) / bn;
+    const int first = between(0, blocks - 1), count = between(1, blocks - first), column = first * bn, columns = count * bn;
+    const int tile = between(1, 20), steps = between(0, 3), step = steps ? part / steps : part, sum = steps ? step * steps : part;
+    const linear_cut cut = { tile, 1, steps ? step : 0, tile + between(0, 60), 1, 0 };
     floats x = image_of(s), w = floats_random((size_t)(k * n), -1, 1), packed = floats_new((size_t)(k * n)), y = floats_new((size_t)(rows * n));
-    floats scratch = floats_new(lines(rows * bn) + lines(s->channels) + lines(2 * rows * all));
+    floats scratch = floats_new((size_t)((k + step - 1) / step * step * rows));
     pack(w.data, packed.data, k, n, bn);
     for (int i = 0; i < rows * n; i++) y.data[i] = 99;
-    conv_few_f32(s, x.data, packed.data, scratch.data, y.data, rows, column, columns, n, part, bn, tile_as_is_f32, NULL);
+    conv_few_f32(NULL, s, x.data, packed.data, scratch.data, y.data, rows, first, count, n, sum, bn, cut, tile_as_is_f32, NULL);
     for (int r = 0; r < rows; r++)
         for (int j = 0; j < n; j++) {
             const bool made = j >= column && j < column + columns;
@@ -124,7 +126,7 @@ static void test_few(void **state)
     (void)state;
     for (int i = 0; i < 400; i++) {
         windows_shape s = { .channels = between(1, 20), .groups = 1 };
-        if (make_shape(&s, 6)) check_few(&s, between(1, 70), between(1, 40), between(1, 40));
+        if (make_shape(&s, 6)) check_few(&s, between(1, 70), between(3, 40), between(1, 40));
     }
 }
 
@@ -175,7 +177,8 @@ static void check_winograd(const windows_shape *s, int n, int part, int bn)
     floats x = image_of(s), w = floats_random((size_t)(9 * channels * n), -1, 1), g = floats_new((size_t)(16 * channels * n));
     floats packed = floats_new((size_t)(16 * channels * n)), y = floats_new((size_t)(2 * pixels * n));
     floats scratch = floats_new(lines(channels) + 16 * (lines(tile * channels) + lines(tile * bn) + 32) + lines(4 * tile * bn));
-    const linear_cut cut = { between(1, tile), 1, between(0, 2) ? 0 : part, between(0, 1) * tile };
+    const int height = between(1, tile);
+    const linear_cut cut = { height, 1, between(0, 2) ? 0 : part, between(height, tile), 0, 0 };
     transform(w.data, g.data, channels * n);
     pack(g.data, packed.data, 16 * channels, n, bn);
     for (int i = 0; i < 2 * pixels * n; i++) y.data[i] = 99;
