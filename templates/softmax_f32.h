@@ -24,12 +24,12 @@ TEMPLATE float row_exp_f32(const float *x, float *y, int n, float top, float sca
     vf sum = vf_splat(0);
     int i = 0;
     for (; i + LANES <= n; i += LANES) {
-        const vf e = vf_exp_below((vf_load(x + i) - top) * scale);
+        const vf e = vf_exp_below(vf_load(x + i) - top, scale);
         vf_store(y + i, e);
         sum += e;
     }
     if (i < n) {
-        const vf e = vf_keep(vi_first(n - i), vf_exp_below((vf_load_part(x + i, n - i) - top) * scale));
+        const vf e = vf_keep(vi_first(n - i), vf_exp_below(vf_load_part(x + i, n - i) - top, scale));
         vf_store_part(y + i, e, n - i);
         sum += e;
     }
@@ -54,7 +54,7 @@ TEMPLATE void softmax_columns_f32(const float *x, float *y, int axis, size_t inn
     vf top = vf_splat(-INFINITY), sum = vf_splat(0);
     for (int a = 0; a < axis; a++) top = vf_larger(vf_load_part(x + (size_t)a * inner, count), top);
     for (int a = 0; a < axis; a++) {
-        const vf e = vf_exp_below(vf_load_part(x + (size_t)a * inner, count) - top);
+        const vf e = vf_exp_below(vf_load_part(x + (size_t)a * inner, count) - top, 1);
         vf_store_part(y + (size_t)a * inner, e, count);
         sum += e;
     }

@@ -195,6 +195,13 @@ TEMPLATE vi vi_of_integral(vf x)
 /* The sum over all lanes, by halves. */
 TEMPLATE float vf_sum(vf x)
 {
+#if VITCC_LEVEL == 5
+    return _mm512_reduce_add_ps((__m512)x);
+#elif VITCC_LEVEL == 2
+    __m128 half = _mm_add_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1));
+    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
+#else
     float part[LANES];
     memcpy(part, &x, sizeof part);
     UNROLL
@@ -203,15 +210,24 @@ TEMPLATE float vf_sum(vf x)
         for (int i = 0; i < half; i++) part[i] += part[i + half];
     }
     return part[0];
+#endif
 }
 
 /* The largest lane; NaN lanes are passed over or returned. */
 TEMPLATE float vf_largest(vf x)
 {
+#if VITCC_LEVEL == 5
+    return _mm512_reduce_max_ps((__m512)x);
+#elif VITCC_LEVEL == 2
+    __m128 half = _mm_max_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1));
+    half = _mm_max_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_max_ss(half, _mm_movehdup_ps(half)));
+#else
     float top = x[0];
     UNROLL
     for (int i = 1; i < LANES; i++) top = x[i] > top ? x[i] : top;
     return top;
+#endif
 }
 
 #endif

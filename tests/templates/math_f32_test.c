@@ -133,8 +133,15 @@ static void test_exp_below(void **state)
 {
     (void)state;
     const struct function f = { "exp_below", NULL, exp, 2, 0 };
-    for (float x = 0; x > -87; x -= .00137f) check(&f, x, vf_exp_below(vf_splat(x))[0]);
-    assert_true(vf_exp_below(vf_splat(-87.5f))[0] == 0 && vf_exp_below(vf_splat(-INFINITY))[0] == 0 && isnan(vf_exp_below(vf_splat(NAN))[0]));
+    for (float x = 0; x > -87; x -= .00137f) {
+        check(&f, x, vf_exp_below(vf_splat(x), 1)[0]);
+        check(&f, x, vf_exp_below(vf_splat(x * 8), .125f)[0]);
+    }
+    for (float scale = .01f; scale <= 1; scale *= 10) {
+        const float below = -87.5f / scale;
+        assert_true(vf_exp_below(vf_splat(below), scale)[0] == 0 && vf_exp_below(vf_splat(-INFINITY), scale)[0] == 0 && vf_exp_below(vf_splat(0), scale)[0] == 1);
+        assert_true(isnan(vf_exp_below(vf_splat(NAN), scale)[0]));
+    }
 }
 
 #include "level_end.h"
