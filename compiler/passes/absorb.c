@@ -1,7 +1,8 @@
-/* Factors and terms by column behind a linear (a folded batch norm) go into its weights and bias: (x W + b) c + d = x (W c) + (b c + d).
- * Requires: the linear has no epilogue and only that map reads it; c or d is a constant, a row of as many elements as there are columns; the weights
+/* Factors and terms by column behind a linear (a folded batch norm) or a convolution with channels last (a frozen one) go into its weights and bias:
+ * (x W + b) c + d = x (W c) + (b c + d).
+ * Requires: the product has no epilogue and only that map reads it; c or d is a constant, a row of as many elements as there are columns; the weights
  *   and the bias are constant and of its type.
- * Leaves: the linear without the map. */
+ * Leaves: the product without the map. */
 #include "algebra.h"
 
 /* The map that alone reads the linear and multiplies it by or adds to it a row; NULL: there is none. */

@@ -2,7 +2,8 @@
  * one number.
  * Requires: the result stands once in its epilogue or in the one map that reads it, directly multiplied or divided; the factor is a constant, one
  *   number or a row of as many as there are columns; the weights are constant and of the factor's type.
- * Leaves: the product without the factor; a residual added behind it becomes an epilogue. */
+ * Leaves: the product without the factor; a residual added behind it becomes an epilogue; convolutions without factors and terms by column behind them
+ *   (absorb_affine). */
 #include "algebra.h"
 
 enum { ITEMS = 64 };
@@ -181,6 +182,11 @@ static bool scale_node(ir_node *n, pass_context *c, bool *changed)
 bool algebra_scale(ir_graph *g, pass_context *c)
 {
     bool any = false, again = true;
+    for (ir_node *n = g->first, *next; n; n = next) {
+        next = n->next;
+        if (n->op == IR_CONV_LAST && !absorb_affine(n, c)) return false;
+        any |= n->op == IR_CONV_LAST;
+    }
     while (again) {
         again = false;
         for (ir_node *n = g->first, *next; n; n = next) {

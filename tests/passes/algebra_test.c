@@ -257,6 +257,31 @@ static void table_near_misses(void **state)
                     "  %y: f32[2,5,6] = map(%c, %pos) {expr = add(in0, in1)}\n" RETURN);
 }
 
+/* ---- convolutions ---- */
+
+/* A frozen batch norm behind a convolution: its factors and terms are in the weights and the bias, and what follows is the epilogue. */
+static void batch_norm_into_convolution(void **state)
+{
+    (void)state;
+    static const struct { const char *also; int maps; } cases[] = { { "", 0 }, { ", \"c\" %c", 1 } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        arena *a = arena_new();
+        pass_test *t = run(arena_printf(a, "symbols N 1..64\ngraph t(%%x: f32[N,4,5,3], %%r: f32[N,4,5,6]) {\n"
+                                           "  %%w: f32[27,6] = const {bytes = noise 1 1}\n  %%g: f32[6] = const {bytes = noise 2 1}\n"
+                                           "  %%h: f32[1,1,1,6] = const {bytes = noise 3 1}\n"
+                                           "  %%c: f32[N,4,5,6] = conv_last(%%x, %%w) {kernel = [3, 3], pads = [1, 1, 1, 1], strides = [1, 1], dilations = [1, 1], group = 1}\n"
+                                           "  %%m: f32[N,4,5,6] = map(%%c, %%g) {expr = mul(in0, in1)}\n  %%a: f32[N,4,5,6] = map(%%m, %%h) {expr = add(in0, in1)}\n"
+                                           "  %%s: f32[N,4,5,6] = map(%%a, %%r) {expr = add(in0, in1)}\n  %%y: f32[N,4,5,6] = map(%%s) {expr = relu(in0)}\n"
+                                           "  return \"y\" %%y%s\n}\n", cases[i].also));
+        const ir_node *conv = pass_test_find(t, IR_CONV_LAST);
+        assert_int_equal(pass_test_count(t, IR_MAP) > 0, cases[i].maps);
+        assert_int_equal(has_input(conv, 2), !cases[i].maps);
+        assert_int_equal(ir_find(conv, KEY_EPILOGUE) != NULL, !cases[i].maps);
+        pass_test_free(t);
+        arena_free(a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,7 +295,7 @@ int main(void)
         cmocka_unit_test(scale_near_misses),
         cmocka_unit_test(table_into_patches),
         cmocka_unit_test(table_with_two_tokens_and_fixed_batch),
-        cmocka_unit_test(table_near_misses),
+        cmocka_unit_test(table_near_misses), cmocka_unit_test(batch_norm_into_convolution),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
