@@ -128,5 +128,8 @@ MORE = [
     row("inception_next", "inception_next_atto", dict(depths=(1, 1, 1, 1), dims=(16, 32, 32, 32)), size=64),
     row("mambaout", "mambaout_femto", dict(depths=(1, 1, 1, 1), dims=FOUR), size=64),
     row("coatnet_relpos", "coatnet_rmlp_nano_rw_224", dict(img_size=64, stem_width=(8, 8), embed_dim=(16, 32, 32, 32), depths=(1, 1, 1, 1))),
+    row("nextvit", "nextvit_small", dict(stem_chs=(16, 8, 16), depths=(1, 1, 5, 1)), size=64),
+    row("focalnet", "focalnet:FocalNet", dict(embed_dim=16, depths=(1, 1), focal_levels=(2, 2), focal_windows=(3, 3)), size=64),
+    row("mobilevit", "mobilevit_xxs", dict(), size=64),
     row("resnetv2", "resnetv2:ResNetV2", dict(layers=(1, 1), channels=(128, 128), stem_chs=32, stem_type="fixed"), size=64),
 ]
