@@ -24,7 +24,8 @@ typedef struct linear_cut {
     int share;   /* rows, at most, of which all tiles are multiplied with a step's weights before the next step's are read: `tile`, or more, where
                     rows are so few that they wait for weights */
     int row;     /* 1: a single row runs on row_f32 */
-    int apart;   /* 0: a row's inputs lie side by side; otherwise those of a step do, and input i of its first is i apart behind the row's first */
+    int apart;   /* 0: a row's inputs lie side by side. Otherwise those of a step do, and input i, the first of its step, is i apart floats behind the
+                    row's first: with as many as there are rows, a step's inputs of all rows lie together */
 } linear_cut;
 
 /* How many tiles of at most `tile` rows; tile i has rows / tiles of them, one more if i < rows % tiles. */

@@ -115,6 +115,14 @@ def random_inputs(model, seed, batch=1):
     return inputs
 
 
+def stored_inputs(model):
+    """The input that the exporting script stored beside the model, and its batch; in a list, which is empty where there is none."""
+    files = {i.name: pathlib.Path(model).parent / f"input_{safe(i.name)}.npy" for i in session(model).get_inputs()}
+    inputs = {name: np.load(file) for name, file in files.items() if file.exists()}
+    found = {name: list(x.shape) for name, x in inputs.items()}
+    return [(inputs, batch) for batch in range(1, 33) if shapes(model, batch)[0] == found][:1]
+
+
 def safe(name):
     return "".join(c if c.isascii() and (c.isalnum() or c in "_.-") else "_" for c in name)
 
@@ -165,15 +173,15 @@ def check(answers):
     return ours, theirs
 
 
-def answer(model, program, folder, seed, batch, *options):
-    """What the program, ONNX Runtime and the evaluator say of one seeded input."""
-    inputs = random_inputs(model, seed, batch)
+def answer(model, program, folder, inputs, *options):
+    """What the program, ONNX Runtime and the evaluator say of one input."""
     names = [o.name for o in session(model).get_outputs()]
     reference = dict(zip(names, session(model).run(None, inputs)))
     return run_program(program, folder, inputs, names, *options), reference, evaluate(model, folder, inputs, names)
 
 
 def compare(model, program, folder, inputs=4):
-    """Several inputs, on 1, 2 and 3 threads in turn, batches of 3 where the batch is dynamic."""
+    """The stored input and several random ones, on 1, 2 and 3 threads in turn, batches of 3 where the batch is dynamic."""
     dynamic = shapes(model, 1)[1]
-    return check([answer(model, program, folder / str(i), i, 3 if dynamic and i else 1, "--threads", 1 + i % 3) for i in range(inputs)])
+    given = [x for x, _ in stored_inputs(model)] + [random_inputs(model, i, 3 if dynamic and i else 1) for i in range(inputs)]
+    return check([answer(model, program, folder / str(i), x, "--threads", 1 + i % 3) for i, x in enumerate(given)])

@@ -4,9 +4,10 @@ import pathlib
 import re
 import shutil
 
+import numpy as np
 import pytest
 
-from conftest import run
+from conftest import VITCC, evaluate, random_inputs, run, session, shapes, stored_inputs
 
 FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-O1", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math",
          "-fPIC", "-shared", "-fvisibility=hidden", "-Wl,--exclude-libs,ALL", "-Wl,-z,nodelete", "-Wl,-z,defs"]
@@ -51,6 +52,23 @@ class Library:
         for s in self.sessions:
             self.api.model_stop(s)
         self.api.model_close(self.model)
+
+
+def answers(model, folder, inputs, jit, seed, level=None):
+    """What the library, ONNX Runtime and double precision say of the stored input and of several random ones, each by output name; on 1, 2 and 3 threads,
+    in batches of 1 to 3 where the batch is dynamic."""
+    _, dynamic, options = shapes(model, 1)
+    run(VITCC, "compile", model, "-o", folder / "out", "--name", "model", "-q", "--kernels", "jit" if jit else "portable", *options)
+    of_them = stored_inputs(model) + [(random_inputs(model, i, 1 + i % 3), 1 + i % 3) for i in range(inputs)]
+    most = max(batch for _, batch in of_them) if dynamic else len(of_them[0][0][session(model).get_inputs()[0].name])
+    library, names, given = Library(link(folder / "out", seed, jit, level), most), [o.name for o in session(model).get_outputs()], []
+    for i, (x, batch) in enumerate(of_them):
+        theirs = session(model).run(None, x)
+        got = [np.full_like(t, 77) for t in theirs]
+        library.run(i, [np.ascontiguousarray(v) for v in x.values()], got, batch if dynamic else None)
+        given.append((dict(zip(names, got)), dict(zip(names, theirs)), evaluate(model, folder, x, names)))
+    library.close()
+    return given
 
 
 def call(library, which, inputs, length, outputs, batch=1):

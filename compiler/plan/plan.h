@@ -59,7 +59,7 @@ typedef struct plan_gemm { int m, n, k, lda, ldb, ldc, add, batch; } plan_gemm;
 typedef struct plan_cut {
     int tile, low, heights;
     const bool *occurs;              /* [heights] */
-    int step;                        /* inputs of a kernel's call; between two calls, weights of the next block are fetched. 0: a part's, none are */
+    int step;                        /* inputs of a kernel's call; before each, some of the weights to come are fetched. 0: a part's, none are */
     int share;                       /* rows, at most, that take a step's weights before the next step's are read: a tile's, or of few rows all */
     bool row;                        /* a single row is on the kernel of templates/row_f32.h */
 } plan_cut;

@@ -10,8 +10,13 @@ import pytest
 from conftest import VITCC, check, evaluate, random_inputs, run, session, shapes, small_models
 from library import Library, fusions, link
 
+INPUTS = 4
 SAMPLE = ["vit_cls-script_batch", "swin-script", "clip_images-script_batch", "detr-dynamo", "vit-keras"]
 BROKEN = {("trocr_step-dynamo", "onnxslim")}    # what reads a value stands without what makes it; ONNX Runtime refuses it too
+CHANGED = {
+    ("mask2former_resnet-dynamo_batch", "onnxsim"): {"norm": (9, 9)},     # the norm of the learned queries is a constant
+    ("mobilevitv2-dynamo", "onnxsim"): {"mlp": (4, 3)},                   # of attention over one key a layer, ReLU, a factor and a layer are left
+}
 TOOLS = {"onnxsim": lambda path: onnxsim.simplify(str(path))[0], "onnxslim": lambda path: onnxslim.slim(str(path))}
 
 
@@ -29,10 +34,15 @@ def equated(model):
             yield from ("--shape", f"{i.name}={','.join(map(str, i.shape))}")
 
 
+def softmaxes(path):
+    return sum(node.op_type == "Softmax" for node in onnx.load(path, load_external_data=False).graph.node)
+
+
 @pytest.mark.parametrize("tool", TOOLS)
 @pytest.mark.parametrize("model", list(models()))
 def test_equals_the_original(model, tool, tmp_path):
-    """By the rule of docs/numerics.md, the answers of ONNX Runtime and of double precision being those of the original; as much is fused."""
+    """By the rule of docs/numerics.md, the answers of ONNX Runtime and of double precision being those of the original; as much is fused, but for
+    attention over a single key, which onnxsim takes out."""
     _, dynamic, options = shapes(model, 1)
     options = options or list(equated(model))
     onnx.save(TOOLS[tool](model), tmp_path / "model.onnx")
@@ -43,15 +53,20 @@ def test_equals_the_original(model, tool, tmp_path):
         return
     found = [fusions(run(VITCC, "compile", path, "-o", tmp_path / "out", "--name", "model", "--kernels", "portable", *options).stdout)
              for path in (model, tmp_path / "model.onnx")]
-    assert found[0] == found[1]
+    removed = softmaxes(model) - softmaxes(tmp_path / "model.onnx")
+    attention = (max(found[0]["attention"][0] - removed, 0),) * 2
+    assert found[1] == {**found[0], "attention": attention, **CHANGED.get((model.parent.name, tool), {})}
     batch, seed = 2 if dynamic else 1, zlib.crc32(model.parent.name.encode())
-    inputs, names = random_inputs(model, seed, batch), [o.name for o in session(model).get_outputs()]
-    theirs = session(model).run(None, inputs)
-    kept = [i.name for i in session(tmp_path / "model.onnx").get_inputs()]
-    library, got = Library(link(tmp_path / "out", seed, False), batch if dynamic else len(next(iter(inputs.values())))), [np.full_like(t, 77) for t in theirs]
-    library.run(seed, [np.ascontiguousarray(inputs[name]) for name in kept], got, batch if dynamic else None)
+    names, kept = ([v.name for v in some] for some in (session(model).get_outputs(), session(tmp_path / "model.onnx").get_inputs()))
+    library, given = Library(link(tmp_path / "out", seed, False), batch if dynamic else len(next(iter(random_inputs(model, 0).values())))), []
+    for i in range(INPUTS):
+        inputs = random_inputs(model, i, batch)
+        theirs = session(model).run(None, inputs)
+        got = [np.full_like(t, 77) for t in theirs]
+        library.run(i, [np.ascontiguousarray(inputs[name]) for name in kept], got, batch if dynamic else None)
+        given.append((dict(zip(names, got)), dict(zip(names, theirs)), evaluate(model, tmp_path, inputs, names)))
+        for have, want in zip(got, theirs):
+            if want.dtype.kind != "f":
+                np.testing.assert_array_equal(have, want)
     library.close()
-    check([(dict(zip(names, got)), dict(zip(names, theirs)), evaluate(model, tmp_path, inputs, names))])
-    for have, want in zip(got, theirs):
-        if want.dtype.kind != "f":
-            np.testing.assert_array_equal(have, want)
+    check(given)
