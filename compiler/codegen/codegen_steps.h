@@ -40,6 +40,8 @@ const char *codegen_suffix(arena *a, const expr *e);
 void codegen_epilogue(codegen *g, strbuf *to, const char *part, const expr *e, bool bias, int extras);
 /* Defines how rows and inputs are cut, with AVX-512 maybe otherwise than without. */
 void codegen_cut(strbuf *to, const char *name, const plan_tiles *t);
+/* "code + 7": where the kernels of a product begin; "NULL": it has none. */
+const char *codegen_code(arena *a, const plan_tiles *t);
 void codegen_extras(codegen *g, const step_site *at, int first, strbuf *parameters, strbuf *operands, strbuf *arguments);
 
 void codegen_linear(codegen *g, strbuf *to, const step_site *at);

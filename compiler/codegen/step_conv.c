@@ -79,8 +79,7 @@ static void print_few(codegen *g, const step_site *at, strbuf *parameters, strbu
     strbuf_add(parameters, "float *y, int64_t first, int64_t blocks");
     strbuf_printf(arguments, "%s, row, rows", codegen_output(g, at, 0, false));
     codegen_cut(body, "cut", t);
-    const char *code = t->gemm >= 0 ? arena_printf(g->arena, "code + %d", t->gemm) : "NULL";
-    strbuf_printf(body, "    conv_few_f32(%s, &shape, x, w, scratch, y, %lld, (int)first, (int)blocks, %d, %d, %d, cut, ", code,
+    strbuf_printf(body, "    conv_few_f32(%s, &shape, x, w, scratch, y, %lld, (int)first, (int)blocks, %d, %d, %d, cut, ", codegen_code(g->arena, t),
                   (long long)(out->elements / out->shape[3]), t->n, t->part, t->width);
 }
 

@@ -76,6 +76,11 @@ void codegen_cut(strbuf *to, const char *name, const plan_tiles *t)
     strbuf_printf(to, "{ %d, %d, %d, %d, %d, 0 };\n", c->tile, c->low, c->step, c->share, c->row);
 }
 
+const char *codegen_code(arena *a, const plan_tiles *t)
+{
+    return t->gemm >= 0 ? arena_printf(a, "code + %d", t->gemm) : "NULL";
+}
+
 /* "1, row, rows": all rows, and which blocks of columns. */
 static const char *column_rows(codegen *g, const step_site *at)
 {
@@ -108,7 +113,7 @@ void codegen_linear(codegen *g, strbuf *to, const step_site *at)
     if (operands.length) strbuf_printf(&body, "    const operand_f32 operands[] = { %s };\n", operands.text);
     codegen_cut(&body, "cut", t);
     strbuf_printf(&body, "    %s(%s, x, %d, w, y, %d, (int)rows, 0, %s%d, %d, %d, %d, cut, %s, %s);\n}\n",
-                  columns ? "linear_columns_f32" : "linear_f32", code ? arena_printf(a, "code + %d", t->gemm) : "NULL", t->ldx, t->ldy,
+                  columns ? "linear_columns_f32" : "linear_f32", codegen_code(a, t), t->ldx, t->ldy,
                   columns ? "(int)first, (int)blocks, " : "", t->n, t->k, t->part, t->width, e || bias ? "$_out_tile" : "tile_as_is_f32", operands.length ? "operands" : "NULL");
     const char *wish = arena_printf(a, "linear_%d_to_%d%s%s", t->k, t->n, codegen_suffix(a, e), columns ? "_columns" : "");
     codegen_call(g, to, at, codegen_instance(g, wish, parameters.text, body.text),

@@ -5,14 +5,14 @@
  * Leaves: the product without the map. */
 #include "algebra.h"
 
-/* The map that alone reads the linear and multiplies it by or adds to it a row; NULL: there is none. */
-static ir_node *affine_reader(const ir_node *linear, expr_op *op, ir_value **row)
+/* The map that alone reads the product and multiplies it by or adds to it a row; NULL: there is none. */
+static ir_node *affine_reader(const ir_node *product, expr_op *op, ir_value **row)
 {
-    ir_value *v = linear->output[0];
-    const ir_value *w = linear->input[1], *b = algebra_input(linear, 2);
+    ir_value *v = product->output[0];
+    const ir_value *w = product->input[1], *b = algebra_input(product, 2);
     match_operand o[3];
     int64_t columns;
-    if (ir_find(linear, KEY_EPILOGUE) || linear->inputs > 3 || v->uses != 1 || ir_is_result(v)) return NULL;
+    if (ir_find(product, KEY_EPILOGUE) || product->inputs > 3 || v->uses != 1 || ir_is_result(v)) return NULL;
     ir_node *map = v->user[0];
     if (map->op != IR_MAP || !match_map(map->output[0], op, o) || expr_arity(*op) != 2) return NULL;
     const bool first = o[0].value == v, exchanged = *op == EXPR_MUL || *op == EXPR_ADD;
@@ -31,28 +31,28 @@ static ir_value *with_row(expr_op op, ir_value *x, ir_value *row, ir_node *befor
     return rebuild_folded(v, before, c);
 }
 
-ir_node *absorb_affine(ir_node *linear, pass_context *c)
+ir_node *absorb_affine(ir_node *product, pass_context *c)
 {
     expr_op op;
     ir_value *row;
-    for (ir_node *map; (map = affine_reader(linear, &op, &row)) != NULL;) {
-        const ir_value *w = linear->input[1];
-        ir_value *b = algebra_input(linear, 2);
+    for (ir_node *map; (map = affine_reader(product, &op, &row)) != NULL;) {
+        const ir_value *w = product->input[1];
+        ir_value *b = algebra_input(product, 2);
         const bool scales = op == EXPR_MUL || op == EXPR_DIV;
-        ir_copy_origins(linear, map);
-        ir_move_before(linear, map);   /* the row may be defined after it */
-        if (!(row = match_reshape(c, row, &w->type.dim[1], 1, linear))) return NULL;
+        ir_copy_origins(product, map);
+        ir_move_before(product, map);   /* the row may be defined after it */
+        if (!(row = match_reshape(c, row, &w->type.dim[1], 1, product))) return NULL;
         if (scales) {
-            ir_value *scaled = with_row(op, linear->input[1], row, linear, c);
+            ir_value *scaled = with_row(op, product->input[1], row, product, c);
             if (!scaled) return NULL;
-            ir_set_input(linear, 1, scaled);
+            ir_set_input(product, 1, scaled);
         }
-        if (b) b = with_row(op, b, row, linear, c);
-        else if (op == EXPR_SUB) b = rebuild_folded(ir_map1(linear->graph, EXPR_NEG, row, linear, c->diag), linear, c);
+        if (b) b = with_row(op, b, row, product, c);
+        else if (op == EXPR_SUB) b = rebuild_folded(ir_map1(product->graph, EXPR_NEG, row, product, c->diag), product, c);
         else if (!scales) b = row;
-        if (!b && !(scales && !algebra_input(linear, 2))) return NULL;
-        if (b && !(linear = algebra_set_input(linear, 2, b, c->diag))) return NULL;
-        match_replace(map->output[0], linear->output[0]);
+        if (!b && !(scales && !algebra_input(product, 2))) return NULL;
+        if (b && !(product = algebra_set_input(product, 2, b, c->diag))) return NULL;
+        match_replace(map->output[0], product->output[0]);
     }
-    return linear;
+    return product;
 }

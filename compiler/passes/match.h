@@ -80,8 +80,9 @@ bool simplify_moves(ir_graph *g, pass_context *c, bool *changed);
 bool simplify_reductions(ir_graph *g, pass_context *c, bool *changed);
 bool patchify(ir_graph *g, pass_context *c, bool *changed);
 bool fold_pads(ir_graph *g, pass_context *c, bool *changed);
-/* The linear with factors and terms by column behind it in its weights and bias, perhaps a new node; NULL: an error was reported. */
-ir_node *absorb_affine(ir_node *linear, pass_context *c);
+/* The linear or convolution with channels last with factors and terms by column behind it in its weights and bias, perhaps a new node; NULL: an error
+ * was reported. */
+ir_node *absorb_affine(ir_node *product, pass_context *c);
 /* The window of a conv_last, its pads, strides, dilations and groups; nothing of other nodes. */
 void match_copy_window(ir_node *to, const ir_node *from);
 /* Element-wise readers of linear, mlp and conv_last nodes become their epilogues. */
