@@ -235,21 +235,24 @@ bool plan_is_product(const plan_step *t)
     return t->tiles[0].gemm >= 0 || t->tiles[0].cut.row;
 }
 
-/* Tiles of a linear layer or MLP of `natural` rows an image. Those of several images together are as those of one. */
-static void cut_linear(plan *p, plan_step *t, const plan_phase *f, int64_t natural, int tile, int wide_tile, int few_tile, int64_t weights)
+/* The rows of a linear layer or MLP, `natural` an image, of which `share` at most are cut at a time. */
+static plan_cut cut_rows(plan *p, const plan_step *t, const plan_phase *f, int64_t natural, int64_t share, int tile)
 {
     const int together = f->joint ? p->together : 1;
+    return t->columns ? plan_cut_whole(p, natural, share, tile, together) : plan_cut_tiles(p, f, natural / f->rows, share, tile, together);
+}
+
+/* Tiles of a linear layer or MLP. Those of several images together are as those of one. */
+static void cut_linear(plan *p, plan_step *t, const plan_phase *f, int64_t natural, int tile, int wide_tile, int few_tile, int64_t weights)
+{
     const int own = (int)((natural + tile - 1) / tile), even = own ? (int)((natural + own - 1) / own) : tile;
     const int height = f->joint && even >= TALL_ROWS && even < tile ? even : tile;
-    const int64_t scale = natural / f->rows, all = natural * together;
+    const int64_t all = natural * (f->joint ? p->together : 1);
     const bool waits = natural <= PLAN_FEW_ROWS && weights >= PLAN_MANY_WEIGHTS;
-    const int64_t share = waits ? PLAN_FEW_ROWS : all;
-    const int most = waits ? few_tile : height;
-    plan_cut cut = t->columns ? plan_cut_whole(p, natural, share, most, together) : plan_cut_tiles(p, f, scale, share, most, together);
-    if (waits) cut = plan_cut_waiting(cut, natural);
+    const plan_cut cut = waits ? plan_cut_waiting(cut_rows(p, t, f, natural, PLAN_FEW_ROWS, few_tile), natural) : cut_rows(p, t, f, natural, all, height);
     plan_cut wide = cut;
     if (!waits && p->streams && natural >= STREAM_ROWS) {
-        wide = t->columns ? plan_cut_whole(p, natural, all, wide_tile, together) : plan_cut_tiles(p, f, scale, all, wide_tile, together);
+        wide = cut_rows(p, t, f, natural, all, wide_tile);
         wide.step = STEP;
     }
     plan_set_cuts(t, cut, wide);
@@ -287,7 +290,7 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
     } else if (n->op == IR_CONV_LAST && !plan_is_depthwise(n)) {
         plan_conv_kernels(p, t, t->columns ? natural : f->panel_rows * scale, tile, t->columns ? few : wide);
     } else if (n->op == IR_ATTENTION) {
-        attention_kernels(p, t, f, o->tile_rows ? o->tile_rows : QUERY_ROWS);
+        attention_kernels(p, t, f, set ? set : QUERY_ROWS);
     }
 }
 
