@@ -1,7 +1,7 @@
 /* A linear layer on packed weights, tile by tile, each tile finished by an epilogue while it is hot.
  * Shapes: y [rows][ldy] = epilogue(x [rows][ldx] · W), W: k inputs, n outputs, in blocks of bn outputs: block j at w + j bn k, laid out [k][width],
  *         width = bn, or what is left in the last block.
- * Requires: rows >= 0; cut.tile, bn, part >= 1; cut.share >= cut.tile; part a multiple of cut.step. code: NULL, or for each height that occurs
+ * Requires: rows >= 0; cut.tile, cut.few, bn, part >= 1; cut.share >= cut.tile; part a multiple of cut.step. code: NULL, or for each height that occurs
  *         [height - cut.low][0: whole block, 1: the last, narrower one][0: `part` inputs, 1: what is left of them], or with steps [height - cut.low]
  *         [whole block or not][1: adding to the sums][0: cut.step inputs, 1: what is left], NULL where there is no kernel; kernels write rows ldy
  *         apart if part >= k, else a block's width apart. y overlaps neither x nor w. first_row: the row of y's first in the whole result, for the
@@ -21,8 +21,9 @@ typedef struct linear_cut {
     int low;     /* the least rows for which there are kernels */
     int step;    /* inputs of a kernel's call: before each, some of the weights to come are fetched into the second-level cache; 0: a whole part, and
                     nothing is fetched */
-    int share;   /* rows, at most, of which all tiles are multiplied with a step's weights before the next step's are read: `tile`, or more, where
-                    rows are so few that they wait for weights */
+    int share;   /* of so many rows or fewer all tiles are multiplied with a step's weights before the next step's are read: such rows wait for weights.
+                    More rows are multiplied tile by tile with a block's */
+    int few;     /* in place of `tile`, of at most `share` rows */
     int row;     /* 1: a single row runs on row_f32 */
     int apart;   /* 0: a row's inputs lie side by side. Otherwise those of a step do, and input i, the first of its step, is i apart floats behind the
                     row's first: with as many as there are rows, a step's inputs of all rows lie together */
@@ -39,14 +40,20 @@ TEMPLATE int tile_height(int rows, int tiles, int i)
     return rows / tiles + (i < rows % tiles);
 }
 
+/* Rows a kernel's call, at most. */
+TEMPLATE int linear_tile(int rows, linear_cut cut)
+{
+    return rows > cut.share ? cut.tile : cut.few;
+}
+
 /* Lines of weights that are fetched before each call. Rows that are one share read each weight once, and fetch those of the next step meanwhile;
  * otherwise a block's are read again and again, and the next block's are fetched over all of that time. */
 TEMPLATE int linear_fetch_lines(int rows, int k, int width, linear_cut cut)
 {
-    const int shares = tile_count(rows, cut.share), tiles = shares ? tile_count(tile_height(rows, shares, 0), cut.tile) : 0;
+    const int tiles = tile_count(rows, linear_tile(rows, cut));
     if (!cut.step) return 0;
-    if (shares == 1) return fetch_share((ptrdiff_t)cut.step * width, tiles);
-    return fetch_share((ptrdiff_t)k * width, shares * tiles * ((k + cut.step - 1) / cut.step));
+    if (rows <= cut.share) return fetch_share((ptrdiff_t)cut.step * width, tiles);
+    return fetch_share((ptrdiff_t)k * width, tiles * ((k + cut.step - 1) / cut.step));
 }
 
 /* A single row's outputs of one block of ROW_WIDTH. */
@@ -69,13 +76,14 @@ TEMPLATE void linear_block_f32(gemm_code *const *code, const float *x, int ldx, 
         linear_row_f32(x, block, y, first_row, k, part, add, column, epilogue, operands);
         return;
     }
-    const int shares = tile_count(rows, cut.share), parts = (k + part - 1) / part, step = cut.step ? cut.step : part, ways = cut.step ? 2 : 1;
+    const int shares = rows > cut.share ? tile_count(rows, cut.tile) : rows > 0, parts = (k + part - 1) / part;
+    const int step = cut.step ? cut.step : part, ways = cut.step ? 2 : 1;
     const int ld = direct ? ldy : width, lines = linear_fetch_lines(rows, k, width, cut);
     const float *ahead = next;
     float sums[direct ? 1 : parts * cut.share * width];
     for (int i = 0, r = 0, share; i < shares; i++, r += share) {
         share = tile_height(rows, shares, i);
-        const int tiles = tile_count(share, cut.tile);
+        const int tiles = tile_count(share, linear_tile(rows, cut));
         float *const out = y + (ptrdiff_t)r * ldy;
         const tile_f32 done = { direct ? out : sums, ld, parts, (ptrdiff_t)share * width, add };
         if (cut.step) fetch_tile_f32(out, ldy, share, width);

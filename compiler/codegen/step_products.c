@@ -71,9 +71,9 @@ void codegen_cut(strbuf *to, const char *name, const plan_tiles *t)
 {
     const plan_cut *c = &t->cut, *w = &t->wide;
     strbuf_printf(to, "    const linear_cut %s = ", name);
-    if (c->tile != w->tile || c->low != w->low || c->step != w->step || c->share != w->share || c->row != w->row)
-        strbuf_printf(to, "LANES == 16 ? (linear_cut){ %d, %d, %d, %d, %d, 0 } : (linear_cut)", w->tile, w->low, w->step, w->share, w->row);
-    strbuf_printf(to, "{ %d, %d, %d, %d, %d, 0 };\n", c->tile, c->low, c->step, c->share, c->row);
+    if (c->tile != w->tile || c->low != w->low || c->step != w->step || c->share != w->share || c->few != w->few || c->row != w->row)
+        strbuf_printf(to, "LANES == 16 ? (linear_cut){ %d, %d, %d, %d, %d, %d, 0 } : (linear_cut)", w->tile, w->low, w->step, w->share, w->few, w->row);
+    strbuf_printf(to, "{ %d, %d, %d, %d, %d, %d, 0 };\n", c->tile, c->low, c->step, c->share, c->few, c->row);
 }
 
 const char *codegen_code(arena *a, const plan_tiles *t)

@@ -44,7 +44,7 @@ static int channels_of(const plan_value *x)
 static void few_rows(plan *p, plan_step *t, int64_t rows, int tile)
 {
     plan_tiles *const to = &t->tiles[0];
-    const plan_cut cut = plan_cut_waiting(plan_cut_whole(p, rows, PLAN_FEW_ROWS, tile, 1), rows);
+    const plan_cut cut = plan_cut_waiting(plan_cut_whole(p, rows, tile, tile, 1), rows, tile);
     plan_set_cuts(t, cut, cut);
     to->k = (int)plan_value_of(t->scope, t->node->input[1])->shape[0];
     to->n = to->ldy = channels_of(plan_value_of(t->scope, t->node->output[0]));

@@ -19,9 +19,10 @@ enum {
 };
 
 /* Marks the heights of the tiles that a panel of so many rows is cut into. */
-static void mark_heights(bool *occurs, int64_t rows, int tile)
+static void mark_heights(bool *occurs, int64_t rows, int tile, int few)
 {
-    const int64_t tiles = (rows + tile - 1) / tile;
+    const int most = rows > PLAN_FEW_ROWS ? tile : few;
+    const int64_t tiles = (rows + most - 1) / most;
     occurs[rows / tiles] = occurs[(rows + tiles - 1) / tiles] = true;
 }
 
@@ -32,7 +33,7 @@ int64_t plan_float_bytes(int64_t floats)
 
 plan_cut plan_cut_of(const bool *occurs, int tile)
 {
-    plan_cut c = { .tile = tile, .low = 1, .share = tile };
+    plan_cut c = { .tile = tile, .low = 1, .share = tile, .few = tile };
     int high = tile;
     while (!occurs[c.low]) c.low++;
     while (!occurs[high]) high--;
@@ -42,39 +43,40 @@ plan_cut plan_cut_of(const bool *occurs, int tile)
 }
 
 /* The same of even shares of at most `share` rows. */
-static void mark_shares(bool *occurs, int64_t rows, int64_t share, int tile)
+static void mark_shares(bool *occurs, int64_t rows, int64_t share, int tile, int few)
 {
     const int64_t shares = (rows + share - 1) / share;
-    mark_heights(occurs, rows / shares, tile);
-    mark_heights(occurs, (rows + shares - 1) / shares, tile);
+    mark_heights(occurs, rows / shares, tile, few);
+    mark_heights(occurs, (rows + shares - 1) / shares, tile, few);
 }
 
-plan_cut plan_cut_tiles(plan *p, const plan_phase *f, int64_t scale, int64_t share, int tile, int together)
+plan_cut plan_cut_tiles(plan *p, const plan_phase *f, int64_t scale, int64_t share, int tile, int few, int together)
 {
     bool *const occurs = arena_array(p->arena, (size_t)tile + 1, sizeof *occurs);
     for (int64_t panels = f->panels, before = 0; panels <= f->tiles; panels++) {
-        const int64_t few = f->tiles / panels;
-        if (few == before && f->tiles % panels == 0) continue;
-        for (int64_t tiles = few; tiles <= few + (f->tiles % panels > 0); tiles++) {
-            mark_shares(occurs, tiles * f->rows / f->tiles * scale, share, tile);
-            mark_shares(occurs, (tiles * f->rows + f->tiles - 1) / f->tiles * scale, share, tile);
+        const int64_t least = f->tiles / panels;
+        if (least == before && f->tiles % panels == 0) continue;
+        for (int64_t tiles = least; tiles <= least + (f->tiles % panels > 0); tiles++) {
+            mark_shares(occurs, tiles * f->rows / f->tiles * scale, share, tile, few);
+            mark_shares(occurs, (tiles * f->rows + f->tiles - 1) / f->tiles * scale, share, tile, few);
         }
-        before = few;
+        before = least;
     }
-    for (int64_t images = 2; images <= together; images++) mark_shares(occurs, images * f->rows * scale, share, tile);
+    for (int64_t images = 2; images <= together; images++) mark_shares(occurs, images * f->rows * scale, share, tile, few);
     return plan_cut_of(occurs, tile);
 }
 
-plan_cut plan_cut_whole(plan *p, int64_t rows, int64_t share, int tile, int together)
+plan_cut plan_cut_whole(plan *p, int64_t rows, int tile, int few, int together)
 {
     bool *const occurs = arena_array(p->arena, (size_t)tile + 1, sizeof *occurs);
-    for (int images = 1; images <= together; images++) mark_shares(occurs, images * rows, share, tile);
+    for (int images = 1; images <= together; images++) mark_heights(occurs, images * rows, tile, few);
     return plan_cut_of(occurs, tile);
 }
 
-plan_cut plan_cut_waiting(plan_cut c, int64_t rows)
+plan_cut plan_cut_waiting(plan_cut c, int64_t rows, int few)
 {
     c.share = PLAN_FEW_ROWS;
+    c.few = few;
     c.step = rows < STREAM_ROWS ? SHORT_STEP : FEW_STEP;
     c.row = rows == 1;
     return c;
@@ -221,7 +223,7 @@ static void attention_kernels(plan *p, plan_step *t, const plan_phase *f, int ti
     const bool transposed = ir_int(t->node, KEY_TRANSPOSED, 0) != 0;
     const int heads = (int)q->shape[2], d = (int)q->shape[3], keys = (int)v->shape[1], groups = (int)v->shape[2], e = (int)v->shape[3];
     const int ldk = transposed ? (int)k->shape[3] : (int)plan_round_up(keys, KEY_BLOCK);
-    const plan_cut cut = t->window ? plan_cut_whole(p, t->window, t->window, tile, 1) : plan_cut_tiles(p, f, 1, f->rows, tile, 1);
+    const plan_cut cut = t->window ? plan_cut_whole(p, t->window, tile, tile, 1) : plan_cut_tiles(p, f, 1, f->rows, tile, tile, 1);
     plan_set_cuts(t, cut, cut);
     score_kernels(p, &t->tiles[0], ldk, d, row_stride(q, heads * d));
     value_kernels(p, &t->tiles[1], e, keys, row_stride(v, groups * e), ldk, heads * e);
@@ -235,11 +237,12 @@ bool plan_is_product(const plan_step *t)
     return t->tiles[0].gemm >= 0 || t->tiles[0].cut.row;
 }
 
-/* The rows of a linear layer or MLP, `natural` an image, of which `share` at most are cut at a time. */
-static plan_cut cut_rows(plan *p, const plan_step *t, const plan_phase *f, int64_t natural, int64_t share, int tile)
+/* The rows of a linear layer or MLP, `natural` an image. */
+static plan_cut cut_rows(plan *p, const plan_step *t, const plan_phase *f, int64_t natural, int tile, int few)
 {
     const int together = f->joint ? p->together : 1;
-    return t->columns ? plan_cut_whole(p, natural, share, tile, together) : plan_cut_tiles(p, f, natural / f->rows, share, tile, together);
+    return t->columns ? plan_cut_whole(p, natural, tile, few, together)
+                      : plan_cut_tiles(p, f, natural / f->rows, natural * together, tile, few, together);
 }
 
 /* Tiles of a linear layer or MLP. Those of several images together are as those of one. */
@@ -247,13 +250,15 @@ static void cut_linear(plan *p, plan_step *t, const plan_phase *f, int64_t natur
 {
     const int own = (int)((natural + tile - 1) / tile), even = own ? (int)((natural + own - 1) / own) : tile;
     const int height = f->joint && even >= TALL_ROWS && even < tile ? even : tile;
-    const int64_t all = natural * (f->joint ? p->together : 1);
     const bool waits = natural <= PLAN_FEW_ROWS && weights >= PLAN_MANY_WEIGHTS;
-    const plan_cut cut = waits ? plan_cut_waiting(cut_rows(p, t, f, natural, PLAN_FEW_ROWS, few_tile), natural) : cut_rows(p, t, f, natural, all, height);
-    plan_cut wide = cut;
-    if (!waits && p->streams && natural >= STREAM_ROWS) {
-        wide = cut_rows(p, t, f, natural, all, wide_tile);
-        wide.step = STEP;
+    const bool several = f->joint && p->together > 1, streams = p->streams && natural >= STREAM_ROWS;
+    plan_cut cut, wide;
+    if (waits) {
+        cut = plan_cut_waiting(cut_rows(p, t, f, natural, several ? height : few_tile, few_tile), natural, few_tile);
+        wide = plan_cut_waiting(cut_rows(p, t, f, natural, several ? wide_tile : few_tile, few_tile), natural, few_tile);
+    } else {
+        cut = wide = cut_rows(p, t, f, natural, height, height);
+        if (streams) wide = cut_rows(p, t, f, natural, wide_tile, wide_tile), wide.step = STEP;
     }
     plan_set_cuts(t, cut, wide);
 }

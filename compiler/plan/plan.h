@@ -60,7 +60,8 @@ typedef struct plan_cut {
     int tile, low, heights;
     const bool *occurs;              /* [heights] */
     int step;                        /* inputs of a kernel's call; before each, some of the weights to come are fetched. 0: a part's, none are */
-    int share;                       /* rows, at most, that take a step's weights before the next step's are read: a tile's, or of few rows all */
+    int share;                       /* so many rows or fewer all take a step's weights before the next step's are read, more do tile by tile */
+    int few;                         /* in place of tile, of at most `share` rows */
     bool row;                        /* a single row is on the kernel of templates/row_f32.h */
 } plan_cut;
 

@@ -54,7 +54,7 @@ def test_same_bits_alone_and_together(rows, width, hidden, seed, kernels, tmp_pa
     model, out = tmp_path / "model.onnx", tmp_path / "out"
     mlp(model, rows, width, hidden)
     run(VITCC, "compile", model, "-o", out, "--name", "model", "-q", "--kernels", kernels, "--panel-images", 4)
-    assert re.search(r"linear_cut cut = \{ 9, \d+, \d+, 64, 0, 0 \}", (out / "model_kernels.c").read_text()) and "TOGETHER = 4 " in (out / "model.c").read_text()
+    assert re.search(r"\(linear_cut\)\{ 14, \d+, \d+, 64, 9, 0, 0 \}", (out / "model_kernels.c").read_text()) and "TOGETHER = 4 " in (out / "model.c").read_text()
     loaded = Library(link(out, seed, kernels == "jit"), BATCH)
     x = np.random.default_rng(rows).standard_normal((BATCH, rows, width), np.float32)
     single, joint = np.full_like(x, np.nan), np.full_like(x, np.nan)

@@ -50,7 +50,7 @@ static inline void linear_48_to_32_add_out_tile(const tile_f32 *tile, float *y, 
 static void linear_48_to_32_add(gemm_code *const *code, const float *x, const float *w, const float *e1, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { e1, 32, 1 } };
-    const linear_cut cut = { 33, 16, 0, 33, 0, 0 };
+    const linear_cut cut = { 33, 16, 0, 33, 33, 0, 0 };
     linear_f32(code + 0, x, 48, w, y, 32, (int)rows, 0, 32, 48, 48, 32, cut, linear_48_to_32_add_out_tile, operands);
 }
 
@@ -83,13 +83,13 @@ static inline void linear_32_to_32_out_tile(const tile_f32 *tile, float *y, int 
 static void linear_32_to_32(gemm_code *const *code, const float *x, const float *w, const float *bias, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 } };
-    const linear_cut cut = { 33, 18, 0, 33, 0, 0 };
+    const linear_cut cut = { 33, 18, 0, 33, 33, 0, 0 };
     linear_f32(code + 4, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 32, cut, linear_32_to_32_out_tile, operands);
 }
 
 static void linear_32_to_32_v2(gemm_code *const *code, const float *x, const float *w, float *y, int64_t rows)
 {
-    const linear_cut cut = { 33, 18, 0, 33, 0, 0 };
+    const linear_cut cut = { 33, 18, 0, 33, 33, 0, 0 };
     linear_f32(code + 4, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 32, cut, tile_as_is_f32, NULL);
 }
 
@@ -120,7 +120,7 @@ static inline void linear_32_to_32_add_out_tile(const tile_f32 *tile, float *y, 
 static void linear_32_to_32_add(gemm_code *const *code, const float *x, const float *w, const float *bias, const float *e1, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 }, { e1, 32, 1 } };
-    const linear_cut cut = { 33, 18, 0, 33, 0, 0 };
+    const linear_cut cut = { 33, 18, 0, 33, 33, 0, 0 };
     linear_f32(code + 4, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 32, cut, linear_32_to_32_add_out_tile, operands);
 }
 
@@ -152,8 +152,8 @@ static void mlp_32_64_32_gelu_add(gemm_code *const *code, const float *x, const 
     const operand_f32 up[] = { { b1, 0, 1 } };
     const operand_f32 down[] = { { b2, 0, 1 }, { e1, 32, 1 } };
     const mlp_code products = { code + 10, code + 14 };
-    const linear_cut up_cut = { 33, 18, 0, 33, 0, 0 };
-    const linear_cut down_cut = { 33, 18, 0, 33, 0, 0 };
+    const linear_cut up_cut = { 33, 18, 0, 33, 33, 0, 0 };
+    const linear_cut down_cut = { 33, 18, 0, 33, 33, 0, 0 };
     mlp_f32(&products, x, 32, w1, hidden, w2, y, 32, (int)rows, 32, 32, 64, 64, 64, 32, 32, 32, up_cut, down_cut, mlp_32_64_32_gelu_add_up_tile, up, mlp_32_64_32_gelu_add_down_tile, down);
 }
 
@@ -171,7 +171,7 @@ static inline void linear_32_to_32_v3_out_tile(const tile_f32 *tile, float *y, i
 static void linear_32_to_32_v3(gemm_code *const *code, const float *x, const float *w, const float *bias, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 } };
-    const linear_cut cut = { 33, 2, 0, 33, 0, 0 };
+    const linear_cut cut = { 33, 2, 0, 33, 33, 0, 0 };
     linear_f32(code + 18, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 32, cut, linear_32_to_32_v3_out_tile, operands);
 }
 
@@ -196,7 +196,7 @@ static inline void linear_32_to_32_add_v2_out_tile(const tile_f32 *tile, float *
 static void linear_32_to_32_add_v2(gemm_code *const *code, const float *x, const float *w, const float *bias, const float *e1, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 }, { e1, 32, 1 } };
-    const linear_cut cut = { 33, 2, 0, 33, 0, 0 };
+    const linear_cut cut = { 33, 2, 0, 33, 33, 0, 0 };
     linear_f32(code + 18, x, 32, w, y, 32, (int)rows, 0, 32, 32, 32, 32, cut, linear_32_to_32_add_v2_out_tile, operands);
 }
 
@@ -228,8 +228,8 @@ static void mlp_32_64_32_gelu_add_v2(gemm_code *const *code, const float *x, con
     const operand_f32 up[] = { { b1, 0, 1 } };
     const operand_f32 down[] = { { b2, 0, 1 }, { e1, 32, 1 } };
     const mlp_code products = { code + 24, code + 28 };
-    const linear_cut up_cut = { 33, 2, 0, 33, 0, 0 };
-    const linear_cut down_cut = { 33, 2, 0, 33, 0, 0 };
+    const linear_cut up_cut = { 33, 2, 0, 33, 33, 0, 0 };
+    const linear_cut down_cut = { 33, 2, 0, 33, 33, 0, 0 };
     mlp_f32(&products, x, 32, w1, hidden, w2, y, 32, (int)rows, 32, 32, 64, 64, 64, 32, 32, 32, up_cut, down_cut, mlp_32_64_32_gelu_add_v2_up_tile, up, mlp_32_64_32_gelu_add_v2_down_tile, down);
 }
 
@@ -247,7 +247,7 @@ static inline void linear_32_to_5_out_tile(const tile_f32 *tile, float *y, int l
 static void linear_32_to_5(gemm_code *const *code, const float *x, const float *w, const float *bias, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 } };
-    const linear_cut cut = { 33, 1, 0, 33, 0, 0 };
+    const linear_cut cut = { 33, 1, 0, 33, 33, 0, 0 };
     linear_f32(code + 32, x, 32, w, y, 5, (int)rows, 0, 5, 32, 32, 5, cut, linear_32_to_5_out_tile, operands);
 }
 

@@ -49,13 +49,13 @@ static inline void linear_48_to_48_out_tile(const tile_f32 *tile, float *y, int 
 static void linear_48_to_48(gemm_code *const *code, const float *x, const float *w, const float *bias, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 } };
-    const linear_cut cut = { 33, 17, 0, 33, 0, 0 };
+    const linear_cut cut = { 33, 17, 0, 33, 33, 0, 0 };
     linear_f32(code + 8, x, 48, w, y, 48, (int)rows, 0, 48, 48, 48, 32, cut, linear_48_to_48_out_tile, operands);
 }
 
 static void linear_48_to_48_v2(gemm_code *const *code, const float *x, const float *w, float *y, int64_t rows)
 {
-    const linear_cut cut = { 33, 17, 0, 33, 0, 0 };
+    const linear_cut cut = { 33, 17, 0, 33, 33, 0, 0 };
     linear_f32(code + 8, x, 48, w, y, 48, (int)rows, 0, 48, 48, 48, 32, cut, tile_as_is_f32, NULL);
 }
 
@@ -86,7 +86,7 @@ static inline void linear_48_to_48_add_out_tile(const tile_f32 *tile, float *y, 
 static void linear_48_to_48_add(gemm_code *const *code, const float *x, const float *w, const float *bias, const float *e1, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 }, { e1, 48, 1 } };
-    const linear_cut cut = { 33, 17, 0, 33, 0, 0 };
+    const linear_cut cut = { 33, 17, 0, 33, 33, 0, 0 };
     linear_f32(code + 8, x, 48, w, y, 48, (int)rows, 0, 48, 48, 48, 32, cut, linear_48_to_48_add_out_tile, operands);
 }
 
@@ -118,8 +118,8 @@ static void mlp_48_96_48_gelu_add(gemm_code *const *code, const float *x, const 
     const operand_f32 up[] = { { b1, 0, 1 } };
     const operand_f32 down[] = { { b2, 0, 1 }, { e1, 48, 1 } };
     const mlp_code products = { code + 28, code + 32 };
-    const linear_cut up_cut = { 33, 17, 0, 33, 0, 0 };
-    const linear_cut down_cut = { 33, 17, 0, 33, 0, 0 };
+    const linear_cut up_cut = { 33, 17, 0, 33, 33, 0, 0 };
+    const linear_cut down_cut = { 33, 17, 0, 33, 33, 0, 0 };
     mlp_f32(&products, x, 48, w1, hidden, w2, y, 48, (int)rows, 48, 48, 96, 96, 96, 48, 32, 32, up_cut, down_cut, mlp_48_96_48_gelu_add_up_tile, up, mlp_48_96_48_gelu_add_down_tile, down);
 }
 
@@ -143,7 +143,7 @@ static inline void linear_192_to_48_add_out_tile(const tile_f32 *tile, float *y,
 static void linear_192_to_48_add(gemm_code *const *code, const float *x, const float *w, const float *e1, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { e1, 48, 1 } };
-    const linear_cut cut = { 33, 16, 0, 33, 0, 0 };
+    const linear_cut cut = { 33, 16, 0, 33, 33, 0, 0 };
     linear_f32(code + 0, x, 192, w, y, 48, (int)rows, 0, 48, 192, 192, 32, cut, linear_192_to_48_add_out_tile, operands);
 }
 
@@ -166,7 +166,7 @@ static inline void linear_48_to_48_v3_out_tile(const tile_f32 *tile, float *y, i
 static void linear_48_to_48_v3(gemm_code *const *code, const float *x, const float *w, const float *bias, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 } };
-    const linear_cut cut = { 33, 1, 0, 33, 0, 0 };
+    const linear_cut cut = { 33, 1, 0, 33, 33, 0, 0 };
     linear_f32(code + 4, x, 48, w, y, 48, (int)rows, 0, 48, 48, 48, 32, cut, linear_48_to_48_v3_out_tile, operands);
 }
 
@@ -191,7 +191,7 @@ static inline void linear_48_to_48_add_v2_out_tile(const tile_f32 *tile, float *
 static void linear_48_to_48_add_v2(gemm_code *const *code, const float *x, const float *w, const float *bias, const float *e1, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 }, { e1, 0, 1 } };
-    const linear_cut cut = { 33, 1, 0, 33, 0, 0 };
+    const linear_cut cut = { 33, 1, 0, 33, 33, 0, 0 };
     linear_f32(code + 4, x, 48, w, y, 48, (int)rows, 0, 48, 48, 48, 32, cut, linear_48_to_48_add_v2_out_tile, operands);
 }
 
@@ -223,8 +223,8 @@ static void mlp_48_96_48_gelu_add_v2(gemm_code *const *code, const float *x, con
     const operand_f32 up[] = { { b1, 0, 1 } };
     const operand_f32 down[] = { { b2, 0, 1 }, { e1, 0, 1 } };
     const mlp_code products = { code + 14, code + 18 };
-    const linear_cut up_cut = { 33, 1, 0, 33, 0, 0 };
-    const linear_cut down_cut = { 33, 1, 0, 33, 0, 0 };
+    const linear_cut up_cut = { 33, 1, 0, 33, 33, 0, 0 };
+    const linear_cut down_cut = { 33, 1, 0, 33, 33, 0, 0 };
     mlp_f32(&products, x, 48, w1, hidden, w2, y, 48, (int)rows, 48, 48, 96, 96, 96, 48, 32, 32, up_cut, down_cut, mlp_48_96_48_gelu_add_v2_up_tile, up, mlp_48_96_48_gelu_add_v2_down_tile, down);
 }
 
@@ -242,7 +242,7 @@ static inline void linear_48_to_10_out_tile(const tile_f32 *tile, float *y, int 
 static void linear_48_to_10(gemm_code *const *code, const float *x, const float *w, const float *bias, float *y, int64_t rows)
 {
     const operand_f32 operands[] = { { bias, 0, 1 } };
-    const linear_cut cut = { 33, 1, 0, 33, 0, 0 };
+    const linear_cut cut = { 33, 1, 0, 33, 33, 0, 0 };
     linear_f32(code + 22, x, 48, w, y, 10, (int)rows, 0, 10, 48, 48, 10, cut, linear_48_to_10_out_tile, operands);
 }
 

@@ -106,7 +106,7 @@ static void check_few(const windows_shape *s, int n, int part, int bn)
     const int k = s->kernel[0] * s->kernel[1] * s->channels, rows = 2 * s->out[0] * s->out[1], blocks = (n + bn - 1) / bn;
     const int first = between(0, blocks - 1), count = between(1, blocks - first), column = first * bn, columns = count * bn;
     const int tile = between(1, 20), steps = between(0, 3), step = steps ? part / steps : part, sum = steps ? step * steps : part;
-    const linear_cut cut = { tile, 1, steps ? step : 0, tile + between(0, 60), 1, 0 };
+    const linear_cut cut = { tile, 1, steps ? step : 0, tile + between(0, 60), tile, 1, 0 };
     floats x = image_of(s), w = floats_random((size_t)(k * n), -1, 1), packed = floats_new((size_t)(k * n)), y = floats_new((size_t)(rows * n));
     floats scratch = floats_new((size_t)((k + step - 1) / step * step * rows));
     pack(w.data, packed.data, k, n, bn);
@@ -178,7 +178,7 @@ static void check_winograd(const windows_shape *s, int n, int part, int bn)
     floats packed = floats_new((size_t)(16 * channels * n)), y = floats_new((size_t)(2 * pixels * n));
     floats scratch = floats_new(lines(channels) + 16 * (lines(tile * channels) + lines(tile * bn) + 32) + lines(4 * tile * bn));
     const int height = between(1, tile);
-    const linear_cut cut = { height, 1, between(0, 2) ? 0 : part, between(height, tile), 0, 0 };
+    const linear_cut cut = { height, 1, between(0, 2) ? 0 : part, between(height, tile), height, 0, 0 };
     transform(w.data, g.data, channels * n);
     pack(g.data, packed.data, 16 * channels, n, bn);
     for (int i = 0; i < 2 * pixels * n; i++) y.data[i] = 99;

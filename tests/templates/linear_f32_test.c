@@ -49,14 +49,14 @@ static void test_shapes(void **state)
     (void)state;
     for (int rows = 1; rows < 40; rows += 4)
         for (int n = 1; n < 80; n += 13) {
-            check((linear_cut){ 8, 1, 0, 8 + n % 2 * 12, n % 3 == 0, 0 }, rows, n, 17, 4 + rows % 15, 32);
-            check((linear_cut){ 5, 1, 3, 5 + n % 3 * 6, n % 2, 0 }, rows, n, 17, 3 + rows % 5 * 3, 32);
+            check((linear_cut){ 8, 1, 0, 8 + n % 2 * 12, 8 - n % 3, n % 3 == 0, 0 }, rows, n, 17, 4 + rows % 15, 32);
+            check((linear_cut){ 5, 1, 3, 5 + n % 3 * 6, 5 - n % 2, n % 2, 0 }, rows, n, 17, 3 + rows % 5 * 3, 32);
         }
     for (int share = 32; share <= 64; share += 32) {
-        check((linear_cut){ 32, 1, 0, share, 0, 0 }, 50, 200, 100, 100, 64);
-        check((linear_cut){ 25, 1, 0, share, 0, 0 }, 50, 192, 64, 16, 64);
-        check((linear_cut){ 32, 1, 0, share, 1, 0 }, 1, 1000, 96, 40, ROW_WIDTH);
-        check((linear_cut){ 14, 1, 20, share, 0, 0 }, 50, 200, 100, 100, 64);
+        check((linear_cut){ 32, 1, 0, share, 32, 0, 0 }, 50, 200, 100, 100, 64);
+        check((linear_cut){ 25, 1, 0, share, 25, 0, 0 }, 50, 192, 64, 16, 64);
+        check((linear_cut){ 32, 1, 0, share, 32, 1, 0 }, 1, 1000, 96, 40, ROW_WIDTH);
+        check((linear_cut){ 14, 1, 20, share, 14, 0, 0 }, 50, 200, 100, 100, 64);
     }
 }
 
@@ -77,7 +77,7 @@ static void test_kernels_by_height(void **state)
     (void)state;
     gemm_code *const code[] = { count_0, count_1, count_2, count_3, count_4, count_5, count_6, count_7 };
     float x[50] = { 0 }, w[100] = { 0 }, y[200] = { 0 };
-    linear_f32(code, x, 5, w, y, 20, 10, 0, 20, 5, 2, 8, (linear_cut){ 4, 3, 0, 4, 0, 0 }, ignore_tile, NULL);
+    linear_f32(code, x, 5, w, y, 20, 10, 0, 20, 5, 2, 8, (linear_cut){ 4, 3, 0, 4, 4, 0, 0 }, ignore_tile, NULL);
     const int expected[KINDS] = { 8, 4, 4, 2, 4, 2, 2, 1 };
     for (int i = 0; i < KINDS; i++) assert_int_equal(calls[i], expected[i]);
 }
@@ -89,7 +89,7 @@ static void test_kernels_by_step(void **state)
     gemm_code *const code[] = { count_0, count_1, count_2, count_3, count_4, count_5, count_6, count_7 };
     float x[66] = { 0 }, w[220] = { 0 }, y[120] = { 0 };
     memset(calls, 0, sizeof calls);
-    linear_f32(code, x, 11, w, y, 20, 6, 0, 20, 11, 4, 8, (linear_cut){ 4, 3, 2, 4, 0, 0 }, ignore_tile, NULL);
+    linear_f32(code, x, 11, w, y, 20, 6, 0, 20, 11, 4, 8, (linear_cut){ 4, 3, 2, 4, 4, 0, 0 }, ignore_tile, NULL);
     const int expected[KINDS] = { 12, 0, 8, 4, 6, 0, 4, 2 };
     for (int i = 0; i < KINDS; i++) assert_int_equal(calls[i], expected[i]);
 }
@@ -113,7 +113,7 @@ static void test_order_of_weights(void **state)
     float x[40] = { 0 }, w[24] = { 0 }, y[15] = { 0 };
     for (int share = 2; share <= 5; share += 3) {
         reads = 0;
-        linear_f32(code, x, 8, w, y, 3, 5, 0, 3, 8, 4, 3, (linear_cut){ 2, 1, 2, share, 0, 0 }, ignore_tile, NULL);
+        linear_f32(code, x, 8, w, y, 3, 5, 0, 3, 8, 4, 3, (linear_cut){ 2, 1, 2, share, 2, 0, 0 }, ignore_tile, NULL);
         assert_int_equal(reads, 12);
         for (int i = 0; i < reads; i++) assert_int_equal(weights_read[i] - w, (share == 5 ? i / 3 : i % 4) * 6);
     }
@@ -129,7 +129,7 @@ static void test_one_row_has_the_bits_of_several(void **state)
                 const int k = parts * part + rest, n = 80;
                 floats x = floats_random((size_t)k, -1, 1), w = floats_random((size_t)n * (size_t)k, -1, 1);
                 floats one = floats_new((size_t)n), two = floats_new((size_t)n * 2);
-                const linear_cut cut = { 33, 1, 0, 33, 1, 0 };
+                const linear_cut cut = { 33, 1, 0, 33, 33, 1, 0 };
                 linear_f32(NULL, x.data, k, w.data, one.data, n, 1, 0, n, k, part, 32, cut, tile_as_is_f32, NULL);
                 linear_f32(NULL, x.data, 0, w.data, two.data, n, 2, 0, n, k, part, 32, cut, tile_as_is_f32, NULL);
                 for (int i = 0; i < n; i++) {
@@ -146,7 +146,7 @@ static void test_no_rows(void **state)
 {
     (void)state;
     float y = GUARD_VALUE;
-    for (int step = 0; step <= 1; step++) linear_f32(NULL, NULL, 1, NULL, &y, 1, 0, 0, 1, 1, 1, 64, (linear_cut){ 32, 1, step, 32, 0, 0 }, tile_as_is_f32, NULL);
+    for (int step = 0; step <= 1; step++) linear_f32(NULL, NULL, 1, NULL, &y, 1, 0, 0, 1, 1, 1, 64, (linear_cut){ 32, 1, step, 32, 32, 0, 0 }, tile_as_is_f32, NULL);
     assert_true(y == GUARD_VALUE);
 }
 

@@ -70,8 +70,8 @@ static void test_shapes(void **state)
         const sizes *const s = &shapes[i];
         for (int more = 0; more <= 20; more += 20) {
             const int share = s->tile + more;
-            check(s, (linear_cut){ s->tile, 1, 0, share, more > 0, 0 }, (linear_cut){ s->tile, 1, 0, share, more > 0, 0 });
-            check(s, (linear_cut){ s->tile, 1, s->up_part, share, 0, 0 }, (linear_cut){ s->tile + 2, 1, s->down_part % 2 ? 1 : 2, share + 2, 0, 0 });
+            check(s, (linear_cut){ s->tile, 1, 0, share, s->tile, more > 0, 0 }, (linear_cut){ s->tile, 1, 0, share, s->tile, more > 0, 0 });
+            check(s, (linear_cut){ s->tile, 1, s->up_part, share, s->tile, 0, 0 }, (linear_cut){ s->tile + 2, 1, s->down_part % 2 ? 1 : 2, share + 2, s->tile + 2, 0, 0 });
         }
     }
 }
@@ -93,7 +93,7 @@ static void test_kernels(void **state)
     gemm_code *const up[] = { count_0, NULL, NULL, NULL }, *const down[] = { count_1, count_2, NULL, NULL };
     float x[6] = { 0 }, w1[16] = { 0 }, w2[64] = { 0 }, hidden[96] = { 0 }, y[24] = { 0 };
     const mlp_code code = { up, down };
-    const linear_cut cut = { 3, 3, 0, 3, 0, 0 };
+    const linear_cut cut = { 3, 3, 0, 3, 3, 0, 0 };
     mlp_f32(&code, x, 1, w1, hidden, w2, y, 4, 6, 1, 1, 16, 16, 10, 4, 4, 4, cut, cut, ignore_tile, NULL, ignore_tile, NULL);
     assert_int_equal(calls[0], 2 * 4);
     assert_int_equal(calls[1], 2);
@@ -138,9 +138,9 @@ static void check_gate(linear_cut cut)
 static void test_gate(void **state)
 {
     (void)state;
-    check_gate((linear_cut){ 4, 1, 0, 4, 0, 0 });
-    check_gate((linear_cut){ 4, 1, 0, 9, 0, 0 });
-    check_gate((linear_cut){ 4, 1, 4, 4, 0, 0 });
+    check_gate((linear_cut){ 4, 1, 0, 4, 4, 0, 0 });
+    check_gate((linear_cut){ 4, 1, 0, 9, 4, 0, 0 });
+    check_gate((linear_cut){ 4, 1, 4, 4, 4, 0, 0 });
 }
 
 #include "level_end.h"
