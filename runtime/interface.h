@@ -140,6 +140,18 @@ API size_t MODEL(memory)(const MODEL(options) *options)
     return SHARED_BYTES + frames_of(options) * FRAME_BYTES + (size_t)(threads_of(options) * group_of(options)) * SCRATCH_BYTES + 64;
 }
 
+/* Memory of so many bytes for free(), NULL if there is none; several megabytes in large pages where the system has them. */
+static void *session_memory(size_t bytes)
+{
+    const size_t large_page = 2 << 20, align = bytes < 2 * large_page ? 4096 : large_page;
+    void *memory;
+    if (posix_memalign(&memory, align, bytes)) return NULL;
+#if defined(MADV_HUGEPAGE)
+    if (align == large_page) madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+    return memory;
+}
+
 API MODEL(status) MODEL(start)(MODEL(session) **session, const MODEL(model) *model, const MODEL(options) *options)
 {
     if (!session) return STATUS(ARGUMENT);
@@ -155,11 +167,11 @@ API MODEL(status) MODEL(start)(MODEL(session) **session, const MODEL(model) *mod
     s->group = group_of(options);
     s->max_batch = FIXED_BATCH ? FIXED_BATCH : max_batch_of(options);
     s->frame = options ? options->memory : NULL;
-    if (!s->frame && posix_memalign(&s->owned, 4096, MODEL(memory)(options))) {
+    if (!s->frame) s->frame = s->owned = session_memory(MODEL(memory)(options));
+    if (!s->frame) {
         free(s);
         return STATUS(MEMORY);
     }
-    if (!s->frame) s->frame = s->owned;
     memset(s->frame, 0, MODEL(memory)(options));   /* no page fault while running */
     s->scratch = s->frame + frames_of(options) * FRAME_BYTES;
 #if defined(PRELUDE)

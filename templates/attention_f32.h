@@ -15,6 +15,8 @@
 #include "linear_f32.h"
 #include "softmax_f32.h"
 
+enum { ATTENTION_NEAR = 1 << 21 };   /* bytes of keys and values that stay in the second-level cache */
+
 typedef struct attention_code {
     gemm_code *const *scores, *const *values, *const *add;
 } attention_code;
@@ -121,14 +123,33 @@ TEMPLATE float attention_softmax_row_f32(float *s, int keys, float scale, const 
     return 1 / row_exp_f32(s, s, keys, top, plain ? scale : 1);
 }
 
+/* The keys and values that are read after this head's, NULL: none need be fetched; and of its tiles, how many there are and which this is. */
+typedef struct attention_next {
+    const float *kt, *v;
+    int tile, tiles;
+} attention_next;
+
+/* Fetches the share that falls to the tile's scores of `width` keys from `key` on. */
+TEMPLATE void attention_fetch_f32(const attention_next *next, int key, int width, int keys, int ldk, int ldv, int d, int e)
+{
+    const int blocks = (keys + width - 1) / width;
+    const ptrdiff_t calls = (ptrdiff_t)next->tiles * blocks, call = (ptrdiff_t)next->tile * blocks + key / width, lines = (ptrdiff_t)d * ldk * 4 / FETCH_LINE;
+    if (!next->kt) return;
+    fetch_lines_f32(next->kt + lines * call / calls * (FETCH_LINE / 4), (int)(lines * (call + 1) / calls - lines * call / calls));
+    for (ptrdiff_t i = keys * call / calls; i < keys * (call + 1) / calls; i++) fetch_lines_f32(next->v + i * ldv, (e * 4 + FETCH_LINE - 1) / FETCH_LINE);
+}
+
 /* rows of one head: q, out and probabilities at the tile's first row. */
 TEMPLATE void attention_tile_f32(const attention_code *code, int kernel, const float *q, int ldq, const float *kt, const float *v, int ldv,
                                  float *out, int ldo, int rows, size_t row, size_t head, int keys, int ldk, int width, int part, int d, int e,
-                                 float scale, const attention_mask *mask, float *probabilities, float *scratch)
+                                 float scale, const attention_mask *mask, float *probabilities, float *scratch, const attention_next *next)
 {
     gemm_code *const scores = code && code->scores ? code->scores[kernel] : NULL;
     float *s = scratch, *factor = scratch + (ptrdiff_t)rows * ldk;
-    for (int key = 0; key < keys; key += width) gemm_f32(scores, kt + key, q, s + key, width, rows, d, ldk, ldq, ldk, 0);
+    for (int key = 0; key < keys; key += width) {
+        attention_fetch_f32(next, key, width, keys, ldk, ldv, d, e);
+        gemm_f32(scores, kt + key, q, s + key, width, rows, d, ldk, ldq, ldk, 0);
+    }
     for (int r = 0; r < rows; r++) factor[r] = attention_softmax_row_f32(s + (ptrdiff_t)r * ldk, keys, scale, mask, head, row + (size_t)r);
     for (int key = 0; key < keys; key += part) {
         const int count = keys - key < part ? keys - key : part;
@@ -149,13 +170,16 @@ TEMPLATE void attention_f32(const attention_code *code, const float *q, int ldq,
 {
     const int tiles = tile_count(rows, tile), each = heads / groups;
     for (int h = 0; h < heads; h++) {
-        const int g = h / each;
+        const int g = h / each, after = h + 1 < heads ? (h + 1) / each : 0;   /* behind the last, the next panel begins anew */
+        const bool far = after != g && (size_t)keys * (size_t)(groups * (d + e)) * sizeof *kt > ATTENTION_NEAR;
         for (int i = 0, r = 0; i < tiles; i++) {
             const int height = tile_height(rows, tiles, i);
             const size_t row = first_row + (size_t)r;
+            const attention_next next = { far ? kt + (ptrdiff_t)after * d * ldk : NULL, v + after * e, i, tiles };
             float *const p = probabilities ? probabilities + ((size_t)h * probability_rows + row) * (size_t)keys : NULL;
             attention_tile_f32(code, height - low, q + (ptrdiff_t)r * ldq + h * d, ldq, kt + (ptrdiff_t)g * d * ldk, v + g * e, ldv,
-                               out + (ptrdiff_t)r * ldo + h * e, ldo, height, row, (size_t)h, keys, ldk, width, part, d, e, scale, mask, p, scratch);
+                               out + (ptrdiff_t)r * ldo + h * e, ldo, height, row, (size_t)h, keys, ldk, width, part, d, e, scale, mask, p, scratch,
+                               &next);
             r += height;
         }
     }

@@ -3,7 +3,9 @@
 
 enum {
     TILE_ROWS = 33,      /* tallest tile of a linear layer: a multiple of the 3 rows that AVX2 kernels hold in registers; 50 or 99 are no faster */
-    QUERY_ROWS = 66,     /* of attention, whose kernels read as many keys for fewer sums: 8 per cent faster than 33 */
+    QUERY_ROWS = 66,     /* of attention, whose kernels read as many keys for fewer sums: 8 per cent faster than 33 on Zen 3… */
+    LONG_ROWS = 28,      /* …but where their scores are more than NEAR_SCORES bytes, a tenth slower than 28 (1,370 keys, AVX-512) */
+    NEAR_SCORES = 1 << 18,
     TALL_ROWS = 24,      /* such tiles are as fast as taller ones, within 1 % */
     KEY_BLOCK = 32,      /* keys a block of scores, for the same reason; keys are padded to a multiple */
     VALUE_KEYS = 192,    /* keys whose values are summed at a time: so many stay near the core; 4 per cent faster with 577 keys, 16 with 1,370 */
@@ -216,13 +218,14 @@ void plan_set_cuts(plan_step *t, plan_cut cut, plan_cut wide)
     for (int i = 0; i < 2; i++) t->tiles[i] = (plan_tiles){ .cut = cut, .wide = wide, .gemm = -1, .gemm_add = -1 };
 }
 
-static void attention_kernels(plan *p, plan_step *t, const plan_phase *f, int tile)
+static void attention_kernels(plan *p, plan_step *t, const plan_phase *f, int set)
 {
     const plan_scope *s = t->scope;
     const plan_value *q = plan_value_of(s, t->node->input[0]), *k = plan_value_of(s, t->node->input[1]), *v = plan_value_of(s, t->node->input[2]);
     const bool transposed = ir_int(t->node, KEY_TRANSPOSED, 0) != 0;
     const int heads = (int)q->shape[2], d = (int)q->shape[3], keys = (int)v->shape[1], groups = (int)v->shape[2], e = (int)v->shape[3];
     const int ldk = transposed ? (int)k->shape[3] : (int)plan_round_up(keys, KEY_BLOCK);
+    const int tile = set ? set : (int64_t)QUERY_ROWS * ldk * 4 > NEAR_SCORES ? LONG_ROWS : QUERY_ROWS;
     const plan_cut cut = t->window ? plan_cut_whole(p, t->window, tile, tile, 1) : plan_cut_tiles(p, f, 1, f->rows, tile, tile, 1);
     plan_set_cuts(t, cut, cut);
     score_kernels(p, &t->tiles[0], ldk, d, row_stride(q, heads * d));
@@ -295,7 +298,7 @@ static void choose(plan *p, plan_step *t, const plan_phase *f, const plan_option
     } else if (n->op == IR_CONV_LAST && !plan_is_depthwise(n)) {
         plan_conv_kernels(p, t, t->columns ? natural : f->panel_rows * scale, tile, t->columns ? few : wide);
     } else if (n->op == IR_ATTENTION) {
-        attention_kernels(p, t, f, set ? set : QUERY_ROWS);
+        attention_kernels(p, t, f, set);
     }
 }
 
