@@ -5,7 +5,7 @@ enum {
     TILE_ROWS = 33,      /* tallest tile of a linear layer: a multiple of the 3 rows that AVX2 kernels hold in registers; 50 or 99 are no faster */
     QUERY_ROWS = 66,     /* of attention, whose kernels read as many keys for fewer sums: 8 per cent faster than 33 on Zen 3… */
     LONG_ROWS = 28,      /* …but where their scores are more than NEAR_SCORES bytes, a tenth slower than 28 (1,370 keys, AVX-512) */
-    NEAR_SCORES = 1 << 18,
+    NEAR_SCORES = 1 << 18,   /* of a tile, in bytes: half of a small second-level cache */
     TALL_ROWS = 24,      /* such tiles are as fast as taller ones, within 1 % */
     KEY_BLOCK = 32,      /* keys a block of scores, for the same reason; keys are padded to a multiple */
     VALUE_KEYS = 192,    /* keys whose values are summed at a time: so many stay near the core; 4 per cent faster with 577 keys, 16 with 1,370 */
@@ -20,7 +20,7 @@ enum {
     HIDDEN = 768         /* hidden features of an MLP at a time, so that they stay near the core: 7 per cent faster than 3,072 */
 };
 
-/* Marks the heights of the tiles that a panel of so many rows is cut into. */
+/* Marks the heights of the tiles that a panel of so many rows is cut into: at most `tile`, or `few` where rows are. */
 static void mark_heights(bool *occurs, int64_t rows, int tile, int few)
 {
     const int most = rows > PLAN_FEW_ROWS ? tile : few;
