@@ -33,9 +33,9 @@ int64_t plan_float_bytes(int64_t floats)
     return plan_round_up(floats * 4, PLAN_ALIGN);
 }
 
-plan_cut plan_cut_of(const bool *occurs, int tile)
+plan_cut plan_cut_of(const bool *occurs, int tile, int few)
 {
-    plan_cut c = { .tile = tile, .low = 1, .share = tile, .few = tile };
+    plan_cut c = { .tile = tile, .low = 1, .share = tile, .few = few };
     int high = tile;
     while (!occurs[c.low]) c.low++;
     while (!occurs[high]) high--;
@@ -65,20 +65,19 @@ plan_cut plan_cut_tiles(plan *p, const plan_phase *f, int64_t scale, int64_t sha
         before = least;
     }
     for (int64_t images = 2; images <= together; images++) mark_shares(occurs, images * f->rows * scale, share, tile, few);
-    return plan_cut_of(occurs, tile);
+    return plan_cut_of(occurs, tile, few);
 }
 
 plan_cut plan_cut_whole(plan *p, int64_t rows, int tile, int few, int together)
 {
     bool *const occurs = arena_array(p->arena, (size_t)tile + 1, sizeof *occurs);
     for (int images = 1; images <= together; images++) mark_heights(occurs, images * rows, tile, few);
-    return plan_cut_of(occurs, tile);
+    return plan_cut_of(occurs, tile, few);
 }
 
-plan_cut plan_cut_waiting(plan_cut c, int64_t rows, int few)
+plan_cut plan_cut_waiting(plan_cut c, int64_t rows)
 {
     c.share = PLAN_FEW_ROWS;
-    c.few = few;
     c.step = rows < STREAM_ROWS ? SHORT_STEP : FEW_STEP;
     c.row = rows == 1;
     return c;
@@ -257,8 +256,8 @@ static void cut_linear(plan *p, plan_step *t, const plan_phase *f, int64_t natur
     const bool several = f->joint && p->together > 1, streams = p->streams && natural >= STREAM_ROWS;
     plan_cut cut, wide;
     if (waits) {
-        cut = plan_cut_waiting(cut_rows(p, t, f, natural, several ? height : few_tile, few_tile), natural, few_tile);
-        wide = plan_cut_waiting(cut_rows(p, t, f, natural, several ? wide_tile : few_tile, few_tile), natural, few_tile);
+        cut = plan_cut_waiting(cut_rows(p, t, f, natural, several ? height : few_tile, few_tile), natural);
+        wide = plan_cut_waiting(cut_rows(p, t, f, natural, several ? wide_tile : few_tile, few_tile), natural);
     } else {
         cut = wide = cut_rows(p, t, f, natural, height, height);
         if (streams) wide = cut_rows(p, t, f, natural, wide_tile, wide_tile), wide.step = STEP;

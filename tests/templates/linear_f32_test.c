@@ -104,7 +104,7 @@ static void note_weights(const float *a, const float *b, float *c, ...)
 }
 
 /* 5 rows in tiles of 2, 2 and 1; one block of 3 outputs; 8 inputs in parts of 4, each in steps of 2. Rows of one share: each step's weights for all
- * tiles, before the next step's. Rows of their own tile: all of a tile's first. */
+ * tiles, which are as tall as few rows' are, before the next step's. More rows: all of a tile's first. */
 static void test_order_of_weights(void **state)
 {
     (void)state;
@@ -112,8 +112,9 @@ static void test_order_of_weights(void **state)
                                 note_weights, note_weights, note_weights, note_weights, note_weights, note_weights, note_weights, note_weights };
     float x[40] = { 0 }, w[24] = { 0 }, y[15] = { 0 };
     for (int share = 2; share <= 5; share += 3) {
+        const int tile = share == 5 ? 5 : 2, few = share == 5 ? 2 : 1;
         reads = 0;
-        linear_f32(code, x, 8, w, y, 3, 5, 0, 3, 8, 4, 3, (linear_cut){ 2, 1, 2, share, 2, 0, 0 }, ignore_tile, NULL);
+        linear_f32(code, x, 8, w, y, 3, 5, 0, 3, 8, 4, 3, (linear_cut){ tile, 1, 2, share, few, 0, 0 }, ignore_tile, NULL);
         assert_int_equal(reads, 12);
         for (int i = 0; i < reads; i++) assert_int_equal(weights_read[i] - w, (share == 5 ? i / 3 : i % 4) * 6);
     }
