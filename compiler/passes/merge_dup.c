@@ -4,15 +4,30 @@
 
 #include "match.h"
 
+typedef struct entry { ir_node *node; uint64_t hash; } entry;
+
 typedef struct table {
     size_t slots;              /* a power of two */
-    ir_node **node;
+    entry *entry;
 } table;
 
 static uint64_t mix(uint64_t h, uint64_t x)
 {
     h = (h ^ x) * 0x9E3779B97F4A7C15u;
     return h ^ (h >> 29);
+}
+
+/* Eight bytes in each of eight places: weights that differ at all differ in them, nearly always. */
+static uint64_t hash_bytes(uint64_t h, const ir_bytes *b)
+{
+    enum { PLACES = 8 };
+    h = mix(h, (uint64_t)b->size);
+    for (size_t i = 0; i < PLACES && b->size >= sizeof h; i++) {
+        uint64_t word;
+        memcpy(&word, (const char *)b->data + (b->size - sizeof word) / (PLACES - 1) * i, sizeof word);
+        h = mix(h, word);
+    }
+    return h;
 }
 
 /* Of what is cheap to tell apart; equality decides. Value ids are the same in every run. */
@@ -27,7 +42,7 @@ static uint64_t hash_node(const ir_node *n)
         case KIND_INTS: h = mix(h, a->list.count ? (uint64_t)a->list.item[0] : 0); break;
         case KIND_EXPR: h = mix(h, (uint64_t)a->expr->count); break;
         case KIND_MOVE: h = mix(h, (uint64_t)a->move->digits); break;
-        case KIND_BYTES: h = mix(h, (uint64_t)a->bytes->size); break;
+        case KIND_BYTES: h = hash_bytes(h, a->bytes); break;
         case KIND_FLOAT: case KIND_NAME: case KIND_GRAPH: break;
         }
     }
@@ -46,7 +61,7 @@ static bool attribute_equal(const ir_attribute *a, const ir_attribute *b)
     case KIND_NAME: return strcmp(a->name, b->name) == 0;
     case KIND_EXPR: return expr_equal(a->expr, b->expr);
     case KIND_MOVE: return move_equal(a->move, b->move);
-    case KIND_BYTES: return a->bytes->size == b->bytes->size;      /* their digests are compared by the caller */
+    case KIND_BYTES: return a->bytes->size == b->bytes->size && (a->bytes->size == 0 || memcmp(a->bytes->data, b->bytes->data, a->bytes->size) == 0);
     case KIND_GRAPH: return a->graph == b->graph;
     }
     return false;
@@ -62,17 +77,17 @@ static bool node_equal(const ir_node *a, const ir_node *b)
     const ir_attribute *x = a->attributes, *y = b->attributes;
     for (; x && y; x = x->next, y = y->next)
         if (!attribute_equal(x, y)) return false;
-    if (x || y) return false;
-    return a->op != IR_CONST || digest_equal(ir_bytes_digest(a->output[0]), ir_bytes_digest(b->output[0]));
+    return !x && !y;
 }
 
 /* The equal node that came first, or NULL and n is entered. */
 static ir_node *find_or_enter(table *t, ir_node *n)
 {
-    size_t i = (size_t)hash_node(n) & (t->slots - 1);
-    for (; t->node[i]; i = (i + 1) & (t->slots - 1))
-        if (node_equal(t->node[i], n)) return t->node[i];
-    t->node[i] = n;
+    const uint64_t hash = hash_node(n);
+    size_t i = (size_t)hash & (t->slots - 1);
+    for (; t->entry[i].node; i = (i + 1) & (t->slots - 1))
+        if (t->entry[i].hash == hash && node_equal(t->entry[i].node, n)) return t->entry[i].node;
+    t->entry[i] = (entry){n, hash};
     return NULL;
 }
 
@@ -82,7 +97,7 @@ static int merge_graph(ir_graph *g, pass_context *c)
     for (ir_node *n = g->first; n; n = n->next) count++;
     table t = {.slots = 16};
     while (t.slots < 2 * count) t.slots *= 2;
-    t.node = arena_array(c->arena, t.slots, sizeof *t.node);
+    t.entry = arena_array(c->arena, t.slots, sizeof *t.entry);
     int merged = 0;
     for (ir_node *n = g->first, *next; n; n = next) {
         next = n->next;

@@ -75,6 +75,24 @@ static void test_merge_types(void **state)
     pass_test_check(text, "merge_dup", text);
 }
 
+/* Constants that are told apart by one element, wherever it is. */
+static void test_merge_near(void **state)
+{
+    (void)state;
+    enum { SIZE = 200 };
+    arena *a = arena_new();
+    for (int at = 0; at < SIZE; at++) {
+        strbuf text = strbuf_in(a);
+        strbuf_add(&text, "graph t(" X ") {\n  %a: f32[200] = const {bytes = splat 0}\n  %b: f32[200] = const {bytes = [");
+        for (int i = 0; i < SIZE; i++) strbuf_printf(&text, "%s%d", i ? ", " : "", i == at);
+        strbuf_add(&text, "]}\n  return \"a\" %a, \"b\" %b\n}\n");
+        pass_test *t = pass_test_new(text.text, "merge_dup");
+        assert_ptr_not_equal(t->g->result[0].value, t->g->result[1].value);
+        pass_test_free(t);
+    }
+    arena_free(a);
+}
+
 /* ---- dce ---- */
 
 static void test_dce(void **state)
@@ -97,7 +115,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fold), cmocka_unit_test(test_fold_size), cmocka_unit_test(test_merge), cmocka_unit_test(test_merge_types),
-        cmocka_unit_test(test_dce),
+        cmocka_unit_test(test_merge_near), cmocka_unit_test(test_dce),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
