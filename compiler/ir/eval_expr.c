@@ -157,8 +157,9 @@ static void run_item(const eval_context *c, const expr *e, int index, const eval
     else if (elem_is_float(from)) eval_float_test(it->op, (const double *const[]){arg[0]->number, arg[1]->number}, r->integer, n);
     else eval_integer_op(it->op, from == ELEM_U64, (const int64_t *const[]){arg[0]->integer, arg[1]->integer}, r->integer, n);
 
+    const bool is_exact = it->op == EXPR_INPUT && input[it->index].stored == it->elem;
     if (!to_float) for (int i = 0; i < n; i++) r->integer[i] = eval_wrap(it->elem, r->integer[i]);
-    else if (c->mode == EVAL_TYPED) eval_round(it->elem, r->number, n);
+    else if (c->mode == EVAL_TYPED && !is_exact) eval_round(it->elem, r->number, n);
 }
 
 status eval_apply(const eval_context *c, const ir_node *n, const expr *e, int inputs, const eval_operand *input, int64_t first, int64_t count,

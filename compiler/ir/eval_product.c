@@ -112,6 +112,21 @@ static void multiply_floats(const tiling *t, int64_t m, int64_t n, int64_t k, co
     }
 }
 
+/* One row, in the same order: each block of k is summed by itself. line, part: [n] */
+static void multiply_row(int64_t n, int64_t k, const eval_matrix *a, const eval_matrix *b, double *sum, double *line, double *part)
+{
+    for (int64_t first = 0; first < k; first += BLOCK_K) {
+        memset(part, 0, (size_t)n * sizeof *part);
+        for (int64_t p = first; p < least(k, first + BLOCK_K); p++) {
+            double x;
+            eval_load_floats(a->stored, a->data, a->start + p * a->column, 1, 1, &x);
+            eval_load_floats(b->stored, b->data, b->start + p * b->row, b->column, n, line);
+            for (int64_t j = 0; j < n; j++) part[j] += x * line[j];
+        }
+        for (int64_t j = 0; j < n; j++) sum[j] += part[j];
+    }
+}
+
 /* line: [n] */
 static void multiply_integers(int64_t m, int64_t n, int64_t k, const eval_matrix *a, const eval_matrix *b, int64_t *sum, int64_t *line)
 {
@@ -136,6 +151,13 @@ status eval_product(const eval_context *c, const ir_node *node, int64_t m, int64
         int64_t *line = eval_allocate(n, sizeof *line);
         if (!line) return eval_out_of_memory(c, node);
         multiply_integers(m, n, k, a, b, sum, line);
+        free(line);
+        return STATUS_OK;
+    }
+    if (m == 1) {
+        double *line = eval_allocate(2 * n, sizeof *line);
+        if (!line) return eval_out_of_memory(c, node);
+        multiply_row(n, k, a, b, sum, line, line + n);
         free(line);
         return STATUS_OK;
     }

@@ -112,12 +112,13 @@ void eval_round(elem e, double *x, int64_t n)
     }
 }
 
-/* Unaligned loads. The dense loop apart, so that it is vectorised. */
+/* Unaligned loads. Dense ones and those of one element apart, so that they are vectorised. */
 #define LOAD(TYPE, VALUE) do { \
         const char *p = (const char *)data + (ptrdiff_t)start * (ptrdiff_t)sizeof(TYPE); \
         ptrdiff_t step = (ptrdiff_t)stride * (ptrdiff_t)sizeof(TYPE); \
         TYPE x; \
         if (stride == 1) for (int64_t i = 0; i < n; i++) memcpy(&x, p + (size_t)i * sizeof x, sizeof x), out[i] = (VALUE); \
+        else if (stride == 0 && n > 0) for (int64_t i = (memcpy(&x, p, sizeof x), 0); i < n; i++) out[i] = (VALUE); \
         else for (int64_t i = 0; i < n; i++) memcpy(&x, p + (ptrdiff_t)i * step, sizeof x), out[i] = (VALUE); \
     } while (0)
 
