@@ -10,6 +10,8 @@ typedef struct digest { uint64_t low, high; } digest;
 
 /* Digest of `n` bytes, continuing from `seed` ({0, 0} to start). The same on every machine. */
 digest digest_bytes(digest seed, const void *bytes, size_t n);
+/* The same on all cores for any number of bytes: of the digests of each 4 MB, one after another. */
+digest digest_large(digest seed, const void *bytes, size_t n);
 bool digest_equal(digest a, digest b);
 
 #endif

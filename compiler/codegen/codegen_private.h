@@ -124,6 +124,14 @@ void codegen_main(codegen *g, strbuf *to);
 void codegen_cmake(codegen *g, strbuf *to);
 void codegen_report(codegen *g, strbuf *to);
 void codegen_level_source(codegen *g, strbuf *to, const char *level, int number);
+/* pack.c: evaluates and packs section s; errors are told to d, if not NULL. On any thread where it is. */
+typedef struct section_bytes {
+    void *data;                      /* malloc'ed, `room` bytes, kept for the next section */
+    size_t room, size;
+} section_bytes;
+
+status codegen_pack(const codegen *g, const section *s, section_bytes *to, diag *d);
+
 /* weights.c: lists the sections; then writes the file. */
 void codegen_list_sections(codegen *g);
 status codegen_weights(codegen *g, const char *path, int64_t *bytes);

@@ -1,4 +1,4 @@
-/* The weights file: every constant that the code reads, evaluated tensor by tensor, packed for the kernels, equal ones stored once. */
+/* The weights file: every constant that the code reads, packed for the kernels, equal ones stored once. */
 #include "codegen_private.h"
 
 #include <errno.h>
@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "../../runtime/weights.h"
-#include "../ir/eval.h"
+#include "../base/pipeline.h"
 
-/* Written that many bytes at a time, from multiples of it on, a file lies in the page cache in pages of that size where the system has them: memory is
- * then read 25 per cent faster than through pages of 4 KB. */
+/* Written that many bytes at a time, from multiples of it on, a file lies in the page cache in pages of that size where the system has them: memory
+ * is then read 25 per cent faster than through pages of 4 KB. */
 enum { HUGE_PAGE = 2 << 20 };
 
 static void add_section(codegen *g, const ir_value *v, const plan_field *f)
@@ -35,69 +35,18 @@ void codegen_list_sections(codegen *g)
     }
 }
 
-/* w [K, N] into blocks of `block` columns, each [K][columns of the block]. */
-static void pack(const float *w, float *to, int64_t k, int64_t n, int64_t block)
-{
-    for (int64_t j = 0; j < n; j += block) {
-        const int64_t width = n - j < block ? n - j : block;
-        for (int64_t i = 0; i < k; i++) memcpy(to + j * k + i * width, w + i * n + j, (size_t)width * sizeof *to);
-    }
-}
+/* In a slot of the pipeline, until it is written. */
+typedef struct made_section { section_bytes bytes; uint64_t checksum; status fine; } made_section;
 
-/* G g of three weights `apart` apart, as templates/winograd_f32.h has it. */
-static void winograd_line(const double *g, int apart, double *to)
-{
-    const double even = g[0] + g[2 * apart], odd = g[apart];
-    to[0] = g[0], to[1] = (even + odd) / 2, to[2] = (even - odd) / 2, to[3] = g[2 * apart];
-}
-
-/* w [9 C, N], places of a 3 x 3 window outermost, to [16 C, N]: G g G' of each channel's places. */
-static void winograd(const float *w, float *to, int64_t inputs, int64_t n)
-{
-    const int64_t size = inputs / 9 * n;
-    for (int64_t i = 0; i < size; i++) {
-        double place[9], half[3 * 4], whole[4];
-        for (int p = 0; p < 9; p++) place[p] = (double)w[p * size + i];
-        for (int x = 0; x < 3; x++) winograd_line(place + x, 3, half + 4 * x);
-        for (int y = 0; y < 4; y++) {
-            winograd_line(half + y, 4, whole);
-            for (int x = 0; x < 4; x++) to[(4 * y + x) * size + i] = (float)whole[x];
-        }
-    }
-}
-
-/* The section's bytes in malloc'ed memory. */
-static status section_bytes(codegen *g, const section *s, void **bytes, size_t *size)
-{
-    eval_tensor t;
-    const status fine = eval_constant_at(s->value, g->plan->symbol, &t, g->diag);
-    if (fine != STATUS_OK) return fine;
-    *size = (size_t)t.elements * (s->layout == LAYOUT_FLAGS ? sizeof(float) : elem_size(t.elem));
-    *bytes = t.data;
-    if (s->layout == LAYOUT_FLAGS) {
-        float *flag = malloc(*size + 1);
-        for (int64_t i = 0; flag && i < t.elements; i++) flag[i] = eval_integer(EVAL_TYPED, &t, i) ? 1 : 0;
-        free(t.data);
-        *bytes = flag;
-    }
-    if (*bytes && s->layout == LAYOUT_WINOGRAD) {
-        *size = *size / 9 * 16;
-        float *transformed = malloc(*size + 1);
-        if (transformed) winograd(*bytes, transformed, t.shape[0], t.shape[1]);
-        free(*bytes);
-        *bytes = transformed;
-        t.shape[0] = t.shape[0] / 9 * 16;
-    }
-    if (*bytes && (s->layout == LAYOUT_PACKED || s->layout == LAYOUT_WINOGRAD)) {
-        float *packed = malloc(*size + 1);
-        if (packed) pack(*bytes, packed, t.shape[0], t.shape[1], s->block);
-        free(*bytes);
-        *bytes = packed;
-    }
-    return *bytes ? STATUS_OK : diag_error(g->diag, STATUS_MEMORY, NULL, "packing weights");
-}
-
-typedef struct writer { codegen *g; FILE *file; uint64_t at; weights_entry *entry; digest *content; } writer;
+typedef struct writer {
+    codegen *g;
+    FILE *file;
+    uint64_t at;
+    weights_entry *entry;
+    made_section slot[PIPELINE_SLOTS];
+    section_bytes again;             /* of an earlier section, to be compared */
+    int failed;                      /* the section that could not be made; -1: none */
+} writer;
 
 static bool pad_to(writer *w, uint64_t align)
 {
@@ -116,33 +65,61 @@ static int same_section(const codegen *g, int i)
     return -1;
 }
 
-static status write_section(writer *w, int i)
+static void make_section(void *context, int i, int slot)
 {
-    const int twin = same_section(w->g, i);
+    writer *w = context;
+    made_section *s = &w->slot[slot];
+    s->fine = STATUS_OK;
+    if (same_section(w->g, i) >= 0) return;
+    s->fine = codegen_pack(w->g, &w->g->section[i], &s->bytes, NULL);
+    if (s->fine == STATUS_OK) s->checksum = checksum_bytes(s->bytes.data, s->bytes.size);
+}
+
+/* An earlier section with the bytes of s, or -1. Those of equal checksum are made again and compared. */
+static int equal_section(writer *w, int i, const made_section *s)
+{
+    const section_bytes *b = &s->bytes;
+    for (int j = 0; j < i; j++) {
+        if (w->entry[j].checksum != s->checksum || w->entry[j].bytes != b->size) continue;
+        if (codegen_pack(w->g, &w->g->section[j], &w->again, NULL) == STATUS_OK && memcmp(w->again.data, b->data, b->size) == 0) return j;
+    }
+    return -1;
+}
+
+static bool take_section(void *context, int i, int slot)
+{
+    writer *w = context;
+    const made_section *s = &w->slot[slot];
+    int twin = same_section(w->g, i);
+    if (s->fine != STATUS_OK) {
+        w->failed = i;
+        return false;
+    }
+    if (twin < 0) twin = equal_section(w, i, s);
     if (twin >= 0) {
         w->entry[i] = w->entry[twin];
-        w->content[i] = w->content[twin];
-        return STATUS_OK;
+        return true;
     }
-    void *bytes;
-    size_t size;
-    const status fine = section_bytes(w->g, &w->g->section[i], &bytes, &size);
-    if (fine != STATUS_OK) return fine;
-    w->content[i] = digest_bytes((digest){ 0, 0 }, bytes, size);
-    bool stored = false, written = true;
-    for (int j = 0; j < i && !stored; j++)
-        if (digest_equal(w->content[j], w->content[i]) && w->entry[j].bytes == size) {
-            w->entry[i] = w->entry[j];
-            stored = true;
-        }
-    if (!stored) {
-        written = pad_to(w, WEIGHTS_ALIGN);
-        w->entry[i] = (weights_entry){ w->at, size, checksum_bytes(bytes, size) };
-        written = written && fwrite(bytes, 1, size, w->file) == size;
-        w->at += size;
+    if (!pad_to(w, WEIGHTS_ALIGN)) return false;
+    w->entry[i] = (weights_entry){ w->at, s->bytes.size, s->checksum };
+    w->at += s->bytes.size;
+    return fwrite(s->bytes.data, 1, s->bytes.size, w->file) == s->bytes.size;
+}
+
+static status write_sections(writer *w)
+{
+    codegen *g = w->g;
+    w->failed = -1;
+    const bool written = pipeline_run(g->sections, make_section, take_section, w);
+    status fine = written ? STATUS_OK : STATUS_WRITE;
+    if (w->failed >= 0) {            /* again, where errors can be told */
+        const int errors = diag_errors(g->diag);
+        fine = codegen_pack(g, &g->section[w->failed], &w->again, g->diag);
+        if (diag_errors(g->diag) == errors) fine = diag_error(g->diag, STATUS_MEMORY, NULL, "packing weights");
     }
-    free(bytes);
-    return written ? STATUS_OK : STATUS_WRITE;
+    for (int i = 0; i < PIPELINE_SLOTS; i++) free(w->slot[i].bytes.data);
+    free(w->again.data);
+    return fine;
 }
 
 static status write_all(writer *w)
@@ -154,13 +131,10 @@ static status write_all(writer *w)
     memcpy(h.model, &g->options->model, sizeof h.model);
     w->at = sizeof h + table;
     if (fwrite(&h, sizeof h, 1, w->file) != 1 || fwrite(w->entry, 1, table, w->file) != table || !pad_to(w, WEIGHTS_PAGE)) return STATUS_WRITE;
-    for (int i = 0; i < g->sections; i++) {
-        const status fine = write_section(w, i);
-        if (fine != STATUS_OK) return fine;
-        g->packing = digest_bytes(g->packing, &w->content[i], sizeof w->content[i]);
-        g->packing = digest_bytes(g->packing, &w->entry[i].offset, sizeof w->entry[i].offset);
-    }
+    const status fine = write_sections(w);
+    if (fine != STATUS_OK) return fine;
     if (!pad_to(w, WEIGHTS_ALIGN)) return STATUS_WRITE;
+    g->packing = digest_bytes((digest){ 0, 0 }, w->entry, table);
     h.bytes = w->at;
     memcpy(h.packing, &g->packing, sizeof h.packing);
     h.table_checksum = checksum_bytes(w->entry, table);
@@ -174,7 +148,6 @@ status codegen_weights(codegen *g, const char *path, int64_t *bytes)
     if (!w.file) return diag_error(g->diag, STATUS_WRITE, NULL, "%s: %s", path, strerror(errno));
     setvbuf(w.file, arena_alloc(g->arena, HUGE_PAGE), _IOFBF, HUGE_PAGE);
     w.entry = arena_array(g->arena, (size_t)g->sections + 1, sizeof *w.entry);
-    w.content = arena_array(g->arena, (size_t)g->sections + 1, sizeof *w.content);
     const int errors = diag_errors(g->diag);
     status fine = write_all(&w);
     if (fclose(w.file) && fine == STATUS_OK) fine = STATUS_WRITE;

@@ -61,7 +61,7 @@ static void describe(arena *a, const Onnx__ModelProto *p, frontend_model *m)
 static void digest_files(const mapping *files, frontend_model *m)
 {
     for (const mapped_file *f = files->first; f; f = f->next) {
-        m->digest = digest_bytes(m->digest, f->data, f->size);
+        m->digest = digest_large(m->digest, f->data, f->size);
         m->bytes += f->size;
     }
 }

@@ -7,13 +7,6 @@
 
 enum { CALLS_MAX = 64 };
 
-/* A graph, or part of one, while it runs. Both arrays by value id. */
-typedef struct frame {
-    const ir_graph *graph;
-    eval_value *value;
-    int *readers;              /* nodes and results that still have to read it; 0: not needed */
-} frame;
-
 static eval_operator eval_call;
 
 static eval_operator *const operators[IR_OP_COUNT] = {
@@ -40,20 +33,20 @@ static bool is_optional(ir_op op, int input)
 
 /* ---- frames ---- */
 
-static status open_frame(const eval_context *c, const ir_graph *g, frame *f)
+status eval_frame_open(const eval_context *c, const ir_graph *g, eval_frame *f)
 {
-    *f = (frame){.graph = g, .value = calloc((size_t)g->next_id + 1, sizeof *f->value), .readers = calloc((size_t)g->next_id + 1, sizeof *f->readers)};
+    *f = (eval_frame){.graph = g, .value = calloc((size_t)g->next_id + 1, sizeof *f->value), .readers = calloc((size_t)g->next_id + 1, sizeof *f->readers)};
     return f->value && f->readers ? STATUS_OK : eval_out_of_memory(c, NULL);
 }
 
-static void close_frame(frame *f)
+void eval_frame_close(eval_frame *f)
 {
     for (int i = 0; f->value && i < f->graph->next_id; i++) eval_release(&f->value[i]);
     free(f->value);
     free(f->readers);
 }
 
-static bool is_needed(const frame *f, const ir_node *n)
+static bool is_needed(const eval_frame *f, const ir_node *n)
 {
     for (int i = 0; i < n->outputs; i++) {
         if (f->readers[n->output[i]->id] > 0) return true;
@@ -62,7 +55,7 @@ static bool is_needed(const frame *f, const ir_node *n)
 }
 
 /* Counts the readers of all that is needed, backwards from `last`; what the results need is marked before. */
-static void count_readers(frame *f, const ir_node *last)
+static void count_readers(eval_frame *f, const ir_node *last)
 {
     for (const ir_node *n = last; n; n = n->previous) {
         if (!is_needed(f, n)) continue;
@@ -72,15 +65,14 @@ static void count_readers(frame *f, const ir_node *last)
     }
 }
 
-static void drop_reader(frame *f, const ir_value *v)
+static void drop_reader(eval_frame *f, const ir_value *v)
 {
     if (--f->readers[v->id] == 0) eval_release(&f->value[v->id]);
 }
 
 /* ---- nodes ---- */
 
-/* The constant's bytes, as they lie. */
-static status view_constant(const eval_context *c, const ir_value *v, eval_value *to)
+status eval_view(const eval_context *c, const ir_value *v, eval_value *to)
 {
     const ir_bytes *bytes = ir_bytes_of(v);
     status s = eval_describe(c, v->def, &v->type, to);
@@ -101,7 +93,7 @@ static eval_tensor as_tensor(const eval_value *v)
     return t;
 }
 
-static status trace_node(const eval_context *c, const frame *f, const ir_node *n)
+static status trace_node(const eval_context *c, const eval_frame *f, const ir_node *n)
 {
     eval_tensor *t = calloc((size_t)n->outputs + 1, sizeof *t);
     status s = t ? STATUS_OK : eval_out_of_memory(c, n);
@@ -146,10 +138,10 @@ static status run_operator(const eval_context *c, const ir_node *n, const eval_v
     return s == STATUS_OK ? operators[n->op](c, n, in, out) : s;
 }
 
-static status run_node(const eval_context *c, frame *f, const ir_node *n)
+static status run_node(const eval_context *c, eval_frame *f, const ir_node *n)
 {
     if (n->op == IR_CONST) {
-        status s = view_constant(c, n->output[0], &f->value[n->output[0]->id]);
+        status s = eval_view(c, n->output[0], &f->value[n->output[0]->id]);
         return s == STATUS_OK && c->trace ? trace_node(c, f, n) : s;
     }
     const eval_value **in = calloc((size_t)n->inputs + 1, sizeof *in);
@@ -163,8 +155,7 @@ static status run_node(const eval_context *c, frame *f, const ir_node *n)
     return s;
 }
 
-/* Runs what is needed from the first node to `last`. */
-static status run_nodes(const eval_context *c, frame *f, const ir_node *last)
+status eval_run_nodes(const eval_context *c, eval_frame *f, const ir_node *last)
 {
     if (!last) return STATUS_OK;
     count_readers(f, last);
@@ -195,7 +186,7 @@ static status take(const eval_context *c, const ir_node *n, eval_value *held, bo
     return STATUS_OK;
 }
 
-static status take_result(const eval_context *c, frame *f, const ir_value *v, eval_value *to)
+static status take_result(const eval_context *c, eval_frame *f, const ir_value *v, eval_value *to)
 {
     status s = take(c, v->def, &f->value[v->id], f->readers[v->id] == 1, to);
     if (s == STATUS_OK) drop_reader(f, v);
@@ -205,17 +196,17 @@ static status take_result(const eval_context *c, frame *f, const ir_value *v, ev
 /* Runs g on arguments, which stay the caller's, in values of g's results. */
 static status run_graph(const eval_context *c, const ir_graph *g, const eval_value *argument, eval_value *result)
 {
-    frame f;
-    status s = open_frame(c, g, &f);
+    eval_frame f;
+    status s = eval_frame_open(c, g, &f);
     for (int i = 0; i < g->results && s == STATUS_OK; i++) f.readers[g->result[i].value->id]++;
     for (int i = 0; i < g->parameters && s == STATUS_OK; i++) {
         eval_value *v = &f.value[g->parameter[i].value->id];
         *v = argument[i];
         v->owned = NULL;
     }
-    if (s == STATUS_OK) s = run_nodes(c, &f, g->last);
+    if (s == STATUS_OK) s = eval_run_nodes(c, &f, g->last);
     for (int i = 0; i < g->results && s == STATUS_OK; i++) s = take_result(c, &f, g->result[i].value, &result[i]);
-    close_frame(&f);
+    eval_frame_close(&f);
     return s;
 }
 
@@ -285,47 +276,13 @@ void eval_free(eval_tensor *t)
     t->data = NULL;
 }
 
-/* A constant made by nodes: runs those it rests on. */
-static status run_recipe(const eval_context *c, const ir_value *v, eval_value *result)
-{
-    frame f;
-    status s = open_frame(c, v->def->graph, &f);
-    if (s == STATUS_OK) {
-        f.readers[v->id] = 1;
-        s = run_nodes(c, &f, v->def);
-    }
-    if (s == STATUS_OK) s = take_result(c, &f, v, result);
-    close_frame(&f);
-    return s;
-}
-
-status eval_constant_at(const ir_value *v, const int64_t *symbol, eval_tensor *out, diag *d)
-{
-    eval_context c = {.mode = EVAL_TYPED, .symbol = symbol, .diag = d};
-    eval_value held, result;
-    status s;
-    *out = (eval_tensor){0};
-    if (!v->def) return eval_fail(&c, NULL, -1, STATUS_VERIFY, "a parameter is no constant");
-    if (ir_is_const(v)) {
-        s = view_constant(&c, v, &held);
-        if (s == STATUS_OK) s = take(&c, v->def, &held, true, &result);
-    } else s = run_recipe(&c, v, &result);
-    if (s == STATUS_OK) *out = as_tensor(&result);
-    return s;
-}
-
-status eval_constant(const ir_value *v, eval_tensor *out, diag *d)
-{
-    return eval_constant_at(v, NULL, out, d);
-}
-
 /* in [inputs], pointers into held [inputs]. */
 static status view_inputs(const eval_context *c, const ir_node *n, const eval_value **in, eval_value *held)
 {
     for (int i = 0; i < n->inputs; i++) {
         if (!n->input[i]) continue;
         if (!ir_is_const(n->input[i])) return eval_fail(c, n, i, STATUS_VERIFY, "an input is no constant");
-        status s = view_constant(c, n->input[i], &held[i]);
+        status s = eval_view(c, n->input[i], &held[i]);
         if (s != STATUS_OK) return s;
         in[i] = &held[i];
     }
@@ -339,7 +296,7 @@ status eval_node(const ir_node *n, eval_tensor *outputs, diag *d)
     eval_value *held = calloc((size_t)n->inputs + 1, sizeof *held), *out = calloc((size_t)n->outputs + 1, sizeof *out), result;
     memset(outputs, 0, (size_t)n->outputs * sizeof *outputs);
     status s = in && held && out ? view_inputs(&c, n, in, held) : eval_out_of_memory(&c, n);
-    if (s == STATUS_OK) s = n->op == IR_CONST ? view_constant(&c, n->output[0], out) : run_operator(&c, n, in, out);
+    if (s == STATUS_OK) s = n->op == IR_CONST ? eval_view(&c, n->output[0], out) : run_operator(&c, n, in, out);
     for (int i = 0; i < n->outputs && s == STATUS_OK; i++) {
         s = take(&c, n, &out[i], true, &result);
         if (s == STATUS_OK) outputs[i] = as_tensor(&result);

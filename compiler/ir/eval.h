@@ -37,8 +37,20 @@ void eval_free(eval_tensor *t);
 
 /* The value of a constant recipe (ir_is_constant), typed. data is malloc'ed. */
 status eval_constant(const ir_value *v, eval_tensor *out, diag *d);
-/* The same of any size: symbols have these values. */
-status eval_constant_at(const ir_value *v, const int64_t *symbol, eval_tensor *out, diag *d);
+
+/* The same, piece by piece: a const's bytes are read where they lie, a map's elements computed when they are asked for; all else is evaluated whole
+ * on opening. */
+typedef struct eval_reader {
+    eval_tensor value;               /* what is read; data NULL */
+    struct eval_reading *reading;
+} eval_reader;
+
+/* Symbols have these values; NULL: there are none. Close it whatever comes back. */
+status eval_reader_open(eval_reader *r, const ir_value *v, const int64_t *symbol, diag *d);
+/* *from = elements first to first + count - 1: in `room`, which has room for them, or where they lie, perhaps unaligned. */
+status eval_reader_read(const eval_reader *r, int64_t first, int64_t count, void *room, const void **from);
+void eval_reader_close(eval_reader *r);
+
 /* Evaluates one node whose inputs are all const nodes, typed; outputs as above. */
 status eval_node(const ir_node *n, eval_tensor *outputs, diag *d);
 

@@ -29,6 +29,22 @@ typedef status eval_operator(const eval_context *c, const ir_node *n, const eval
 eval_operator eval_map, eval_linear, eval_mlp, eval_matmul, eval_attention, eval_norm, eval_moments, eval_join_moments, eval_softmax, eval_reduce, eval_move, eval_pad, eval_concat,
     eval_gather, eval_resample, eval_topk, eval_pick, eval_scatter, eval_suppress, eval_conv, eval_conv_last, eval_length, eval_capacity;
 
+/* ---- eval.c ---- */
+
+/* A graph, or part of one, while it runs. Both arrays by value id. */
+typedef struct eval_frame {
+    const ir_graph *graph;
+    eval_value *value;
+    int *readers;              /* nodes and results that still have to read it; 0: not needed */
+} eval_frame;
+
+status eval_frame_open(const eval_context *c, const ir_graph *g, eval_frame *f);
+void eval_frame_close(eval_frame *f);
+/* Runs what f->readers says is needed, and what that rests on, from the first node to `last` (NULL: nothing). */
+status eval_run_nodes(const eval_context *c, eval_frame *f, const ir_node *last);
+/* The bytes of const v, as they lie. */
+status eval_view(const eval_context *c, const ir_value *v, eval_value *to);
+
 /* eval_conv.c: rows [count, taps C / groups] of the windows of group `group` that rows first to first + count - 1 of n's output read; x [N, …, C]. */
 void eval_windows(const ir_node *n, const eval_value *x, const eval_value *out, int64_t group, int64_t first, int64_t count, double *row);
 

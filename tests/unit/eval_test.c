@@ -191,6 +191,38 @@ static void constants(void **unused)
     fixture_free(f);
 }
 
+/* Read in pieces of every size, a constant is what it is as a whole: a const, a map over constants, and what is neither. */
+static void constants_in_pieces(void **unused)
+{
+    (void)unused;
+    fixture *f = fixture_new(0);
+    ir_value *w = constant(f, ELEM_F32, SHAPE(3, 2), NUMBERS(1, 2, 3, 4, 5, 6)), *row = constant(f, ELEM_F32, SHAPE(3, 1), NUMBERS(10, 20, 30));
+    move m;
+    ir_type to;
+    assert_true(move_transpose(&w->type, (const int[]){1, 0}, &m, &to));
+    ir_value *const values[] = {w, sum_of(f, f->g, w, row), ir_move_of(f->g, w, &m, &to, NULL, f->diag)};
+    static const double wanted[3][6] = {{1, 2, 3, 4, 5, 6}, {11, 12, 23, 24, 35, 36}, {1, 3, 5, 2, 4, 6}};
+    for (int k = 0; k < 3; k++) {
+        eval_reader r;
+        assert_int_equal(eval_reader_open(&r, values[k], NULL, f->diag), STATUS_OK);
+        assert_int_equal(r.value.elements, 6);
+        for (int64_t size = 1; size <= 6; size++)
+            for (int64_t first = 0; first + size <= 6; first++) {
+                float room[6];
+                const void *from;
+                assert_int_equal(eval_reader_read(&r, first, size, room, &from), STATUS_OK);
+                memmove(room, from, (size_t)size * sizeof *room);      /* it may be unaligned where it lies */
+                for (int64_t i = 0; i < size; i++) assert_true(room[i] == (float)wanted[k][first + i]);
+            }
+        eval_reader_close(&r);
+    }
+    eval_reader r;
+    ir_value *x = parameter(f, ELEM_F32, SHAPE(2), NUMBERS(0, 0));
+    assert_int_equal(eval_reader_open(&r, x, NULL, NULL), STATUS_VERIFY);
+    eval_reader_close(&r);
+    fixture_free(f);
+}
+
 /* A constant that is repeated N times has no value before N is known. */
 static void constant_of_unknown_shape(void **unused)
 {
@@ -242,7 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(half_round_trips), cmocka_unit_test(half_rounds_to_even), cmocka_unit_test(half_known_values),
         cmocka_unit_test(symbols_bind), cmocka_unit_test(symbols_contradict), cmocka_unit_test(calls), cmocka_unit_test(constants),
-        cmocka_unit_test(constant_of_unknown_shape), cmocka_unit_test(traces),
+        cmocka_unit_test(constants_in_pieces), cmocka_unit_test(constant_of_unknown_shape), cmocka_unit_test(traces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,127 @@
+/* One section of the weights file: a constant, evaluated and packed for the kernel that reads it. */
+#include "codegen_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../ir/eval.h"
+
+/* Room for `size` bytes; contents are lost. Large ones lie in large pages: touching fresh memory costs more than what is done with it. */
+static status make_room(section_bytes *s, size_t size)
+{
+    enum { PAGE = 4096, LARGE_PAGE = 2 << 20 };
+    s->size = size;
+    if (size <= s->room && s->data) return STATUS_OK;
+    free(s->data);
+    s->room = (size + LARGE_PAGE) / LARGE_PAGE * LARGE_PAGE;
+    s->data = aligned_alloc(s->room > LARGE_PAGE ? LARGE_PAGE : PAGE, s->room);
+    if (!s->data) return STATUS_MEMORY;
+    if (s->room > LARGE_PAGE) madvise(s->data, s->room, MADV_HUGEPAGE);
+    return STATUS_OK;
+}
+
+/* w [K, N] into blocks of `block` columns, each [K][columns of the block]: these rows of w, from row `first` on.
+ * They may lie unaligned. */
+static void pack_rows(const void *w, int64_t first, int64_t rows, float *to, int64_t k, int64_t n, int64_t block)
+{
+    for (int64_t j = 0; j < n; j += block) {
+        const int64_t width = n - j < block ? n - j : block;
+        float *line = to + j * k + first * width;
+        for (int64_t i = 0; i < rows; i++) memcpy(line + i * width, (const char *)w + (size_t)(i * n + j) * sizeof *to, (size_t)width * sizeof *to);
+    }
+}
+
+/* G g of three weights `apart` apart, as templates/winograd_f32.h has it. */
+static void winograd_line(const double *g, int apart, double *to)
+{
+    const double even = g[0] + g[2 * apart], odd = g[apart];
+    to[0] = g[0], to[1] = (even + odd) / 2, to[2] = (even - odd) / 2, to[3] = g[2 * apart];
+}
+
+/* w [9 C, N], places of a 3 x 3 window outermost, to [16 C, N]: G g G' of each channel's places. */
+static void winograd(const float *w, float *to, int64_t inputs, int64_t n)
+{
+    const int64_t size = inputs / 9 * n;
+    for (int64_t i = 0; i < size; i++) {
+        double place[9], half[3 * 4], whole[4];
+        for (int p = 0; p < 9; p++) place[p] = (double)w[p * size + i];
+        for (int x = 0; x < 3; x++) winograd_line(place + x, 3, half + 4 * x);
+        for (int y = 0; y < 4; y++) {
+            winograd_line(half + y, 4, whole);
+            for (int x = 0; x < 4; x++) to[(4 * y + x) * size + i] = (float)whole[x];
+        }
+    }
+}
+
+/* So many rows at a time that they stay in the second-level cache from being computed to being packed. */
+static status pack(const eval_reader *r, section_bytes *to, int64_t block)
+{
+    enum { NEAR_BYTES = 256 << 10 };
+    const int64_t k = r->value.shape[0], n = r->value.shape[1], at_once = n * 4 < NEAR_BYTES ? NEAR_BYTES / (n * 4 + 1) : 1;
+    float *room = malloc((size_t)(at_once * n + 1) * sizeof *room);
+    const void *w;
+    status fine = room ? make_room(to, (size_t)(k * n) * sizeof *room) : STATUS_MEMORY;
+    for (int64_t i = 0; i < k && fine == STATUS_OK; i += at_once) {
+        const int64_t rows = k - i < at_once ? k - i : at_once;
+        fine = eval_reader_read(r, i * n, rows * n, room, &w);
+        if (fine == STATUS_OK) pack_rows(w, i, rows, to->data, k, n, block);
+    }
+    free(room);
+    return fine;
+}
+
+static status pack_winograd(const eval_reader *r, section_bytes *to, int64_t block)
+{
+    const int64_t k = r->value.shape[0], n = r->value.shape[1], tiles = k / 9 * 16;
+    float *room = malloc((size_t)(k * n + 1) * sizeof *room), *transformed = malloc((size_t)(tiles * n + 1) * sizeof *room);
+    const void *w;
+    status fine = room && transformed ? make_room(to, (size_t)(tiles * n) * sizeof *room) : STATUS_MEMORY;
+    if (fine == STATUS_OK) fine = eval_reader_read(r, 0, k * n, room, &w);
+    if (fine == STATUS_OK) {
+        if (w != room) memcpy(room, w, (size_t)(k * n) * sizeof *room);
+        winograd(room, transformed, k, n);
+        pack_rows(transformed, 0, tiles, to->data, tiles, n, block);
+    }
+    free(room);
+    free(transformed);
+    return fine;
+}
+
+static status copy_plain(const eval_reader *r, section_bytes *to)
+{
+    const void *from;
+    status fine = make_room(to, (size_t)r->value.elements * elem_size(r->value.elem));
+    if (fine == STATUS_OK) fine = eval_reader_read(r, 0, r->value.elements, to->data, &from);
+    if (fine == STATUS_OK && from != to->data && to->size > 0) memcpy(to->data, from, to->size);
+    return fine;
+}
+
+static status copy_flags(const eval_reader *r, section_bytes *to)
+{
+    eval_tensor t = r->value;
+    const void *from;
+    void *room = malloc((size_t)t.elements * elem_size(t.elem) + 1);
+    status fine = room ? make_room(to, (size_t)t.elements * sizeof(float)) : STATUS_MEMORY;
+    if (fine == STATUS_OK) fine = eval_reader_read(r, 0, t.elements, room, &from);
+    t.data = (void *)(uintptr_t)from;
+    for (int64_t i = 0; fine == STATUS_OK && i < t.elements; i++) ((float *)to->data)[i] = eval_integer(EVAL_TYPED, &t, i) ? 1 : 0;
+    free(room);
+    return fine;
+}
+
+status codegen_pack(const codegen *g, const section *s, section_bytes *to, diag *d)
+{
+    eval_reader r;
+    status fine = eval_reader_open(&r, s->value, g->plan->symbol, d);
+    if (fine == STATUS_OK) {
+        switch (s->layout) {
+        case LAYOUT_PLAIN: fine = copy_plain(&r, to); break;
+        case LAYOUT_PACKED: fine = pack(&r, to, s->block); break;
+        case LAYOUT_WINOGRAD: fine = pack_winograd(&r, to, s->block); break;
+        case LAYOUT_FLAGS: fine = copy_flags(&r, to); break;
+        }
+    }
+    eval_reader_close(&r);
+    return fine;
+}
