@@ -132,14 +132,15 @@ static inline bool team_claim(worker *w, int64_t items, int64_t *item)
 typedef struct panel { int64_t row, rows; } panel;
 
 /* Claims the next panel of a phase of `rows` rows in `tiles` tiles that differ by one row at most. A panel is whole tiles: there are at least `least`
- * panels, and as many as share out evenly among the threads. Requires: 1 <= least <= tiles <= rows. */
+ * panels, and as many as share out evenly among the threads, the larger ones first. Requires: 1 <= least <= tiles <= rows. */
 static inline bool team_claim_rows(worker *w, int64_t rows, int64_t tiles, int64_t least, panel *p)
 {
     const int64_t threads = w->alone ? 1 : w->team->threads, even = (least + threads - 1) / threads * threads, panels = even < tiles ? even : tiles;
     int64_t i;
     if (!team_claim(w, panels, &i)) return false;
-    p->row = rows * (tiles * i / panels) / tiles;
-    p->rows = rows * (tiles * (i + 1) / panels) / tiles - p->row;
+    const int64_t each = tiles / panels, larger = tiles % panels, first = each * i + (i < larger ? i : larger);
+    p->row = rows * first / tiles;
+    p->rows = rows * (first + each + (i < larger)) / tiles - p->row;
     return true;
 }
 

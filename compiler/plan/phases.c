@@ -135,7 +135,7 @@ static void cut_panels(plan_phase *f, int height, int tile)
 
 int64_t plan_panel_row(const plan_phase *f, int i)
 {
-    const int64_t tile = (int64_t)f->tiles * i / f->panels;
+    const int larger = f->tiles % f->panels, tile = f->tiles / f->panels * i + (i < larger ? i : larger);
     return f->rows * tile / f->tiles;
 }
 

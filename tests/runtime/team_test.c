@@ -209,7 +209,8 @@ static void one_thread_makes_no_system_call(void **state)
 #endif
 }
 
-/* Panels of tiles: every row once, in whole tiles, never fewer panels than asked, and as many for every thread where that can be. */
+/* Panels of tiles: every row once, in whole tiles, never fewer panels than asked, and as many for every thread where that can be. Threads that claim
+ * at one pace end at most a tile apart, and a row for each panel of theirs. */
 static void panels_share_out_rows(void **state)
 {
     (void)state;
@@ -219,11 +220,14 @@ static void panels_share_out_rows(void **state)
             const int64_t rows = cases[c][0], tiles = cases[c][1], least = cases[c][2];
             team t = { .threads = threads };
             worker w = { .team = &t, .alone = threads == 1 };
-            int64_t next = 0, panels = 0;
+            int64_t next = 0, panels = 0, done[12] = { 0 };
             for (panel p; team_claim_rows(&w, rows, tiles, least, &p); panels++) {
                 assert_int_equal(p.row, next);
                 assert_true(p.rows > 0);
                 next += p.rows;
+                int first = 0;       /* the thread that is done first claims it */
+                for (int i = 1; i < threads; i++) first = done[i] < done[first] ? i : first;
+                done[first] += p.rows;
                 bool edge = false;   /* ends where a tile ends */
                 for (int64_t i = 1; i <= tiles; i++) edge |= next == rows * i / tiles;
                 assert_true(edge);
@@ -231,6 +235,8 @@ static void panels_share_out_rows(void **state)
             assert_int_equal(next, rows);
             assert_true(panels >= least && panels <= tiles && (panels == tiles || panels % threads == 0));
             assert_true(panels == tiles || panels < least + threads);
+            for (int i = 0; i < threads; i++)
+                for (int j = 0; j < i; j++) assert_true(llabs(done[i] - done[j]) <= rows / tiles + 1 + panels / threads);
         }
 }
 
