@@ -1,59 +1,8 @@
-/* Which steps stand in which phase, how rows are cut, and what costs no step at all. */
+/* Which steps stand in which phase, and what costs no step at all. */
 #include <stdio.h>
 
-#include "plan_test.h"
+#include "plan_cuts.h"
 #include "passes/vit_text.h"
-
-/* Every phase covers its rows once, by panels that differ by one row at most and are not taller than asked. */
-static void check_panels(const plan_scope *s, int height)
-{
-    for (int i = 0; i < s->items; i++) {
-        const plan_phase *f = s->item[i].phase;
-        if (!f) continue;
-        int64_t least = INT64_MAX, most = 0;
-        assert_int_equal(plan_panel_row(f, 0), 0);
-        assert_int_equal(plan_panel_row(f, f->panels), f->rows);
-        for (int p = 0; p < f->panels; p++) {
-            const int64_t rows = plan_panel_row(f, p + 1) - plan_panel_row(f, p);
-            if (rows < least) least = rows;
-            if (rows > most) most = rows;
-        }
-        assert_true(least >= 1 && most - least <= 1 && most == f->panel_rows && most <= height);
-    }
-}
-
-/* A tile of each height that a panel of so many rows may have has its kernel, `each` to a height; none of 2 to `without` rows. */
-static void check_cut(const plan_cut *c, const plan_gemm *gemm, int each, int rows, int without)
-{
-    const int tiles = (rows + c->tile - 1) / c->tile;
-    for (int height = rows / tiles; height <= (rows + tiles - 1) / tiles; height++) {
-        assert_in_range(height, c->low, c->low + c->heights - 1);
-        assert_true(c->occurs[height - c->low]);
-        assert_int_equal(gemm[each * (height - c->low)].n, height > 1 && height <= without ? 0 : height);
-    }
-}
-
-/* Every height that a tile of some panel has, for any number of threads, has its kernel, with and without AVX-512. */
-static void check_heights(const plan *p, const plan_scope *s)
-{
-    for (int i = 0; i < s->items; i++) {
-        const plan_phase *const f = s->item[i].phase;
-        for (int j = 0; f && j < f->steps; j++) {
-            const plan_tiles *t = &f->step[j]->tiles[0];
-            if (t->gemm < 0 || f->step[j]->rows != f->rows) continue;
-            const int each = f->step[j]->node->op == IR_ATTENTION ? 1 : 4;
-            for (int panels = f->panels; panels <= f->tiles; panels++) {
-                plan_phase cut = *f;
-                cut.panels = panels;
-                for (int k = 0; k < panels; k++) {
-                    const int rows = (int)(plan_panel_row(&cut, k + 1) - plan_panel_row(&cut, k));
-                    check_cut(&t->cut, p->gemm + t->gemm, each, rows, 0);
-                    check_cut(&t->wide, p->wide_gemm + t->gemm, each * (t->wide.step ? 2 : 1), rows, t->width <= 16 ? 11 : 0);
-                }
-            }
-        }
-    }
-}
 
 static void blocks_take_one_phase_each(void **state)
 {
@@ -83,68 +32,6 @@ static void called_blocks_take_one_phase_each(void **state)
     assert_int_equal(t.plan->frame_bytes, t.plan->frame_bound);
     plan_test_free(&t);
     arena_free(a);
-}
-
-/* A linear layer of many token counts, in panels and tiles of many heights. */
-static void every_height_has_its_kernel(void **state)
-{
-    (void)state;
-    static const struct { int rows, panel, tile; } cases[] = { { 197, 0, 0 }, { 577, 0, 0 }, { 1370, 0, 0 }, { 50, 0, 0 }, { 1, 0, 0 },
-                                                               { 197, 24, 5 }, { 90, 7, 7 }, { 31, 30, 4 } };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        arena *a = arena_new();
-        const int n = cases[i].rows;
-        plan_test t = plan_test_of(arena_printf(a, "symbols N 1..64\ngraph g(%%x: f32[N,%d,32]) {\n  %%w: f32[32,32] = const {bytes = noise 1 1}\n"
-                                                   "  %%k: f32[N,%d,32] = linear(%%x, %%w)\n  return \"y\" %%k\n}\n", n, n), "",
-                                                   (plan_options){ .panel_rows = cases[i].panel, .tile_rows = cases[i].tile });
-        assert_non_null(t.plan);
-        check_heights(t.plan, &t.plan->main);
-        plan_test_free(&t);
-        arena_free(a);
-    }
-}
-
-/* Many weights: with AVX-512 low tiles, and kernels that take equal shares of a part's inputs; 1,100 are parts of 224 and one of 204. */
-static void many_weights_are_multiplied_in_steps(void **state)
-{
-    (void)state;
-    plan_test t = plan_test_fine("graph g(%x: f32[197,1100]) {\n  %w: f32[1100,1000] = const {bytes = noise 1 1}\n"
-                                 "  %y: f32[197,1000] = linear(%x, %w)\n  return \"y\" %y\n}\n", "");
-    check_heights(t.plan, &t.plan->main);
-    const plan_tiles *tiles = &t.plan->main.item[0].phase->step[0]->tiles[0];
-    assert_int_equal(tiles->cut.step, 0);
-    assert_int_equal(tiles->part, 224);
-    assert_int_equal(tiles->wide.step, 56);
-    assert_true(tiles->wide.tile < tiles->cut.tile);
-    const plan_gemm *first = t.plan->wide_gemm + tiles->gemm + 8 * (tiles->wide.tile - tiles->wide.low);   /* [whole block, last one][first step, adding][56 inputs, 36 left] */
-    const struct { int m, k, add; } expected[] = { { 32, 56, 0 }, { 0, 0, 0 }, { 32, 56, 1 }, { 32, 36, 1 }, { 8, 56, 0 }, { 0, 0, 0 }, { 8, 56, 1 }, { 8, 36, 1 } };
-    for (int i = 0; i < 8; i++)
-        assert_true(first[i].m == expected[i].m && first[i].k == expected[i].k && first[i].add == expected[i].add);
-    plan_test_free(&t);
-}
-
-static const char *norms(arena *a, int rows)
-{
-    return arena_printf(a, "symbols N 1..64\ngraph g(%%x: f32[N,%d,8]) {\n  %%g: f32[8] = const {bytes = noise 1 1}\n"
-                           "  %%y: f32[N,%d,8] = norm(%%x, %%g) {kind = layer, axis = 2, epsilon = 1e-06}\n  return \"y\" %%y\n}\n", rows, rows);
-}
-
-static void panels_are_balanced(void **state)
-{
-    (void)state;
-    static const struct { int rows, height, panels; } cases[] = { { 197, 50, 4 }, { 197, 24, 9 }, { 50, 50, 1 }, { 51, 50, 2 }, { 577, 50, 12 },
-                                                                  { 7, 1, 7 }, { 1, 50, 1 } };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        arena *a = arena_new();
-        plan_test t = plan_test_of(norms(a, cases[i].rows), "", (plan_options){ .panel_rows = cases[i].height });
-        assert_non_null(t.plan);
-        assert_int_equal(t.plan->main.items, 1);
-        assert_int_equal(t.plan->main.item[0].phase->panels, cases[i].panels);
-        check_panels(&t.plan->main, cases[i].height);
-        assert_true(t.plan->main.item[0].phase->tiles >= cases[i].panels && t.plan->main.item[0].phase->tiles <= cases[i].rows);
-        plan_test_free(&t);
-        arena_free(a);
-    }
 }
 
 /* Queries, keys and values side by side in one linear: slices and reshapes are views, of 8 out of every 24 elements. */
@@ -358,24 +245,6 @@ static void a_step_may_join_the_phase_before(void **state)
     plan_test_free(&t);
 }
 
-/* Whatever number of tiles the rows make, two threads have half of them each. */
-static void two_threads_have_equal_shares(void **state)
-{
-    (void)state;
-    for (int rows = 34; rows <= 200; rows++) {
-        char text[256];
-        snprintf(text, sizeof text, "graph g(%%x: f32[1,%d,8]) {\n  %%w: f32[8,8] = const {bytes = noise 1 1}\n"
-                                    "  %%y: f32[1,%d,8] = linear(%%x, %%w)\n  return \"y\" %%y\n}\n", rows, rows);
-        plan_test t = plan_test_fine(text, "");
-        plan_phase cut = *t.plan->main.item[0].phase;
-        assert_int_equal(cut.panels, 1);
-        cut.panels = 2;
-        assert_int_equal(plan_panel_row(&cut, 1), rows / 2);
-        check_heights(t.plan, &t.plan->main);
-        plan_test_free(&t);
-    }
-}
-
 /* Moments are taken of a layer's rows while they are near, a run at a time; what they are joined to waits for all, and what reads that for it. */
 static void moments_join_the_phase(void **state)
 {
@@ -507,16 +376,14 @@ static void nothing_takes_no_step(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_take_one_phase_each), cmocka_unit_test(called_blocks_take_one_phase_each), cmocka_unit_test(panels_are_balanced),
-        cmocka_unit_test(every_height_has_its_kernel), cmocka_unit_test(many_weights_are_multiplied_in_steps),
-        cmocka_unit_test(packed_slices_cost_no_step),
-        cmocka_unit_test(a_repeated_row_is_copied),
+        cmocka_unit_test(blocks_take_one_phase_each), cmocka_unit_test(called_blocks_take_one_phase_each),
+        cmocka_unit_test(packed_slices_cost_no_step), cmocka_unit_test(a_repeated_row_is_copied),
         cmocka_unit_test(parts_of_a_concatenation_are_made_in_place), cmocka_unit_test(a_part_that_comes_twice_is_copied),
         cmocka_unit_test(a_concatenation_within_rows_runs_by_panel), cmocka_unit_test(heads_of_one_query_take_one_phase),
         cmocka_unit_test(keys_are_transposed_in_the_phase_that_makes_them), cmocka_unit_test(a_fixed_batch_is_more_rows),
         cmocka_unit_test(windows_take_one_phase), cmocka_unit_test(windows_do_not_join_a_whole),
-        cmocka_unit_test(a_step_may_join_the_phase_before),
-        cmocka_unit_test(two_threads_have_equal_shares), cmocka_unit_test(moments_join_the_phase), cmocka_unit_test(broadcasting_decides_the_rows), cmocka_unit_test(short_phases_do_not_take_long_steps),
+        cmocka_unit_test(a_step_may_join_the_phase_before), cmocka_unit_test(moments_join_the_phase),
+        cmocka_unit_test(broadcasting_decides_the_rows), cmocka_unit_test(short_phases_do_not_take_long_steps),
         cmocka_unit_test(the_last_part_counts), cmocka_unit_test(what_cannot_be_planned_is_refused),
         cmocka_unit_test(bytes_are_those_of_the_type), cmocka_unit_test(nothing_takes_no_step),
     };
