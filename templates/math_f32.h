@@ -100,7 +100,7 @@ TEMPLATE vf vf_exp(vf x)
 }
 
 /* n + VF_EXPONENT, for integral n from -126 to 127, has n + 127 in its lowest bits: shifted by 23 they are those of 2^n. */
-#define VF_EXPONENT (12582912.f + 127.f)
+#define VF_EXPONENT (VF_INTEGER + 127.f)
 
 TEMPLATE vf vf_power_of_exponent(vf n_and_exponent)
 {
@@ -213,9 +213,8 @@ TEMPLATE vf vf_gelu(vf x)
           -0.0030171678f, -0.0022243937f, -0.0015202473f, -0.00097314373f, -0.0005873028f, -0.0003356824f, -0.00018229971f, -9.429494e-05f,
           -4.654237e-05f, -2.195376e-05f, -9.908053e-06f, -4.282651e-06f, -1.7743411e-06f, 0 }
     };
-    const float magic = 12582912;   /* added to it, a number is rounded to an integer, which stands in the lowest bits */
-    const vf a = vf_smaller(vf_splat(31 * .1875f), vf_abs(x)), rounded = vf_fma(a, vf_splat(1 / .1875f), vf_splat(magic));
-    const vf t = vf_fma(rounded - magic, vf_splat(-.1875f), a);
+    const vf a = vf_smaller(vf_splat(31 * .1875f), vf_abs(x)), rounded = vf_fma(a, vf_splat(1 / .1875f), vf_splat(VF_INTEGER));
+    const vf t = vf_fma(rounded - VF_INTEGER, vf_splat(-.1875f), a);
     vf p = vf_of_table(table[4], rounded);
     UNROLL
     for (int i = 3; i >= 0; i--) p = vf_fma(p, t, vf_of_table(table[i], rounded));

@@ -162,6 +162,9 @@ TEMPLATE vf vf_sqrt(vf x)
 #endif
 }
 
+/* 1.5 * 2^23: x + VF_INTEGER, of |x| < 2^22, is x rounded to an integer, half to even, with that integer in its lowest bits. */
+#define VF_INTEGER 12582912.f
+
 /* The nearest integer, half to even, of |x| < 2^22. */
 TEMPLATE vf vf_nearest(vf x)
 {
@@ -170,9 +173,9 @@ TEMPLATE vf vf_nearest(vf x)
 #elif VITCC_LEVEL == 2
     return (vf)_mm256_round_ps((__m256)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 #else
-    vf shifted = x + 12582912.f;
+    vf shifted = x + VF_INTEGER;
     VEC_OPAQUE(shifted);   /* the sum and the difference must not be taken together */
-    return shifted - 12582912.f;
+    return shifted - VF_INTEGER;
 #endif
 }
 
