@@ -44,7 +44,7 @@ static int channels_of(const plan_value *x)
 static void few_rows(plan *p, plan_step *t, int64_t rows, int tile)
 {
     plan_tiles *const to = &t->tiles[0];
-    const plan_cut cut = plan_cut_waiting(plan_cut_whole(p, rows, tile, tile, 1), rows);
+    const plan_cut cut = plan_cut_waiting(plan_cut_whole(p, rows, plan_tallest_of(tile), 1), rows);
     plan_set_cuts(t, cut, cut);
     to->k = (int)plan_value_of(t->scope, t->node->input[1])->shape[0];
     to->n = to->ldy = channels_of(plan_value_of(t->scope, t->node->output[0]));
@@ -74,7 +74,7 @@ static plan_cut cut_piece(plan *p, int64_t piece, int rows, int phases)
     const int64_t tile = (int64_t)rows * phases, tiles = (piece + tile - 1) / tile, height[] = { piece / tiles, (piece + tiles - 1) / tiles };
     for (int i = 0; i < 2; i++) occurs[height[i] / phases] = occurs[(height[i] + phases - 1) / phases] = true;
     occurs[0] = false;
-    plan_cut c = plan_cut_of(occurs, rows, rows);
+    plan_cut c = plan_cut_of(occurs, plan_tallest_of(rows));
     c.tile = (int)tile;
     return c;
 }

@@ -20,10 +20,10 @@ enum {
     HIDDEN = 768         /* hidden features of an MLP at a time, so that they stay near the core: 7 per cent faster than 3,072 */
 };
 
-/* Marks the heights of the tiles that a panel of so many rows is cut into: at most `tile`, or `few` where rows are. */
-static void mark_heights(bool *occurs, int64_t rows, int tile, int few)
+/* Marks the heights of the tiles that a panel of so many rows is cut into. */
+static void mark_heights(bool *occurs, int64_t rows, plan_tallest tallest)
 {
-    const int most = rows > PLAN_FEW_ROWS ? tile : few;
+    const int most = rows > PLAN_FEW_ROWS ? tallest.tile : tallest.few;
     const int64_t tiles = (rows + most - 1) / most;
     occurs[rows / tiles] = occurs[(rows + tiles - 1) / tiles] = true;
 }
@@ -33,10 +33,10 @@ int64_t plan_float_bytes(int64_t floats)
     return plan_round_up(floats * 4, PLAN_ALIGN);
 }
 
-plan_cut plan_cut_of(const bool *occurs, int tile, int few)
+plan_cut plan_cut_of(const bool *occurs, plan_tallest tallest)
 {
-    plan_cut c = { .tile = tile, .low = 1, .share = tile, .few = few };
-    int high = tile;
+    plan_cut c = { .tile = tallest.tile, .low = 1, .share = tallest.tile, .few = tallest.few };
+    int high = tallest.tile;
     while (!occurs[c.low]) c.low++;
     while (!occurs[high]) high--;
     c.heights = high - c.low + 1;
@@ -45,34 +45,34 @@ plan_cut plan_cut_of(const bool *occurs, int tile, int few)
 }
 
 /* The same of even shares of at most `share` rows. */
-static void mark_shares(bool *occurs, int64_t rows, int64_t share, int tile, int few)
+static void mark_shares(bool *occurs, int64_t rows, int64_t share, plan_tallest tallest)
 {
     const int64_t shares = (rows + share - 1) / share;
-    mark_heights(occurs, rows / shares, tile, few);
-    mark_heights(occurs, (rows + shares - 1) / shares, tile, few);
+    mark_heights(occurs, rows / shares, tallest);
+    mark_heights(occurs, (rows + shares - 1) / shares, tallest);
 }
 
-plan_cut plan_cut_tiles(plan *p, const plan_phase *f, int64_t scale, int64_t share, int tile, int few, int together)
+plan_cut plan_cut_tiles(plan *p, const plan_phase *f, int64_t scale, int64_t share, plan_tallest tallest, int together)
 {
-    bool *const occurs = arena_array(p->arena, (size_t)tile + 1, sizeof *occurs);
+    bool *const occurs = arena_array(p->arena, (size_t)tallest.tile + 1, sizeof *occurs);
     for (int64_t panels = f->panels, before = 0; panels <= f->tiles; panels++) {
         const int64_t least = f->tiles / panels;
         if (least == before && f->tiles % panels == 0) continue;
         for (int64_t tiles = least; tiles <= least + (f->tiles % panels > 0); tiles++) {
-            mark_shares(occurs, tiles * f->rows / f->tiles * scale, share, tile, few);
-            mark_shares(occurs, (tiles * f->rows + f->tiles - 1) / f->tiles * scale, share, tile, few);
+            mark_shares(occurs, tiles * f->rows / f->tiles * scale, share, tallest);
+            mark_shares(occurs, (tiles * f->rows + f->tiles - 1) / f->tiles * scale, share, tallest);
         }
         before = least;
     }
-    for (int64_t images = 2; images <= together; images++) mark_shares(occurs, images * f->rows * scale, share, tile, few);
-    return plan_cut_of(occurs, tile, few);
+    for (int64_t images = 2; images <= together; images++) mark_shares(occurs, images * f->rows * scale, share, tallest);
+    return plan_cut_of(occurs, tallest);
 }
 
-plan_cut plan_cut_whole(plan *p, int64_t rows, int tile, int few, int together)
+plan_cut plan_cut_whole(plan *p, int64_t rows, plan_tallest tallest, int together)
 {
-    bool *const occurs = arena_array(p->arena, (size_t)tile + 1, sizeof *occurs);
-    for (int images = 1; images <= together; images++) mark_heights(occurs, images * rows, tile, few);
-    return plan_cut_of(occurs, tile, few);
+    bool *const occurs = arena_array(p->arena, (size_t)tallest.tile + 1, sizeof *occurs);
+    for (int images = 1; images <= together; images++) mark_heights(occurs, images * rows, tallest);
+    return plan_cut_of(occurs, tallest);
 }
 
 plan_cut plan_cut_waiting(plan_cut c, int64_t rows)
@@ -225,7 +225,8 @@ static void attention_kernels(plan *p, plan_step *t, const plan_phase *f, int se
     const int heads = (int)q->shape[2], d = (int)q->shape[3], keys = (int)v->shape[1], groups = (int)v->shape[2], e = (int)v->shape[3];
     const int ldk = transposed ? (int)k->shape[3] : (int)plan_round_up(keys, KEY_BLOCK);
     const int tile = set ? set : (int64_t)QUERY_ROWS * ldk * 4 > NEAR_SCORES ? LONG_ROWS : QUERY_ROWS;
-    const plan_cut cut = t->window ? plan_cut_whole(p, t->window, tile, tile, 1) : plan_cut_tiles(p, f, 1, f->rows, tile, tile, 1);
+    const plan_tallest tallest = plan_tallest_of(tile);
+    const plan_cut cut = t->window ? plan_cut_whole(p, t->window, tallest, 1) : plan_cut_tiles(p, f, 1, f->rows, tallest, 1);
     plan_set_cuts(t, cut, cut);
     score_kernels(p, &t->tiles[0], ldk, d, row_stride(q, heads * d));
     value_kernels(p, &t->tiles[1], e, keys, row_stride(v, groups * e), ldk, heads * e);
@@ -240,11 +241,11 @@ bool plan_is_product(const plan_step *t)
 }
 
 /* The rows of a linear layer or MLP, `natural` an image. */
-static plan_cut cut_rows(plan *p, const plan_step *t, const plan_phase *f, int64_t natural, int tile, int few)
+static plan_cut cut_rows(plan *p, const plan_step *t, const plan_phase *f, int64_t natural, plan_tallest tallest)
 {
     const int together = f->joint ? p->together : 1;
-    return t->columns ? plan_cut_whole(p, natural, tile, few, together)
-                      : plan_cut_tiles(p, f, natural / f->rows, natural * together, tile, few, together);
+    return t->columns ? plan_cut_whole(p, natural, tallest, together)
+                      : plan_cut_tiles(p, f, natural / f->rows, natural * together, tallest, together);
 }
 
 /* Tiles of a linear layer or MLP. Those of several images together are as those of one. */
@@ -256,11 +257,11 @@ static void cut_linear(plan *p, plan_step *t, const plan_phase *f, int64_t natur
     const bool several = f->joint && p->together > 1, streams = p->streams && natural >= STREAM_ROWS;
     plan_cut cut, wide;
     if (waits) {
-        cut = plan_cut_waiting(cut_rows(p, t, f, natural, several ? height : few_tile, few_tile), natural);
-        wide = plan_cut_waiting(cut_rows(p, t, f, natural, several ? wide_tile : few_tile, few_tile), natural);
+        cut = plan_cut_waiting(cut_rows(p, t, f, natural, (plan_tallest){ several ? height : few_tile, few_tile }), natural);
+        wide = plan_cut_waiting(cut_rows(p, t, f, natural, (plan_tallest){ several ? wide_tile : few_tile, few_tile }), natural);
     } else {
-        cut = wide = cut_rows(p, t, f, natural, height, height);
-        if (streams) wide = cut_rows(p, t, f, natural, wide_tile, wide_tile), wide.step = STEP;
+        cut = wide = cut_rows(p, t, f, natural, plan_tallest_of(height));
+        if (streams) wide = cut_rows(p, t, f, natural, plan_tallest_of(wide_tile)), wide.step = STEP;
     }
     plan_set_cuts(t, cut, wide);
 }

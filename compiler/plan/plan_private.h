@@ -48,17 +48,25 @@ void plan_choose_kernels(plan *p, plan_scope *s, const plan_options *o);
 
 /* The same for conv.c and winograd.c. Bytes of so many floats, as whole cache lines. */
 int64_t plan_float_bytes(int64_t floats);
-/* A cut into the heights that occur: of at most `tile`, and of at most `few` where rows are few. */
-plan_cut plan_cut_of(const bool *occurs, int tile, int few);
+/* The tallest tile, and the tallest of at most PLAN_FEW_ROWS rows. */
+typedef struct plan_tallest { int tile, few; } plan_tallest;
+
+static inline plan_tallest plan_tallest_of(int tile)
+{
+    return (plan_tallest){ tile, tile };
+}
+
+/* A cut into the heights that occur. */
+plan_cut plan_cut_of(const bool *occurs, plan_tallest tallest);
 /* The heights that occur in any panel, of which `share` rows at most are cut at a time: panels of a number of neighbouring tiles of the phase that as
- * even a cut as can be may give, or of the whole of up to `together` images. At most PLAN_FEW_ROWS rows are cut into tiles of `few`. */
-plan_cut plan_cut_tiles(plan *p, const plan_phase *f, int64_t scale, int64_t share, int tile, int few, int together);
+ * even a cut as can be may give, or of the whole of up to `together` images. */
+plan_cut plan_cut_tiles(plan *p, const plan_phase *f, int64_t scale, int64_t share, plan_tallest tallest, int together);
 /* A step's two cuts, without AVX-512 and with it. */
 void plan_set_cuts(plan_step *t, plan_cut cut, plan_cut wide);
 /* Inputs summed at a time, about `part`: parts are nearly equal, and whole lines. */
 int plan_part_of(int depth, int part);
 /* The heights of all rows of up to `together` images, each of which has `rows`. */
-plan_cut plan_cut_whole(plan *p, int64_t rows, int tile, int few, int together);
+plan_cut plan_cut_whole(plan *p, int64_t rows, plan_tallest tallest, int together);
 /* A cut of so few rows an image that they wait for weights: step by step for all tiles, while these are at most PLAN_FEW_ROWS rows. */
 plan_cut plan_cut_waiting(plan_cut c, int64_t rows);
 /* Index of the kernels of both cuts of a product with packed weights, whose part, steps and, if it is 0, ldx (rows lie step by step) are set; -1: none is

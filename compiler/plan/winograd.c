@@ -45,7 +45,8 @@ void plan_winograd_kernels(plan *p, plan_step *t, const plan_phase *f, int tile)
     const plan_value *x = plan_value_of(t->scope, t->node->input[0]), *out = plan_value_of(t->scope, t->node->output[0]);
     const int64_t channels = x->shape[3], all = t->columns ? plan_winograd_tiles(out) : f->panel_rows, near = NEAR / (PLACES * channels);
     const int64_t tall = near < TALL_TILES ? TALL_TILES : near, tiles = t->columns || all < tall ? all : tall;
-    plan_cut cut = t->columns ? plan_cut_whole(p, tiles, tile, tile, 1) : plan_cut_tiles(p, f, 1, tiles, tile, tile, 1);
+    const plan_tallest tallest = plan_tallest_of(tile);
+    plan_cut cut = t->columns ? plan_cut_whole(p, tiles, tallest, 1) : plan_cut_tiles(p, f, 1, tiles, tallest, 1);
     cut.step = channels > PART ? STEP : PART;
     if (channels > PART) cut.share = (int)tiles;
     plan_set_cuts(t, cut, cut);
