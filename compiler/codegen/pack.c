@@ -58,7 +58,7 @@ static void winograd(const float *w, float *to, int64_t inputs, int64_t n)
 static status pack(const eval_reader *r, section_bytes *to, int64_t block)
 {
     enum { NEAR_BYTES = 256 << 10 };
-    const int64_t k = r->value.shape[0], n = r->value.shape[1], at_once = n * 4 < NEAR_BYTES ? NEAR_BYTES / (n * 4 + 1) : 1;
+    const int64_t k = r->value.shape[0], n = r->value.shape[1], line = n * 4, at_once = line > 0 && line < NEAR_BYTES ? NEAR_BYTES / line : 1;
     float *room = malloc((size_t)(at_once * n + 1) * sizeof *room);
     const void *w;
     status fine = room ? make_room(to, (size_t)(k * n) * sizeof *room) : STATUS_MEMORY;
