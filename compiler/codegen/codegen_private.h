@@ -124,13 +124,16 @@ void codegen_main(codegen *g, strbuf *to);
 void codegen_cmake(codegen *g, strbuf *to);
 void codegen_report(codegen *g, strbuf *to);
 void codegen_level_source(codegen *g, strbuf *to, const char *level, int number);
-/* pack.c: evaluates and packs section s; errors are told to d, if not NULL. On any thread where it is. */
+/* The bytes of a section. */
 typedef struct section_bytes {
-    void *data;                      /* malloc'ed, `room` bytes, kept for the next section */
-    size_t room, size;
+    const void *bytes;               /* size of them, in `room` or in the model's file */
+    size_t size, room_size;
+    void *room;                      /* malloc'ed, kept for the next section */
 } section_bytes;
 
+/* pack.c: evaluates and packs section s; errors are told to d, if not NULL. For any thread, where it is NULL. Then gives the room back. */
 status codegen_pack(const codegen *g, const section *s, section_bytes *to, diag *d);
+void codegen_unpack(section_bytes *s);
 
 /* weights.c: lists the sections; then writes the file. */
 void codegen_list_sections(codegen *g);

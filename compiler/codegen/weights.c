@@ -11,7 +11,10 @@
 
 /* Written that many bytes at a time, from multiples of it on, a file lies in the page cache in pages of that size where the system has them: memory
  * is then read 25 per cent faster than through pages of 4 KB. */
-enum { HUGE_PAGE = 2 << 20 };
+enum {
+    HUGE_PAGE = 2 << 20,
+    KEPT_ROOM = 32 << 20     /* rooms of so many bytes at most are kept from section to section: there may be several */
+};
 
 static void add_section(codegen *g, const ir_value *v, const plan_field *f)
 {
@@ -72,7 +75,7 @@ static void make_section(void *context, int i, int slot)
     s->fine = STATUS_OK;
     if (same_section(w->g, i) >= 0) return;
     s->fine = codegen_pack(w->g, &w->g->section[i], &s->bytes, NULL);
-    if (s->fine == STATUS_OK) s->checksum = checksum_bytes(s->bytes.data, s->bytes.size);
+    if (s->fine == STATUS_OK) s->checksum = checksum_bytes(s->bytes.bytes, s->bytes.size);
 }
 
 /* An earlier section with the bytes of s, or -1. Those of equal checksum are made again and compared. */
@@ -81,7 +84,7 @@ static int equal_section(writer *w, int i, const made_section *s)
     const section_bytes *b = &s->bytes;
     for (int j = 0; j < i; j++) {
         if (w->entry[j].checksum != s->checksum || w->entry[j].bytes != b->size) continue;
-        if (codegen_pack(w->g, &w->g->section[j], &w->again, NULL) == STATUS_OK && memcmp(w->again.data, b->data, b->size) == 0) return j;
+        if (codegen_pack(w->g, &w->g->section[j], &w->again, NULL) == STATUS_OK && memcmp(w->again.bytes, b->bytes, b->size) == 0) return j;
     }
     return -1;
 }
@@ -89,7 +92,7 @@ static int equal_section(writer *w, int i, const made_section *s)
 static bool take_section(void *context, int i, int slot)
 {
     writer *w = context;
-    const made_section *s = &w->slot[slot];
+    made_section *s = &w->slot[slot];
     int twin = same_section(w->g, i);
     if (s->fine != STATUS_OK) {
         w->failed = i;
@@ -103,7 +106,9 @@ static bool take_section(void *context, int i, int slot)
     if (!pad_to(w, WEIGHTS_ALIGN)) return false;
     w->entry[i] = (weights_entry){ w->at, s->bytes.size, s->checksum };
     w->at += s->bytes.size;
-    return fwrite(s->bytes.data, 1, s->bytes.size, w->file) == s->bytes.size;
+    const bool written = fwrite(s->bytes.bytes, 1, s->bytes.size, w->file) == s->bytes.size;
+    if (s->bytes.room_size > KEPT_ROOM) codegen_unpack(&s->bytes);
+    return written;
 }
 
 static status write_sections(writer *w)
@@ -117,8 +122,8 @@ static status write_sections(writer *w)
         fine = codegen_pack(g, &g->section[w->failed], &w->again, g->diag);
         if (diag_errors(g->diag) == errors) fine = diag_error(g->diag, STATUS_MEMORY, NULL, "packing weights");
     }
-    for (int i = 0; i < PIPELINE_SLOTS; i++) free(w->slot[i].bytes.data);
-    free(w->again.data);
+    for (int i = 0; i < PIPELINE_SLOTS; i++) codegen_unpack(&w->slot[i].bytes);
+    codegen_unpack(&w->again);
     return fine;
 }
 
