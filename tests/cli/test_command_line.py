@@ -176,8 +176,7 @@ def test_the_same_bytes_on_one_core_as_on_all(tmp_path):
         weights[i] = numpy_helper.from_array(numpy_helper.to_array(weights[0]), f"w{i}")
     names = ["x", *(f"t{i}" for i in range(40))]
     nodes = [helper.make_node("MatMul", [names[i], f"w{i}"], [names[i + 1]]) for i in range(40)]
-    ports = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 8, width])] for name in (names[0], names[-1])]
-    onnx.save(helper.make_model(helper.make_graph(nodes, "g", *ports, weights), opset_imports=[helper.make_opsetid("", 20)], ir_version=9), tmp_path / "m.onnx")
+    (tmp_path / "m.onnx").write_bytes(model(nodes, weights, (1, 8, width), names[-1:]))
     cores = os.sched_getaffinity(0)
     run(VITCC, "compile", tmp_path / "m.onnx", "-o", tmp_path / "all", "-q")
     run(VITCC, "compile", tmp_path / "m.onnx", "-o", tmp_path / "one", "-q", preexec_fn=lambda: os.sched_setaffinity(0, [min(cores)]))

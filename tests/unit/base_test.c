@@ -192,12 +192,36 @@ static void digests_are_stable(void **unused)
     assert_true(a.high == 0x1e14905e733d33edu && a.low == 0xf8d6a066729fd9e0u);
 }
 
+/* The digest of many bytes is that of their parts' digests, one part after another; every part counts, and so does their order. */
+static void large_digests(void **unused)
+{
+    (void)unused;
+    enum { PART = 4 << 20, SIZE = 2 * PART + 12345 };
+    unsigned char *bytes = calloc(1, SIZE);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < SIZE; i++) bytes[i] = (unsigned char)(i * 31 + i / 4096);
+    digest wanted = {3, 4};
+    for (size_t at = 0; at < SIZE; at += PART) {
+        const digest part = digest_bytes((digest){0, 0}, bytes + at, SIZE - at < PART ? SIZE - at : PART);
+        wanted = digest_bytes(wanted, &part, sizeof part);
+    }
+    assert_true(digest_equal(digest_large((digest){3, 4}, bytes, SIZE), wanted));
+    static const size_t places[] = {0, PART - 1, PART, SIZE - 1};
+    for (size_t k = 0; k < 4; k++) {
+        bytes[places[k]] ^= 1;
+        assert_false(digest_equal(digest_large((digest){3, 4}, bytes, SIZE), wanted));
+        bytes[places[k]] ^= 1;
+    }
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(allocations_are_zeroed_and_aligned), cmocka_unit_test(arrays_grow), cmocka_unit_test(exhaustion_leaves_by_the_handler),
         cmocka_unit_test(strings_grow), cmocka_unit_test(arithmetic_is_checked), cmocka_unit_test(diagnostics_are_located),
         cmocka_unit_test(every_status_has_a_sentence), cmocka_unit_test(digests_differ), cmocka_unit_test(digests_are_stable),
+        cmocka_unit_test(large_digests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include "base/digest.h"
 #include "base/pipeline.h"
 
 enum { ITEMS = 500 };
@@ -65,33 +64,10 @@ static void taking_ends_it(void **unused)
     }
 }
 
-/* The digest of many bytes is that of their parts' digests, one part after another; every part counts, and so does their order. */
-static void large_digests(void **unused)
-{
-    (void)unused;
-    enum { PART = 4 << 20, SIZE = 2 * PART + 12345 };
-    unsigned char *bytes = calloc(1, SIZE);
-    assert_non_null(bytes);
-    for (size_t i = 0; i < SIZE; i++) bytes[i] = (unsigned char)(i * 31 + i / 4096);
-    digest wanted = {3, 4};
-    for (size_t at = 0; at < SIZE; at += PART) {
-        const digest part = digest_bytes((digest){0, 0}, bytes + at, SIZE - at < PART ? SIZE - at : PART);
-        wanted = digest_bytes(wanted, &part, sizeof part);
-    }
-    assert_true(digest_equal(digest_large((digest){3, 4}, bytes, SIZE), wanted));
-    static const size_t places[] = {0, PART - 1, PART, SIZE - 1};
-    for (size_t k = 0; k < 4; k++) {
-        bytes[places[k]] ^= 1;
-        assert_false(digest_equal(digest_large((digest){3, 4}, bytes, SIZE), wanted));
-        bytes[places[k]] ^= 1;
-    }
-    free(bytes);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(items_are_taken_in_order), cmocka_unit_test(taking_ends_it), cmocka_unit_test(large_digests),
+        cmocka_unit_test(items_are_taken_in_order), cmocka_unit_test(taking_ends_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
