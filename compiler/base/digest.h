@@ -1,4 +1,4 @@
-/* A 128-bit digest of bytes, for equality of constants and for pairing code with weights. Not cryptographic. */
+/* A 128-bit digest of bytes, for pairing code with weights and naming constants in text. Not cryptographic. */
 #ifndef VITCC_BASE_DIGEST_H
 #define VITCC_BASE_DIGEST_H
 
@@ -10,7 +10,7 @@ typedef struct digest { uint64_t low, high; } digest;
 
 /* Digest of `n` bytes, continuing from `seed` ({0, 0} to start). The same on every machine. */
 digest digest_bytes(digest seed, const void *bytes, size_t n);
-/* The same on all cores for any number of bytes: of the digests of each 4 MB, one after another. */
+/* Another digest, of many bytes, taken on all cores: digest_bytes of the digests of each 4 MB, one after another. */
 digest digest_large(digest seed, const void *bytes, size_t n);
 bool digest_equal(digest a, digest b);
 

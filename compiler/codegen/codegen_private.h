@@ -124,6 +124,8 @@ void codegen_main(codegen *g, strbuf *to);
 void codegen_cmake(codegen *g, strbuf *to);
 void codegen_report(codegen *g, strbuf *to);
 void codegen_level_source(codegen *g, strbuf *to, const char *level, int number);
+enum { LARGE_PAGE = 2 << 20 };
+
 /* The bytes of a section. */
 typedef struct section_bytes {
     const void *bytes;               /* size of them, in `room` or in the model's file */
@@ -133,7 +135,7 @@ typedef struct section_bytes {
 
 /* pack.c: evaluates and packs section s; errors are told to d, if not NULL. For any thread, where it is NULL. Then gives the room back. */
 status codegen_pack(const codegen *g, const section *s, section_bytes *to, diag *d);
-void codegen_unpack(section_bytes *s);
+void codegen_release(section_bytes *s);
 
 /* weights.c: lists the sections; then writes the file. */
 void codegen_list_sections(codegen *g);

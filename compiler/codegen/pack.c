@@ -7,19 +7,17 @@
 
 #include "../ir/eval.h"
 
-/* Room for `size` bytes at *room, whose contents are lost. Large ones lie in large pages: touching fresh memory costs more than what is done with
- * it. */
-static status make_room(section_bytes *s, size_t size, void **room)
+/* Room for `size` bytes, whose contents are lost. Large ones lie in large pages: touching fresh memory costs more than what is done with it. */
+static status make_room(section_bytes *s, size_t size)
 {
-    enum { PAGE = 4096, LARGE_PAGE = 2 << 20 };
     if (size > s->room_size || !s->room) {
         free(s->room);
         s->room_size = (size + LARGE_PAGE) / LARGE_PAGE * LARGE_PAGE;
-        s->room = aligned_alloc(s->room_size > LARGE_PAGE ? LARGE_PAGE : PAGE, s->room_size);
+        s->room = aligned_alloc(LARGE_PAGE, s->room_size);
         if (!s->room) return STATUS_MEMORY;
-        if (s->room_size > LARGE_PAGE) madvise(s->room, s->room_size, MADV_HUGEPAGE);
+        if (size >= LARGE_PAGE) madvise(s->room, s->room_size, MADV_HUGEPAGE);
     }
-    s->bytes = *room = s->room;
+    s->bytes = s->room;
     s->size = size;
     return STATUS_OK;
 }
@@ -64,12 +62,11 @@ static status pack(const eval_reader *r, section_bytes *to, int64_t block)
     const int64_t k = r->value.shape[0], n = r->value.shape[1], line = n * 4, at_once = line > 0 && line < NEAR_BYTES ? NEAR_BYTES / line : 1;
     float *room = malloc((size_t)(at_once * n + 1) * sizeof *room);
     const void *w;
-    void *packed;
-    status fine = room ? make_room(to, (size_t)(k * n) * sizeof *room, &packed) : STATUS_MEMORY;
+    status fine = room ? make_room(to, (size_t)(k * n) * sizeof *room) : STATUS_MEMORY;
     for (int64_t i = 0; i < k && fine == STATUS_OK; i += at_once) {
         const int64_t rows = k - i < at_once ? k - i : at_once;
         fine = eval_reader_read(r, i * n, rows * n, room, &w);
-        if (fine == STATUS_OK) pack_rows(w, i, rows, packed, k, n, block);
+        if (fine == STATUS_OK) pack_rows(w, i, rows, to->room, k, n, block);
     }
     free(room);
     return fine;
@@ -79,14 +76,11 @@ static status pack_winograd(const eval_reader *r, section_bytes *to, int64_t blo
 {
     const int64_t k = r->value.shape[0], n = r->value.shape[1], tiles = k / 9 * 16;
     float *room = malloc((size_t)(k * n + 1) * sizeof *room), *transformed = malloc((size_t)(tiles * n + 1) * sizeof *room);
-    const void *w;
-    void *packed;
-    status fine = room && transformed ? make_room(to, (size_t)(tiles * n) * sizeof *room, &packed) : STATUS_MEMORY;
-    if (fine == STATUS_OK) fine = eval_reader_read(r, 0, k * n, room, &w);
+    status fine = room && transformed ? make_room(to, (size_t)(tiles * n) * sizeof *room) : STATUS_MEMORY;
+    if (fine == STATUS_OK) fine = eval_reader_copy(r, room);
     if (fine == STATUS_OK) {
-        if (w != room) memcpy(room, w, (size_t)(k * n) * sizeof *room);
         winograd(room, transformed, k, n);
-        pack_rows(transformed, 0, tiles, packed, tiles, n, block);
+        pack_rows(transformed, 0, tiles, to->room, tiles, n, block);
     }
     free(room);
     free(transformed);
@@ -96,30 +90,23 @@ static status pack_winograd(const eval_reader *r, section_bytes *to, int64_t blo
 /* A const's bytes stay in the model's file. */
 static status take_plain(const eval_reader *r, section_bytes *to, bool is_const)
 {
-    const int64_t count = r->value.elements;
-    const size_t size = (size_t)count * elem_size(r->value.elem);
-    const void *from;
-    void *copy;
+    const size_t size = (size_t)r->value.elements * elem_size(r->value.elem);
     if (is_const) {
         to->size = size;
-        return eval_reader_read(r, 0, count, NULL, &to->bytes);
+        return eval_reader_read(r, 0, r->value.elements, NULL, &to->bytes);
     }
-    status fine = make_room(to, size, &copy);
-    if (fine == STATUS_OK) fine = eval_reader_read(r, 0, count, copy, &from);
-    if (fine == STATUS_OK && from != copy && size > 0) memcpy(copy, from, size);
-    return fine;
+    const status fine = make_room(to, size);
+    return fine == STATUS_OK ? eval_reader_copy(r, to->room) : fine;
 }
 
 static status copy_flags(const eval_reader *r, section_bytes *to)
 {
     eval_tensor t = r->value;
-    const void *from;
-    void *flags, *room = malloc((size_t)t.elements * elem_size(t.elem) + 1);
-    status fine = room ? make_room(to, (size_t)t.elements * sizeof(float), &flags) : STATUS_MEMORY;
-    if (fine == STATUS_OK) fine = eval_reader_read(r, 0, t.elements, room, &from);
-    t.data = (void *)(uintptr_t)from;
-    for (int64_t i = 0; fine == STATUS_OK && i < t.elements; i++) ((float *)flags)[i] = eval_integer(EVAL_TYPED, &t, i) ? 1 : 0;
-    free(room);
+    t.data = malloc((size_t)t.elements * elem_size(t.elem) + 1);
+    status fine = t.data ? make_room(to, (size_t)t.elements * sizeof(float)) : STATUS_MEMORY;
+    if (fine == STATUS_OK) fine = eval_reader_copy(r, t.data);
+    for (int64_t i = 0; fine == STATUS_OK && i < t.elements; i++) ((float *)to->room)[i] = eval_integer(EVAL_TYPED, &t, i) ? 1 : 0;
+    eval_free(&t);
     return fine;
 }
 
@@ -139,7 +126,7 @@ status codegen_pack(const codegen *g, const section *s, section_bytes *to, diag 
     return fine;
 }
 
-void codegen_unpack(section_bytes *s)
+void codegen_release(section_bytes *s)
 {
     free(s->room);
     *s = (section_bytes){ 0 };

@@ -49,6 +49,8 @@ typedef struct eval_reader {
 status eval_reader_open(eval_reader *r, const ir_value *v, const int64_t *symbol, diag *d);
 /* *from = elements first to first + count - 1: in `room`, which has room for them, or where they lie, perhaps unaligned. */
 status eval_reader_read(const eval_reader *r, int64_t first, int64_t count, void *room, const void **from);
+/* All elements into `room`. */
+status eval_reader_copy(const eval_reader *r, void *room);
 void eval_reader_close(eval_reader *r);
 
 /* Evaluates one node whose inputs are all const nodes, typed; outputs as above. */

@@ -71,6 +71,14 @@ status eval_reader_read(const eval_reader *r, int64_t first, int64_t count, void
     return eval_apply(&g->context, g->map, ir_expr(g->map, KEY_EXPR), g->map->inputs, g->operand, first, count, g->value.stored, room);
 }
 
+status eval_reader_copy(const eval_reader *r, void *room)
+{
+    const void *from;
+    const status s = eval_reader_read(r, 0, r->value.elements, room, &from);
+    if (s == STATUS_OK && from != room && r->value.elements > 0) memcpy(room, from, (size_t)r->value.elements * elem_size(r->value.elem));
+    return s;
+}
+
 void eval_reader_close(eval_reader *r)
 {
     if (!r->reading) return;
@@ -83,13 +91,10 @@ void eval_reader_close(eval_reader *r)
 status eval_constant(const ir_value *v, eval_tensor *out, diag *d)
 {
     eval_reader r;
-    const void *from = NULL;
     status s = eval_reader_open(&r, v, NULL, d);
     *out = r.value;
-    const size_t size = (size_t)out->elements * elem_size(out->elem);
     if (s == STATUS_OK && !(out->data = eval_allocate(out->elements, elem_size(out->elem)))) s = eval_out_of_memory(&r.reading->context, v->def);
-    if (s == STATUS_OK) s = eval_reader_read(&r, 0, out->elements, out->data, &from);
-    if (s == STATUS_OK && from != out->data && size > 0) memcpy(out->data, from, size);
+    if (s == STATUS_OK) s = eval_reader_copy(&r, out->data);
     if (s != STATUS_OK) eval_free(out);
     eval_reader_close(&r);
     return s;
